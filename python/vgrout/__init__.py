@@ -1,0 +1,1 @@
+"""Vector gradient routing for reinforcement learning on code."""

@@ -1,0 +1,36 @@
+"""The exceptions vgrout raises; the caller's mistakes are also `ValueError`s."""
+
+
+class VgroutError(Exception):
+    """Base class of every error vgrout raises on purpose."""
+
+
+class ConfigError(VgroutError, ValueError):
+    """A setting is out of range or contradicts another; the message names the field."""
+
+
+class DataError(VgroutError, ValueError):
+    """A file or row is malformed; the message names file, line and field."""
+
+
+class ShapeError(VgroutError, ValueError):
+    """An array or tensor has the wrong shape; the message gives the shape and what was expected."""
+
+
+class SandboxUnavailable(VgroutError, RuntimeError):
+    """The kernel cannot enforce the fence that was asked for; the message names the layer and why."""
+
+
+class GraderError(VgroutError, RuntimeError):
+    """The grading machinery failed; never a verdict.
+
+    `partial` holds the verdicts that were obtained, in job order, None where one is missing.
+    """
+
+    def __init__(self, message: str, partial: "list[object | None] | None" = None) -> None:
+        super().__init__(message)
+        self.partial: list[object | None] = [] if partial is None else list(partial)
+
+
+class Diverged(VgroutError, RuntimeError):
+    """Training left the region where its numbers mean anything; the evidence is in the run directory."""
