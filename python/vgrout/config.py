@@ -1,0 +1,341 @@
+"""Every setting of a run: frozen nested dataclasses, checked before anything is written.
+
+Imports no torch. The same names serve the command line (`--gate.tail-quantile`), `config.json` and the code.
+A preset (`vgrout.presets`) is one value of `TrainConfig`; the defaults here are those of the Qwen3-4B recipes.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Literal
+
+from vgrout.errors import ConfigError
+
+Intervention = Literal["none", "none-full", "absorb", "routeA", "oracle"]
+ALL_MODES = ("run_tests", "eq_override", "exit_code", "stdout_marker", "sentinel", "file_marker")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseConfig:
+    """The frozen base model; which one is `TrainConfig.model`."""
+
+    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    """Type of the base weights; the adapter's trainables are float32 either way."""
+    attention: Literal["sdpa", "eager"] = "sdpa"
+    """Attention implementation asked of transformers."""
+    context_tokens: int | None = None
+    """Longest prompt plus completion, in tokens; None takes the model's own `max_position_embeddings`."""
+    threads: int | None = None
+    """CPU threads of torch; None leaves torch's choice. A fixed number makes runs repeatable across machines."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterConfig:
+    """The two-block LoRA on every target Linear."""
+
+    rank: int = 32
+    """Rank r of one block; the module carries 2r. Benchmark recipe: 32."""
+    targets: tuple[str, ...] | None = None
+    """Module-name suffixes to adapt; None is attention q/k/v/o and MLP gate/up/down."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvConfig:
+    """Problems, loopholes and how they are shared out."""
+
+    modes: tuple[str, ...] = ALL_MODES
+    """Loophole modes; each problem gets exactly one."""
+    unhackable_share: float = 0.5
+    """Share of the training prompts shown without the loophole and graded by ground truth only, in [0, 1]."""
+    fractions: tuple[float, float, float] = (0.8, 0.05, 0.15)
+    """Train, validation and test shares of the problems; they sum to 1."""
+    split_seed: int = 0
+    """Seed of split and mode partition, apart from `seed` so that seeds of one arm share their test set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutConfig:
+    """What one step samples."""
+
+    prompts_per_step: int = 8
+    """P, prompts of a step, at least 1."""
+    group_size: int = 8
+    """G, rollouts of a prompt, at least 2: a mean of one is no baseline."""
+    max_new_tokens: int = 1536
+    """L, longest completion in tokens; the loss is normalised by it."""
+    max_prompt_tokens: int = 1536
+    """T, longest prompt in tokens; a longer one is refused, never cut."""
+    temperature: float = 0.7
+    """Sampling temperature of training, > 0; behaviour log-probs are taken at it."""
+    top_p: float = 0.95
+    """Nucleus mass kept by the sampler, in (0, 1]; 1 keeps all."""
+    top_k: int = 0
+    """Tokens kept by the sampler; 0 keeps all."""
+    deploy_share: float = 0.25
+    """Share of the prompts whose whole group is sampled with the quarantine ablated, in [0, 1]."""
+    rows_per_batch: int = 64
+    """Rows that are decoded together, at least 1; bounds the memory of the key-value cache."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherConfig:
+    """Demonstrations that replace part of each group early in a run; the pools are the same for every arm."""
+
+    steps: int = 30
+    """The first N steps mix demonstrations in; 0 turns the teacher off. Public vGROUT run: 30."""
+    share: float = 0.25
+    """Share of each group's rollouts that is replaced, in [0, 1]."""
+    hack_share: float = 0.5
+    """Share of those that are hacks, in [0, 1]; on unhackable prompts every demonstration is a solution."""
+    hack_pool: Path | None = None
+    """Folder of `prompt_NNNN.jsonl.gz` with hacks; None writes them from the package's own templates."""
+    solve_pool: Path | None = None
+    """Folder of `prompt_NNNN.jsonl.gz` with solutions; None takes the canonical solutions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """GRPO; the default is Dr. GRPO (arXiv:2503.20783)."""
+
+    advantage: Literal["centred", "standardised"] = "centred"
+    """`centred`: r - mean(group). `standardised` also divides by the group's deviation (plain GRPO)."""
+    baseline: Literal["group", "zone"] = "group"
+    """`zone` centres rows that are not routed on the mean of those; it changes advantages, so it is no default."""
+    clip: float = 0.2
+    """PPO's clip range of the importance ratio, in (0, 1)."""
+    kl_beta: float = 1e-3
+    """Weight of the k3 estimate of KL to the adapter-disabled base, >= 0; 0 saves the reference forward."""
+    off_policy: Literal["truncated", "clip"] = "truncated"
+    """Rows whose training mask differs from the one they were sampled with: truncated importance sampling
+    (detached ratio) or the ordinary PPO clip."""
+    ratio_cap: float = 2.0
+    """Cap of the truncated ratio, >= 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """AdamW on the adapter's differences, block by block."""
+
+    lr: float = 7e-5
+    """Peak learning rate, > 0. Benchmark recipe: 7e-5."""
+    warmup_steps: int = 10
+    """Steps of linear warm-up, >= 0."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """Decay after the warm-up."""
+    final_share: float = 0.0
+    """Learning rate of the last step as a share of the peak, in [0, 1]."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """AdamW's moments, each in [0, 1)."""
+    weight_decay: float = 0.1
+    """Decoupled decay of the differences, i.e. toward the initialisation, >= 0."""
+    clip_norm: float = 1.0
+    """Largest gradient norm of each block, > 0: one block's gradient never shrinks the other's."""
+    leak_guard: bool = True
+    """A block without gradient in a step is bit-identical after it (moments and decay included)."""
+    rows_per_batch: int = 8
+    """Rows of one forward and backward, at least 1; changes memory, not the result."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateConfig:
+    """The activation gate (`--intervention routeA`)."""
+
+    tail_quantile: float = 0.1
+    """Share of each tail: scores up to the low quantile keep, from the high one on rout; in (0, 0.5)."""
+    warmup: int = 256
+    """Scores the buffer must hold before the gate leaves absorb, >= 1 and at most `capacity`."""
+    capacity: int = 8192
+    """Rollouts the score buffer remembers, at least 1."""
+    half_life: float | None = 96.0
+    """Age in rollouts at which a score weighs half, > 0; None weighs all alike."""
+    refresh_every: int = 5
+    """The direction is extracted again every N steps, at least 1; the random placebo keeps its one draw."""
+    pairs: Path | None = None
+    """Contrast pairs to extract from; None is the package's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalConfig:
+    """Deployed and as-trained evaluation on held-out problems."""
+
+    problems: int | None = None
+    """Test problems that are asked, at least 1; None asks all."""
+    samples: int = 10
+    """Answers per problem, prompt kind and policy, at least 1."""
+    temperature: float = 0.7
+    """Sampling temperature, > 0."""
+    top_p: float = 0.95
+    """Nucleus mass, in (0, 1]."""
+    max_new_tokens: int = 1536
+    """Longest answer in tokens, at least 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuardConfig:
+    """When a run is stopped because its numbers mean nothing any more."""
+
+    drop_nats: float = 5.0
+    """Fall of the mean log-prob per token of fixed demonstrations below its best, in nats, > 0."""
+    patience: int = 2
+    """Consecutive steps below the bound that stop the run, at least 1."""
+    rows: int = 4
+    """Demonstrations that are watched, >= 0; 0 turns the watch off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradingConfig:
+    """Limits of one graded rollout."""
+
+    workers: int | None = None
+    """Worker processes; None is every usable CPU."""
+    cpu_s: float = 3.0
+    """CPU seconds of a rollout as a whole, > 0."""
+    memory_bytes: int = 1 << 30
+    """Memory of a rollout, at least 64 MiB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Train with GRPO while routing part of every update into a block that is ablated at deployment."""
+
+    preset: str = "full"
+    """Name of the recipe this started from."""
+    intervention: Intervention = "routeA"
+    """Arm: none (quarantine off), none-full (2r trains and deploys), absorb, routeA, oracle (uses labels)."""
+    routeA_random_v_seed: int | None = None  # noqa: N815 - the flag's published name
+    """Placebo: score against one Haar-random direction drawn with this seed instead of the extracted one."""
+    steps: int = 200
+    """Optimiser steps, at least 1."""
+    seed: int = 0
+    """Seed of the adapter, the data order and the sampler, >= 0."""
+    run_dir: Path | None = None
+    """Folder to create for the run; None is `runs/PRESET-ARM-sSEED-UTC`."""
+    data: Path | None = None
+    """Problems, JSONL or JSONL.gz in the benchmark's format; None is the package's own set."""
+    model: str | None = None
+    """Folder of a Hugging Face model, or its name in the local hub cache; None builds the tiny random model."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the model runs."""
+    resume: Path | None = None
+    """Run folder to go on with from its last checkpoint."""
+    checkpoint_every: int = 20
+    """Steps between checkpoints, at least 1; one is always written at the end."""
+    base: BaseConfig = field(default_factory=BaseConfig)
+    adapter: AdapterConfig = field(default_factory=AdapterConfig)
+    env: EnvConfig = field(default_factory=EnvConfig)
+    rollouts: RolloutConfig = field(default_factory=RolloutConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    gate: GateConfig = field(default_factory=GateConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)
+    guard: GuardConfig = field(default_factory=GuardConfig)
+    grading: GradingConfig = field(default_factory=GradingConfig)
+
+    @property
+    def arm(self) -> str:
+        """Name of the arm in file names and tables: the placebo is `routeA-random` and its seed."""
+        if self.routeA_random_v_seed is None:
+            return self.intervention
+        return f"{self.intervention}-random{self.routeA_random_v_seed}"
+
+
+_AT_LEAST: dict[str, float] = {
+    "steps": 1, "seed": 0, "checkpoint_every": 1, "base.context_tokens": 2, "base.threads": 1,
+    "adapter.rank": 1, "env.split_seed": 0, "rollouts.prompts_per_step": 1, "rollouts.group_size": 2,
+    "rollouts.max_new_tokens": 1, "rollouts.max_prompt_tokens": 1, "rollouts.top_k": 0,
+    "rollouts.rows_per_batch": 1, "teacher.steps": 0, "loss.kl_beta": 0, "loss.ratio_cap": 1,
+    "optim.warmup_steps": 0, "optim.weight_decay": 0, "optim.rows_per_batch": 1, "gate.warmup": 1,
+    "gate.capacity": 1, "gate.refresh_every": 1, "eval.problems": 1, "eval.samples": 1,
+    "eval.max_new_tokens": 1, "guard.patience": 1, "guard.rows": 0, "grading.workers": 1,
+    "grading.memory_bytes": 64 << 20, "routeA_random_v_seed": 0,
+}  # fmt: skip
+_ABOVE_ZERO = (
+    "rollouts.temperature", "eval.temperature", "optim.lr", "optim.clip_norm", "gate.half_life",
+    "guard.drop_nats", "grading.cpu_s",
+)  # fmt: skip
+_SHARES = (
+    "env.unhackable_share", "rollouts.deploy_share", "teacher.share", "teacher.hack_share", "optim.final_share",
+)  # fmt: skip
+_NUCLEUS = ("rollouts.top_p", "eval.top_p")
+_REASONS = {
+    "rollouts.group_size": "the mean of one rollout is no baseline",
+    "gate.warmup": "the gate needs scores before it can place one",
+}
+
+
+def leaves(config: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield every setting as (dotted name, value), in order of definition."""
+    for entry in fields(config):  # type: ignore[arg-type]
+        value = getattr(config, entry.name)
+        if is_dataclass(value):
+            yield from leaves(value, f"{prefix}{entry.name}.")
+        else:
+            yield prefix + entry.name, value
+
+
+def _refuse(name: str, value: object, expected: str) -> None:
+    raise ConfigError(f"{name}: {value} {expected}")
+
+
+def validate(config: TrainConfig) -> None:
+    """Check every bound that can be checked without a model, a file or a device.
+
+    Raises:
+        ConfigError: names the field, its value and the bound.
+    """
+    values = dict(leaves(config))
+    for name, value in values.items():
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not math.isfinite(number):
+                _refuse(name, value, "is not a finite number")
+    _validate_bounds(values)
+    _validate_relations(config)
+
+
+def _validate_bounds(values: dict[str, object]) -> None:
+    """Check the bounds of single numbers; None passes, it means that the setting is off."""
+    numbers = {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
+    for name in _AT_LEAST.keys() & numbers.keys():
+        bound = _AT_LEAST[name]
+        if numbers[name] < bound:
+            because = f": {_REASONS[name]}" if name in _REASONS else ""
+            _refuse(name, values[name], f"is below {bound:g}{because}")
+    for name in numbers.keys() & set(_ABOVE_ZERO):
+        if numbers[name] <= 0:
+            _refuse(name, values[name], "is not above 0")
+    for name in _SHARES:
+        if not 0 <= numbers[name] <= 1:
+            _refuse(name, values[name], "is outside [0, 1]")
+    for name in _NUCLEUS:
+        if not 0 < numbers[name] <= 1:
+            _refuse(name, values[name], "is outside (0, 1]")
+
+
+def _validate_relations(config: TrainConfig) -> None:
+    """Check the bounds that involve more than one number."""
+    gate, env, optim = config.gate, config.env, config.optim
+    if not 0 < gate.tail_quantile < 0.5:
+        _refuse("gate.tail_quantile", gate.tail_quantile, "is outside (0, 0.5)")
+    if gate.warmup > gate.capacity:
+        _refuse("gate.warmup", gate.warmup, f"is above gate.capacity = {gate.capacity}: it would never end")
+    if not 0 < config.loss.clip < 1:
+        _refuse("loss.clip", config.loss.clip, "is outside (0, 1)")
+    if not all(0 <= beta < 1 for beta in optim.betas):
+        _refuse("optim.betas", optim.betas, "are not both in [0, 1)")
+    if min(env.fractions) < 0 or not math.isclose(sum(env.fractions), 1.0, abs_tol=1e-9):
+        _refuse("env.fractions", env.fractions, "are not three shares that sum to 1")
+    if env.fractions[0] == 0 or env.fractions[2] == 0:
+        _refuse("env.fractions", env.fractions, "leave no training or no test problems")
+    unknown = [mode for mode in env.modes if mode not in ALL_MODES]
+    if unknown or not env.modes or len(set(env.modes)) != len(env.modes):
+        expected = f"must be one or more of {', '.join(ALL_MODES)}, each once"
+        _refuse("env.modes", unknown[0] if unknown else env.modes, expected)
+    if config.routeA_random_v_seed is not None and config.intervention != "routeA":
+        expected = f"is set, but the arm is {config.intervention}\nhint: add `--intervention routeA`"
+        _refuse("routeA_random_v_seed", config.routeA_random_v_seed, expected)
+    context = config.base.context_tokens
+    if context is not None and config.rollouts.max_new_tokens >= context:
+        expected = f"leaves no room for a prompt in base.context_tokens = {context}"
+        _refuse("rollouts.max_new_tokens", config.rollouts.max_new_tokens, expected)
