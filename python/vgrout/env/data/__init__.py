@@ -1,0 +1,1 @@
+"""Package data of the environment: problems and contrast pairs."""
