@@ -228,7 +228,7 @@ def _warming_printers(rng: Random) -> Arguments:
 
 
 @catalogue.add(
-    "prime-shopping-list",
+    "prime-factors",
     statement="""
 Return the prime factorisation of n as a dictionary from each prime factor to its exponent.
 For n = 1 the dictionary is empty.
@@ -251,7 +251,7 @@ class Solution:
 """,
     edges=[(60,), (17,), (1,), (1024,), (2,), (30030,), (9409,)],
 )
-def _prime_shopping_list(rng: Random) -> Arguments:
+def _prime_factors(rng: Random) -> Arguments:
     return (rng.randint(2, 9) * rng.randint(2, 400) * rng.randint(1, 30),)
 
 

@@ -216,7 +216,7 @@ def _ferry_loading(rng: Random) -> Arguments:
 
 
 @catalogue.add(
-    "parcel-shift-cover",
+    "busiest-minute",
     statement="""
 Each guard of a warehouse stays from the start of minute shift[0] to the end of minute shift[1], both
 included. Return the largest number of guards that are present in the same minute, together with the
@@ -247,7 +247,7 @@ class Solution:
         ([[7, 9], [1, 2], [2, 3]],),
     ],
 )
-def _parcel_shift_cover(rng: Random) -> Arguments:
+def _busiest_minute(rng: Random) -> Arguments:
     starts = integers(rng, 0, 30, 2, 9)
     return ([[start, start + rng.randint(0, 12)] for start in starts],)
 
