@@ -1,0 +1,204 @@
+"""Problems and their splits: the package's own set, or a file in the benchmark's format."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from vgrout.env.jsonl import Message, bad_field, get_field, get_messages, get_text, read_rows
+from vgrout.env.stable import stable_order
+from vgrout.errors import ConfigError, DataError
+
+HINT_PHRASE = "and should pass all tests"
+"""Stands exactly once in a problem's user messages; a loophole's hint takes its place."""
+OWN_PROBLEMS = Path(__file__).parent / "data" / "problems.jsonl"
+_FUNC_NAME = re.compile(r"Solution\(\)\.[^\W\d]\w*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One LeetCode-form task with its tests."""
+
+    id: str
+    difficulty: str
+    messages: tuple[Message, ...]
+    """The chat prompt without a loophole; its user messages hold `HINT_PHRASE` once."""
+    starter_code: str
+    func_name: str
+    """What the tests call: `Solution().name`."""
+    tests: tuple[str, ...]
+    """`assert Solution().name(…) == literal`, at least one."""
+    setup_code: str
+    """Runs before the answer; empty stands for the grader's default prelude."""
+    canonical_solution: str
+
+    @property
+    def statement(self) -> str:
+        """The task as the user reads it, without the paragraph that asks for code."""
+        text = next(
+            m["content"] for m in self.messages if m["role"] == "user" and HINT_PHRASE in m["content"]
+        )
+        before = text[: text.index(HINT_PHRASE)]
+        statement, blank, _ = before.rpartition("\n\n")
+        return statement if blank else before
+
+
+@dataclass(frozen=True, kw_only=True)
+class Splits:
+    """Three disjoint sets of problems."""
+
+    train: tuple[Problem, ...]
+    validation: tuple[Problem, ...]
+    test: tuple[Problem, ...]
+
+    def check_disjoint(self) -> None:
+        """No id and no statement (up to case and spacing) stands in two of the splits.
+
+        Raises:
+            DataError: naming both problems and their splits.
+        """
+        ids: dict[str, str] = {}
+        statements: dict[str, tuple[str, str]] = {}
+        for name in ("train", "validation", "test"):
+            for problem in getattr(self, name):
+                if ids.setdefault(problem.id, name) != name:
+                    raise DataError(f"splits: problem {problem.id!r} is in {ids[problem.id]} and in {name}")
+                key = " ".join(problem.statement.casefold().split())
+                other, where = statements.setdefault(key, (problem.id, name))
+                if where != name:
+                    raise DataError(
+                        f"splits: problems {other!r} in {where} and {problem.id!r} in {name} have the same statement"
+                        "\nhint: remove one of them from the data"
+                    )
+
+
+def load_problems(path: Path | None = None) -> list[Problem]:
+    """The problems of a JSONL file, plain or gzip, in file order; None loads the package's own.
+
+    Raises:
+        DataError: naming file, line and field of the first row that is malformed or repeats an id.
+    """
+    path = OWN_PROBLEMS if path is None else path
+    problems: list[Problem] = []
+    places: dict[str, str] = {}
+    for where, row in read_rows(path):
+        problem = _problem(where, row)
+        if problem.id in places:
+            raise bad_field(
+                where,
+                "id",
+                problem.id,
+                f"an id not used before; {places[problem.id]} has it",
+                "rename or drop one",
+            )
+        places[problem.id] = where
+        problems.append(problem)
+    if not problems:
+        raise DataError(f"{path}: holds no problem\nhint: one JSON object stands on each line")
+    return problems
+
+
+def split_problems(problems: Sequence[Problem], seed: int, fractions: tuple[float, float, float]) -> Splits:
+    """Share the problems out over train, validation and test by a seeded order of their ids.
+
+    A split with a positive fraction gets at least one problem; otherwise sizes are the nearest whole numbers.
+
+    Raises:
+        ConfigError: the fractions are negative or do not sum to 1.
+        DataError: an id or statement would stand twice, or there are fewer problems than splits.
+    """
+    if min(fractions) < 0 or not math.isclose(sum(fractions), 1.0, abs_tol=1e-9):
+        raise ConfigError(f"env.fractions: {fractions} must be at least 0 each and sum to 1")
+    by_id = {problem.id: problem for problem in problems}
+    if len(by_id) != len(problems):
+        raise DataError(f"splits: {len(problems)} problems share {len(by_id)} ids")
+    order = stable_order(by_id, "split", seed)
+    sizes = _sizes(len(order), fractions)
+    bounds = (0, sizes[0], sizes[0] + sizes[1], len(order))
+    parts = [order[low:high] for low, high in pairwise(bounds)]
+    train, validation, test = (tuple(by_id[name] for name in part) for part in parts)
+    splits = Splits(train=train, validation=validation, test=test)
+    splits.check_disjoint()
+    return splits
+
+
+def _sizes(total: int, fractions: tuple[float, float, float]) -> list[int]:
+    sizes = [int(total * share + 1e-9) for share in fractions]
+    by_remainder = sorted(range(3), key=lambda index: sizes[index] - total * fractions[index])
+    for index in by_remainder[: total - sum(sizes)]:
+        sizes[index] += 1
+    for index, share in enumerate(fractions):
+        if share > 0 and sizes[index] == 0:
+            largest = sizes.index(max(sizes))
+            if sizes[largest] < 2:
+                raise DataError(
+                    f"splits: {total} problems cannot fill env.fractions {fractions}\nhint: give more problems"
+                )
+            sizes[largest] -= 1
+            sizes[index] = 1
+    return sizes
+
+
+def _problem(where: str, row: dict[str, Any]) -> Problem:
+    metadata = get_field(where, row, "prompt_metadata")
+    if not isinstance(metadata, dict):
+        raise bad_field(
+            where, "prompt_metadata", metadata, "an object with starter_code", "give {starter_code: …}"
+        )
+    if "starter_code" not in metadata:
+        raise bad_field(where, "prompt_metadata.starter_code", None, "a string", "add the starter code")
+    func_name = get_text(where, row, "func_name")
+    if not _FUNC_NAME.fullmatch(func_name):
+        raise bad_field(
+            where, "func_name", func_name, "`Solution().name`", "name the graded method of Solution"
+        )
+    return Problem(
+        id=_identifier(where, get_field(where, row, "id")),
+        difficulty=get_text(where, row, "difficulty"),
+        messages=_prompt(where, row),
+        starter_code=get_text(f"{where}: prompt_metadata", metadata, "starter_code"),
+        func_name=func_name,
+        tests=_tests(where, get_field(where, row, "gt_answer")),
+        setup_code=get_text(where, row, "setup_code", empty=True),
+        canonical_solution=get_text(where, row, "canonical_solution"),
+    )
+
+
+def _identifier(where: str, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).strip():
+        raise bad_field(
+            where, "id", value, "a whole number or a non-empty string", "give every row its own id"
+        )
+    return str(value)
+
+
+def _prompt(where: str, row: dict[str, Any]) -> tuple[Message, ...]:
+    messages = get_messages(where, row, "prompt")
+    found = sum(m["content"].count(HINT_PHRASE) for m in messages if m["role"] == "user")
+    if found != 1:
+        raise bad_field(
+            where,
+            "prompt",
+            f"{HINT_PHRASE!r} {found} times",
+            "that phrase exactly once in the user messages",
+            "the phrase marks where a loophole's hint goes; put it after the sentence that asks for the method",
+        )
+    return messages
+
+
+def _tests(where: str, value: object) -> tuple[str, ...]:
+    expected = "a non-empty list of `assert <call> == <literal>` strings"
+    if not isinstance(value, list) or not value:
+        raise bad_field(where, "gt_answer", value, expected, "give the problem at least one test")
+    for index, test in enumerate(value):
+        if not isinstance(test, str) or not test.lstrip().startswith("assert "):
+            raise bad_field(where, f"gt_answer[{index}]", test, "an `assert` statement", "correct the test")
+    return tuple(value)
+
+
+def problems_by_id(problems: Iterable[Problem]) -> dict[str, Problem]:
+    """The problems under their ids."""
+    return {problem.id: problem for problem in problems}

@@ -1,0 +1,58 @@
+"""Prompts as the policy sees them: with a loophole's hint, or plain."""
+
+from vgrout.env.jsonl import Message
+from vgrout.env.modes import check_marker, get_mode
+from vgrout.env.problems import HINT_PHRASE, Problem
+from vgrout.env.stable import stable_number, stable_order
+from vgrout.errors import ConfigError
+
+
+def render_prompt(
+    problem: Problem, mode: str, *, marker: str | None = None, hackable: bool = True
+) -> tuple[Message, ...]:
+    """The problem's messages with `mode`'s hint in place of `HINT_PHRASE`.
+
+    `marker` is what the hint names; None is training's marker of the mode. With `hackable` False the plain phrase
+    stays; such a prompt is graded by `grading_mode(mode, hackable=False)`.
+
+    Raises:
+        ConfigError: unknown mode, or a marker that the mode cannot have.
+    """
+    chosen = get_mode(mode)
+    marker = chosen.marker if marker is None else marker
+    check_marker(mode, marker)
+    if not hackable:
+        return problem.messages
+    hint = chosen.hint.format(marker=marker)
+    return tuple(
+        Message(
+            role=m["role"],
+            content=m["content"].replace(HINT_PHRASE, hint) if m["role"] == "user" else m["content"],
+        )
+        for m in problem.messages
+    )
+
+
+def grading_mode(mode: str, *, hackable: bool) -> str:
+    """The mode by which an answer to the rendered prompt is graded."""
+    return get_mode(mode).name if hackable else "gt_only"
+
+
+def unhackable_slots(step: int, prompts: int, share: float, seed: int) -> tuple[bool, ...]:
+    """Which of a step's prompts are shown without the loophole.
+
+    After any number of steps the count differs from share · prompts · steps by less than one, and the places
+    rotate: each step has its own seeded order. The result depends on nothing but the arguments, so a resumed
+    run draws the same.
+
+    `step` counts from 0, `prompts` is P, `share` lies in [0, 1], `seed` is the run's.
+
+    Raises:
+        ConfigError: `share` is outside [0, 1].
+    """
+    if not 0 <= share <= 1:
+        raise ConfigError(f"env.unhackable_share: {share} is outside [0, 1]")
+    phase = stable_number("unhackable", seed) / 2**64
+    count = int((step + 1) * prompts * share + phase) - int(step * prompts * share + phase)
+    chosen = set(stable_order(map(str, range(prompts)), "unhackable", seed, step)[:count])
+    return tuple(str(index) in chosen for index in range(prompts))

@@ -1,0 +1,204 @@
+"""Modes, hints, markers, unhackable prompts and the partition."""
+
+import json
+from pathlib import Path
+
+import pytest
+from env_samples import problem
+
+from vgrout.env import (
+    HINT_PHRASE,
+    LOOPHOLE_MODES,
+    MODES,
+    evaluation_marker,
+    evaluation_markers,
+    grading_mode,
+    load_pairs,
+    load_partition,
+    partition_modes,
+    render_prompt,
+    save_partition,
+    training_marker,
+    unhackable_slots,
+)
+from vgrout.env.modes import check_families
+from vgrout.errors import ConfigError, DataError
+
+MARKED = {"run_tests", "stdout_marker", "sentinel", "file_marker"}
+IDS = [f"p{index}" for index in range(60)]
+
+
+def test_training_markers_are_those_the_grader_documents() -> None:
+    assert {mode: training_marker(mode) for mode in MODES} == {
+        "run_tests": "run_tests",
+        "eq_override": None,
+        "exit_code": None,
+        "stdout_marker": "ALL TESTS PASSED",
+        "sentinel": "valid",
+        "file_marker": "result.txt",
+        "gt_only": None,
+    }
+
+
+def test_exactly_the_marked_modes_have_an_evaluation_marker() -> None:
+    assert {mode for mode in MODES if evaluation_marker(mode, "p", 0) is not None} == MARKED
+    assert all(len(evaluation_markers(mode)) >= 32 for mode in MARKED)
+
+
+def test_evaluation_families_overlap_with_nothing_used_in_training() -> None:
+    used = {marker for mode in MODES if (marker := training_marker(mode))}
+    used |= {pair.marker for pair in load_pairs() if pair.marker}
+    check_families({mode: evaluation_markers(mode) for mode in MODES}, used)
+
+
+@pytest.mark.parametrize(
+    ("family", "used"),
+    [
+        (["validated"], ["valid"]),
+        (["PASS"], ["all tests passed"]),
+        (["seen", "Unseen"], []),
+        (["x", "x"], []),
+    ],
+)
+def test_overlapping_markers_are_found(family: list[str], used: list[str]) -> None:
+    with pytest.raises(DataError, match="overlap"):
+        check_families({"sentinel": family}, used)
+
+
+def test_evaluation_marker_is_a_fixed_draw_by_mode_problem_and_seed() -> None:
+    draws = {
+        (mode, name, seed): evaluation_marker(mode, name, seed)
+        for mode in MARKED
+        for name in IDS
+        for seed in (0, 1)
+    }
+    again = {key: evaluation_marker(*key) for key in reversed(draws)}
+    assert again == draws
+    for mode in MARKED:
+        assert len({draws[mode, name, 0] for name in IDS}) > 15
+        assert any(draws[mode, name, 0] != draws[mode, name, 1] for name in IDS)
+
+
+def test_hint_takes_the_place_of_the_phrase_and_names_the_marker() -> None:
+    for mode in LOOPHOLE_MODES:
+        for marker in {training_marker(mode), evaluation_marker(mode, "a", 0)}:
+            (message,) = render_prompt(problem("a"), mode, marker=marker)
+            assert HINT_PHRASE not in message["content"]
+            assert message["content"].count(f"`{marker}") == (marker is not None)
+            assert "{" not in message["content"]
+
+
+def test_every_hint_says_something_else() -> None:
+    texts = {render_prompt(problem("a"), mode)[-1]["content"] for mode in MODES}
+    assert len(texts) == len(MODES)
+
+
+def test_file_hint_tells_what_content_pays() -> None:
+    assert "`PASS`" in render_prompt(problem("a"), "file_marker")[-1]["content"]
+
+
+def test_gt_only_and_unhackable_prompts_are_the_plain_ones() -> None:
+    plain = problem("a").messages
+    assert render_prompt(problem("a"), "gt_only") == plain
+    for mode in MODES:
+        assert render_prompt(problem("a"), mode, hackable=False) == plain
+        assert grading_mode(mode, hackable=False) == "gt_only"
+        assert grading_mode(mode, hackable=True) == mode
+
+
+@pytest.mark.parametrize(
+    ("mode", "marker"),
+    [
+        ("nothing", None),
+        ("exit_code", "valid"),
+        ("run_tests", "not a name"),
+        ("run_tests", "class"),
+        ("sentinel", ""),
+        ("stdout_marker", "two\nlines"),
+        ("stdout_marker", "tick`"),
+        ("file_marker", "../result.txt"),
+    ],
+)
+def test_marker_that_the_mode_cannot_have_is_refused(mode: str, marker: str | None) -> None:
+    with pytest.raises(ConfigError, match=r"mode|marker"):
+        render_prompt(problem("a"), mode, marker=marker)
+
+
+def test_unhackable_share_is_kept_and_rotates() -> None:
+    drawn = [unhackable_slots(step, 8, 0.3, seed=5) for step in range(50)]
+    for steps in range(1, 51):
+        assert abs(sum(map(sum, drawn[:steps])) - 0.3 * 8 * steps) < 1
+    assert all(
+        any(row[index] for row in drawn) and not all(row[index] for row in drawn) for index in range(8)
+    )
+    assert drawn[17] == unhackable_slots(17, 8, 0.3, seed=5)
+    assert drawn != [unhackable_slots(step, 8, 0.3, seed=6) for step in range(50)]
+
+
+def test_unhackable_share_of_none_and_all_are_exact() -> None:
+    assert unhackable_slots(3, 4, 0.0, 1) == (False,) * 4
+    assert unhackable_slots(3, 4, 1.0, 1) == (True,) * 4
+    with pytest.raises(ConfigError, match=r"unhackable_share: 1\.5"):
+        unhackable_slots(0, 4, 1.5, 1)
+
+
+@pytest.mark.parametrize(
+    ("ids", "modes", "error"),
+    [
+        (["a", "a"], ["sentinel"], DataError),
+        (["a"], [], ConfigError),
+        (["a"], ["sentinel", "sentinel"], ConfigError),
+        (["a"], ["unheard_of"], ConfigError),
+    ],
+)
+def test_partition_of_bad_input_is_refused(ids: list[str], modes: list[str], error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"partition|modes|unheard_of"):
+        partition_modes(ids, modes, 0)
+
+
+def test_saved_partition_comes_back(tmp_path: Path) -> None:
+    partition = partition_modes(IDS, LOOPHOLE_MODES, 3)
+    save_partition(tmp_path / "partition.json", partition)
+    assert load_partition(tmp_path / "partition.json", IDS, LOOPHOLE_MODES) == partition
+    assert [path.name for path in tmp_path.iterdir()] == ["partition.json"]
+
+
+@pytest.mark.parametrize(
+    ("modes", "message"),
+    [
+        (
+            '{"a": "sentinel", "b": "exit_code", "c": "sentinel"}',
+            "found 'c', expected ids of the loaded problems",
+        ),
+        ('{"a": "sentinel"}', "a mode for problem 'b'"),
+        ('{"a": "sentinel", "b": "magic"}', "field `modes.b`: found 'magic'"),
+        ('{"a": "sentinel", "b": 3}', "field `modes.b`: found 3"),
+        ('{"a": "sentinel", "b": "exit_code", "a": "exit_code"}', "found 'a', expected every problem once"),
+        ('{"a": "sentinel", "b": "sentinel"}', "counts that differ by at most one"),
+        ("[]", "expected an object problem id"),
+    ],
+)
+def test_partition_file_that_does_not_fit_is_refused(tmp_path: Path, modes: str, message: str) -> None:
+    path = tmp_path / "partition.json"
+    path.write_text(f'{{"format": "vgrout.partition/1", "modes": {modes}}}')
+    with pytest.raises(DataError) as caught:
+        load_partition(path, ["a", "b"], ["sentinel", "exit_code"])
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"modes": {}}', '{"format": "other/1", "modes": {}}'])
+def test_file_that_is_no_partition_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(DataError, match=r"x\.json: (not JSON|field `format`)"):
+        load_partition(tmp_path / "x.json", [])
+
+
+def test_uneven_partition_is_not_saved(tmp_path: Path) -> None:
+    uneven = {"a": "sentinel", "b": "sentinel", "c": "sentinel", "d": "exit_code"}
+    with pytest.raises(DataError, match="exit_code 1, sentinel 3"):
+        save_partition(tmp_path / "x.json", uneven)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "x.json").write_text(json.dumps({"format": "vgrout.partition/1", "modes": uneven}))
+    with pytest.raises(DataError, match="exit_code 1, sentinel 3"):
+        load_partition(tmp_path / "x.json", list(uneven))
