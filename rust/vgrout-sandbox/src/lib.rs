@@ -1,1 +1,33 @@
-//! Placeholder.
+//! A fence of kernel limits around one untrusted Linux process.
+//!
+//! The crate builds the fence in two halves. A *zygote* is fenced once ([`fence_zygote`]): mounts, uid, capabilities,
+//! Landlock, an inherited seccomp filter. Each *child* it forks adds its rlimits and a default-deny allow-list
+//! ([`fence_child`]) and then runs code nobody trusts. [`probe`] says which layers this kernel really enforces, by
+//! attempting the attacks.
+//!
+//! It refuses to degrade in silence: a step that fails is an error, a layer that is missing is in the report. It knows
+//! nothing of what the children compute.
+#![cfg(target_os = "linux")]
+
+pub mod cgroup;
+pub mod error;
+pub mod fence;
+pub mod landlock;
+pub mod limits;
+pub mod namespaces;
+pub mod policy;
+pub mod report;
+pub mod seccomp;
+mod creds;
+mod sys;
+mod syscalls;
+
+pub use cgroup::{Cgroup, CgroupParent, CgroupRefusal};
+pub use error::{RawErrno, SandboxError};
+pub use fence::{ZygoteFence, fence_child, fence_zygote};
+pub use landlock::LandlockStatus;
+pub use limits::{ChildLimits, apply_child_limits};
+pub use namespaces::{Forked, clone_zygote, fork_child};
+pub use policy::{FENCED_UID_BASE, FencePlan, Layer, LayerSet, MAX_SLOTS, NamespacePlan, ZygotePolicy};
+pub use report::{FenceReport, KernelFacts, LayerReport, LayerStatus, ProbeResult};
+pub use seccomp::{ChildFilter, install_sigsys_reporter, syscall_name};

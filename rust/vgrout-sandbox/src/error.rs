@@ -1,0 +1,217 @@
+//! What can go wrong while a fence is built. A rollout's misbehaviour is never an error here.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::policy::{Layer, NamespacePlan};
+
+/// A refusal in code that runs after a raw fork, where nothing may be allocated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{step}: errno {errno}")]
+pub struct RawErrno {
+    /// What was attempted, for the message.
+    pub step: &'static str,
+    /// The kernel's answer.
+    pub errno: i32,
+}
+
+impl RawErrno {
+    /// The refusal that the last system call of this thread left in `errno`.
+    #[must_use]
+    pub fn last(step: &'static str) -> Self {
+        Self { step, errno: crate::sys::errno() }
+    }
+
+    /// The same as an I/O error, for a chain of causes.
+    #[must_use]
+    pub fn to_io(self) -> io::Error {
+        io::Error::from_raw_os_error(self.errno)
+    }
+}
+
+/// Why the fence could not be built or judged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SandboxError {
+    /// A throw-away process of the machinery could not be made.
+    #[error("cannot {step}: {source}")]
+    Process {
+        /// The step that failed.
+        step: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The zygote could not be put into its own namespaces.
+    #[error("cannot clone a process into new namespaces ({plan}): {source}")]
+    CloneNamespaces {
+        /// Which kind of namespaces was wanted.
+        plan: NamespacePlan,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A user namespace exists but its ids could not be mapped.
+    #[error("cannot write {path}: {source}")]
+    MapIds {
+        /// The file of the mapping.
+        path: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The private root could not be put in place.
+    #[error("cannot seal the mounts ({step}): {source}")]
+    SealMounts {
+        /// The step that failed.
+        step: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The zygote could not take an unused uid and gid.
+    #[error("cannot become uid {uid} ({step}): {source}")]
+    DropUid {
+        /// The uid wanted.
+        uid: u32,
+        /// The step that failed.
+        step: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A capability could not be given up.
+    #[error("cannot drop the capabilities ({step}): {source}")]
+    DropCapabilities {
+        /// The step that failed.
+        step: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// `prctl` refused a setting that the fence needs.
+    #[error("cannot set {setting}: {source}")]
+    Prctl {
+        /// The setting.
+        setting: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// Landlock was promised by the probe and is not there.
+    #[error("cannot restrict the process with Landlock: {reason}")]
+    Landlock {
+        /// What the ruleset said.
+        reason: String,
+    },
+    /// A seccomp filter could not be compiled.
+    #[error("cannot compile the {filter} seccomp filter: {reason}")]
+    CompileFilter {
+        /// Which filter.
+        filter: &'static str,
+        /// The compiler's words.
+        reason: String,
+    },
+    /// The kernel refused a seccomp filter.
+    #[error("cannot load the {filter} seccomp filter ({instructions} instructions): {source}")]
+    LoadFilter {
+        /// Which filter.
+        filter: &'static str,
+        /// Its length.
+        instructions: usize,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A setting did not read back from the kernel as it was written.
+    #[error("the fence does not hold: {fact} is {found}, expected {expected}")]
+    NotEnforced {
+        /// What was read.
+        fact: &'static str,
+        /// The value found.
+        found: i64,
+        /// The value that the fence needs.
+        expected: i64,
+    },
+    /// The fence is lower than the caller demands.
+    #[error("the fence reaches level {reached}, below the demanded {wanted}: {why}")]
+    LevelTooLow {
+        /// The lowest level the caller accepts.
+        wanted: Layer,
+        /// The level reached, `none` where not even the base stands.
+        reached: String,
+        /// The first layer that is missing, and why.
+        why: String,
+    },
+    /// The base layer was to be left out.
+    #[error("layer base cannot be disabled: nothing untrusted runs without it")]
+    BaseDisabled,
+    /// A layer's name is unknown.
+    #[error("unknown layer {name:?}, expected base, landlock, namespaces or cgroup")]
+    UnknownLayer {
+        /// The name given.
+        name: String,
+    },
+    /// An encoded report could not be read.
+    #[error("cannot decode a fence report, line {line}: {reason}")]
+    DecodeReport {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A control group could not be made, filled or removed.
+    #[error("cannot {operation} {}: {source}", path.display())]
+    Cgroup {
+        /// What was attempted.
+        operation: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+
+    /// A message between host, broker and zygote could not be sent or received.
+    #[error("sandbox messages: {0}")]
+    Wire(#[source] io::Error),
+
+    /// The broker did not start.
+    #[error("cannot start the sandbox broker with {}: {detail}", program.display())]
+    StartBroker {
+        /// The interpreter.
+        program: std::path::PathBuf,
+        /// What it said.
+        detail: String,
+    },
+
+    /// A zygote could not put its fence on.
+    #[error("a sandbox zygote could not fence itself: {detail}")]
+    FenceZygote {
+        /// The zygote's own words.
+        detail: String,
+    },
+
+    /// A child ended before its fence was on.
+    #[error("a rollout's fence did not go on (wait status {wait_status})")]
+    FenceChild {
+        /// The undecoded wait status.
+        wait_status: u64,
+    },
+
+    /// A zygote answered something else than it was asked.
+    #[error("unexpected message {kind} from a sandbox zygote")]
+    UnexpectedMessage {
+        /// Its kind.
+        kind: u64,
+    },
+
+    /// A killed rollout was not reaped.
+    #[error("a killed rollout was not reaped within {seconds} s")]
+    NotReaped {
+        /// How long the host waited.
+        seconds: u64,
+    },
+
+    /// A zygote, or the broker with it, is gone.
+    #[error("a sandbox zygote is gone")]
+    ZygoteGone,
+
+    /// A zygote does not answer.
+    #[error("a sandbox zygote did not answer within {seconds} s")]
+    ZygoteSilent {
+        /// How long the host waited.
+        seconds: u64,
+    },
+}

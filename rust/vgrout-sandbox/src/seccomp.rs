@@ -1,0 +1,240 @@
+//! The seccomp filters: compiled in advance, loaded without allocation.
+//!
+//! Each program has three answers, where the compiler's own format has two: a hand-written head (foreign architecture →
+//! kill; x32 numbers and attack-only calls → SIGSYS; `clone3` → `ENOSYS`) is followed by the compiled allow-list, whose
+//! mismatch is `EPERM`. Filters stack and the strictest answer wins, so a child is bound by its zygote's head as well.
+//! The filters see numbers, never paths; that is why `openat` is refused.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+    sock_filter,
+};
+
+use crate::error::{RawErrno, SandboxError};
+use crate::sys;
+use crate::syscalls::{Allowed, CHILD, Condition, TRAPPED, Test, Trapped, ZYGOTE_ONLY};
+
+#[cfg(target_arch = "x86_64")]
+const ARCH: TargetArch = TargetArch::x86_64;
+#[cfg(target_arch = "x86_64")]
+const AUDIT_ARCH: u32 = 0xC000_003E;
+#[cfg(target_arch = "aarch64")]
+const ARCH: TargetArch = TargetArch::aarch64;
+#[cfg(target_arch = "aarch64")]
+const AUDIT_ARCH: u32 = 0xC000_00B7;
+
+/// The bit that marks a call of the x32 interface, which shares the architecture's tag with the native one.
+#[cfg(target_arch = "x86_64")]
+const X32_BIT: u32 = 0x4000_0000;
+
+const OFFSET_NUMBER: u32 = 0;
+const OFFSET_ARCH: u32 = 4;
+const KILL_PROCESS: u32 = 0x8000_0000;
+const TRAP: u32 = 0x0003_0000;
+const ERRNO: u32 = 0x0005_0000;
+
+/// A program ready to be loaded.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    name: &'static str,
+    instructions: BpfProgram,
+}
+
+/// The default-deny filter of a child, compiled ahead of the fork.
+#[derive(Debug, Clone)]
+pub struct ChildFilter(Program);
+
+impl ChildFilter {
+    /// Compiles the filter. Allocates; a zygote does it once.
+    ///
+    /// # Errors
+    /// [`SandboxError::CompileFilter`] where the tables contradict each other, which is a defect of this crate.
+    pub fn compile() -> Result<Self, SandboxError> {
+        Program::compile("child", &[], &[CHILD]).map(Self)
+    }
+
+    /// The number of BPF instructions.
+    #[must_use]
+    pub fn instructions(&self) -> usize {
+        self.0.instructions.len()
+    }
+
+    pub(crate) fn load(&self) -> Result<(), RawErrno> {
+        self.0.load()
+    }
+}
+
+/// Compiles the filter that a zygote enters and its children inherit.
+pub(crate) fn zygote_program() -> Result<Program, SandboxError> {
+    Program::compile("zygote", TRAPPED, &[CHILD, ZYGOTE_ONLY])
+}
+
+impl Program {
+    fn compile(name: &'static str, trapped: &[Trapped], tables: &[&[Allowed]]) -> Result<Self, SandboxError> {
+        let failed = |error: seccompiler::BackendError| SandboxError::CompileFilter {
+            filter: name,
+            reason: error.to_string(),
+        };
+        let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+        for entry in tables.iter().copied().flatten() {
+            let own = entry.rules.iter().map(|rule| compile_rule(rule)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+            // A later table widens what an earlier one allows; no condition at all is the widest.
+            let known = rules.get(&entry.number).map(Vec::len);
+            match known {
+                Some(0) => {}
+                Some(_) if own.is_empty() => {
+                    rules.insert(entry.number, own);
+                }
+                _ => rules.entry(entry.number).or_default().extend(own),
+            }
+        }
+        let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());
+        let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, ARCH).map_err(failed)?;
+        let body: BpfProgram = filter.try_into().map_err(failed)?;
+        let mut instructions = head(trapped);
+        instructions.extend(body);
+        Ok(Self { name, instructions })
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.instructions.len()
+    }
+
+    /// Loads the program into the calling thread, which needs `no_new_privs`. Async-signal-safe, allocates nothing.
+    pub(crate) fn load(&self) -> Result<(), RawErrno> {
+        let refused = |errno| RawErrno { step: "load a seccomp filter", errno };
+        let program = libc::sock_fprog {
+            len: libc::c_ushort::try_from(self.instructions.len()).map_err(|_| refused(libc::E2BIG))?,
+            // The two types are the kernel's `struct sock_filter`; the kernel only reads.
+            filter: self.instructions.as_ptr().cast::<libc::sock_filter>().cast_mut(),
+        };
+        let mode = u64::from(libc::SECCOMP_SET_MODE_FILTER);
+        let address = (&raw const program).addr() as u64;
+        // SAFETY: `program` and its instructions outlive the call, which copies them.
+        unsafe { sys::call(libc::SYS_seccomp, [mode, 0, address, 0, 0, 0]) }.map(|_| ()).map_err(refused)
+    }
+}
+
+fn compile_rule(conditions: &[Condition]) -> Result<SeccompRule, seccompiler::BackendError> {
+    let compiled = conditions.iter().map(|condition| {
+        let length = if condition.wide { SeccompCmpArgLen::Qword } else { SeccompCmpArgLen::Dword };
+        let (operator, value) = match condition.test {
+            Test::Equals(value) => (SeccompCmpOp::Eq, value),
+            Test::Differs(value) => (SeccompCmpOp::Ne, value),
+            Test::Above(value) => (SeccompCmpOp::Gt, value),
+            Test::AtMost(value) => (SeccompCmpOp::Le, value),
+            Test::Clear(mask) => (SeccompCmpOp::MaskedEq(mask), 0),
+        };
+        SeccompCondition::new(condition.argument, length, operator, value)
+    });
+    SeccompRule::new(compiled.collect::<Result<_, _>>()?)
+}
+
+/// The instructions before the allow-list; they fall through to it.
+fn head(trapped: &[Trapped]) -> BpfProgram {
+    let load = |offset| sock_filter { code: 0x20, jt: 0, jf: 0, k: offset };
+    let answer = |action| sock_filter { code: 0x06, jt: 0, jf: 0, k: action };
+    let skip_unless_equal = |k| sock_filter { code: 0x15, jt: 0, jf: 1, k };
+    let mut program = vec![
+        load(OFFSET_ARCH),
+        sock_filter { code: 0x15, jt: 1, jf: 0, k: AUDIT_ARCH },
+        answer(KILL_PROCESS),
+        load(OFFSET_NUMBER),
+    ];
+    #[cfg(target_arch = "x86_64")]
+    program.extend([sock_filter { code: 0x45, jt: 0, jf: 1, k: X32_BIT }, answer(TRAP)]);
+    // Its flags lie behind a pointer, so it cannot be judged; libraries fall back to `clone`.
+    program.extend([skip_unless_equal(number_of(libc::SYS_clone3)), answer(ERRNO | libc::ENOSYS.cast_unsigned())]);
+    for call in trapped {
+        program.extend([skip_unless_equal(number_of(call.number)), answer(TRAP)]);
+    }
+    program
+}
+
+fn number_of(call: libc::c_long) -> u32 {
+    // Every number in the tables is a small positive one.
+    u32::try_from(call).unwrap_or(u32::MAX)
+}
+
+/// The name of a system call that one of the tables lists, without its prefix.
+#[must_use]
+pub fn syscall_name(number: i64) -> Option<&'static str> {
+    let allowed = CHILD.iter().chain(ZYGOTE_ONLY).map(|entry| (entry.number, entry.name));
+    let trapped = TRAPPED.iter().map(|entry| (entry.number, entry.name));
+    allowed.chain(trapped).find(|&(known, _)| known == number).map(|(_, name)| name.trim_start_matches("SYS_"))
+}
+
+static REPORT_SLOT: AtomicPtr<u32> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Installs a handler that stores the number of a trapped call, plus one, in `slot`; the process still dies by SIGSYS.
+///
+/// Children inherit the handler, and their filter keeps them from replacing it. They can write to the slot, so the
+/// number is a hint for a message and never evidence.
+///
+/// # Errors
+/// The kernel's refusal.
+///
+/// # Safety
+/// `slot` must be aligned, writable and mapped for as long as the process or a child of it lives; to be read from
+/// outside it must lie in shared memory.
+pub unsafe fn install_sigsys_reporter(slot: *mut u32) -> Result<(), RawErrno> {
+    REPORT_SLOT.store(slot, Ordering::SeqCst);
+    // SAFETY: all zeros are a valid `sigaction`: no flags, an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_flags = libc::SA_SIGINFO;
+    action.sa_sigaction = (report_and_die as extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void)) as usize;
+    // SAFETY: the action is complete and its handler keeps to async-signal-safe operations.
+    sys::check(
+        unsafe { libc::sigaction(libc::SIGSYS, &raw const action, std::ptr::null_mut()) },
+        "install the SIGSYS reporter",
+    )
+    .map(|_| ())
+}
+
+/// The part of `siginfo_t` that a SIGSYS fills: three common words, padding, the call's address, then its number.
+#[repr(C)]
+struct SigsysInfo {
+    common: [i32; 4],
+    address: usize,
+    number: i32,
+    arch: u32,
+}
+
+extern "C" fn report_and_die(_signal: i32, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    let slot = REPORT_SLOT.load(Ordering::Relaxed);
+    if !info.is_null() && !slot.is_null() {
+        // SAFETY: the kernel passes a full `siginfo_t`, which is larger than this prefix and aligned alike.
+        let number = unsafe { (*info.cast::<SigsysInfo>()).number };
+        // SAFETY: the installer's caller vouched for the slot.
+        unsafe { slot.write_volatile(number.cast_unsigned().wrapping_add(1)) };
+    }
+    // SIGSYS is blocked while its handler runs, so a second trapped call is fatal: no `kill` is needed, none is allowed.
+    // SAFETY: `bpf` with a null attribute reads no memory, should it ever get through.
+    let _ = unsafe { sys::call(libc::SYS_bpf, [u64::MAX, 0, 0, 0, 0, 0]) };
+    sys::exit_now(128 + libc::SIGSYS);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ChildFilter, syscall_name, zygote_program};
+
+    #[test]
+    fn both_filters_compile_and_fit_the_kernel() {
+        let child = ChildFilter::compile().expect("the child's tables are consistent");
+        let zygote = zygote_program().expect("the zygote's tables are consistent");
+        assert!(child.instructions() < 4096 && zygote.len() < 4096);
+    }
+
+    #[test]
+    fn trapped_calls_have_names() {
+        assert_eq!(syscall_name(libc::SYS_ptrace), Some("ptrace"));
+        assert_eq!(syscall_name(-7), None);
+    }
+}
