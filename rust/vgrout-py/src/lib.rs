@@ -2,5 +2,11 @@
 
 use pyo3::prelude::*;
 
+mod buffer;
+mod error;
+
 #[pymodule]
-mod _native {}
+mod _native {
+    #[pymodule_export]
+    use crate::buffer::PyScoreBuffer;
+}

@@ -1,0 +1,507 @@
+//! `ScoreBuffer` for Python: arrays in without a copy where their layout allows it, the GIL released for the work.
+
+use std::ffi::CStr;
+
+use pyo3::BoundObject;
+use pyo3::buffer::{Element as BufferElement, PyBuffer};
+use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use vgrout_buffer::{Bf16, BufferError, Element, Options, ScoreBuffer, State};
+
+use crate::error::buffer_error;
+
+/// Tells one saved layout from the next.
+const STATE_FORMAT: &str = "vgrout.ScoreBuffer/1";
+
+/// The class; see `_native.pyi` for its contract.
+#[pyclass(frozen, name = "ScoreBuffer", module = "vgrout")]
+pub struct PyScoreBuffer {
+    inner: Inner,
+}
+
+enum Inner {
+    F32(ScoreBuffer<f32>),
+    Bf16(ScoreBuffer<Bf16>),
+}
+
+/// Runs the same code on whichever storage type the buffer has.
+macro_rules! each {
+    ($self:expr, $buffer:ident => $body:expr) => {
+        match &$self.inner {
+            Inner::F32($buffer) => $body,
+            Inner::Bf16($buffer) => $body,
+        }
+    };
+}
+
+#[pymethods]
+impl PyScoreBuffer {
+    #[new]
+    #[pyo3(signature = (capacity, dim, half_life=None, dtype="float32", *, threads=None))]
+    fn new(
+        capacity: &Bound<'_, PyAny>,
+        dim: &Bound<'_, PyAny>,
+        half_life: Option<f64>,
+        dtype: &str,
+        threads: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let threads = threads.map(|value| natural("threads", value)).transpose()?;
+        if threads == Some(0) {
+            return Err(PyValueError::new_err(
+                "threads: 0 is too few; give at least 1, or None for all usable CPUs",
+            ));
+        }
+        let options = Options {
+            capacity: natural("capacity", capacity)?,
+            dim: natural("dim", dim)?,
+            half_life,
+            threads,
+        };
+        let inner = match dtype {
+            f32::NAME => Inner::F32(ScoreBuffer::new(options).map_err(raise)?),
+            Bf16::NAME => Inner::Bf16(ScoreBuffer::new(options).map_err(raise)?),
+            other => {
+                return Err(PyValueError::new_err(format!(
+                    "dtype: {other:?} is not a storage type; use \"float32\" or \"bfloat16\""
+                )));
+            }
+        };
+        Ok(Self { inner })
+    }
+
+    #[getter]
+    fn capacity(&self) -> usize {
+        each!(self, buffer => buffer.options().capacity)
+    }
+
+    #[getter]
+    fn dim(&self) -> usize {
+        each!(self, buffer => buffer.options().dim)
+    }
+
+    #[getter]
+    fn half_life(&self) -> Option<f64> {
+        each!(self, buffer => buffer.options().half_life)
+    }
+
+    #[getter]
+    fn dtype(&self) -> &'static str {
+        match &self.inner {
+            Inner::F32(_) => f32::NAME,
+            Inner::Bf16(_) => Bf16::NAME,
+        }
+    }
+
+    fn set_direction(&self, py: Python<'_>, direction: &Bound<'_, PyAny>) -> PyResult<()> {
+        let direction = read_direction(direction, self.dim())?;
+        py.detach(|| each!(self, buffer => buffer.set_direction(&direction)))
+            .map_err(raise)
+    }
+
+    fn push<'py>(&self, py: Python<'py>, rows: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let scores = match &self.inner {
+            Inner::F32(buffer) => push(buffer, py, rows)?,
+            Inner::Bf16(buffer) => push(buffer, py, rows)?,
+        };
+        float64_array(py, &scores)
+    }
+
+    fn quantiles<'py>(&self, py: Python<'py>, q: Vec<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let values = py
+            .detach(|| each!(self, buffer => buffer.quantiles(&q)))
+            .map_err(raise)?;
+        float64_array(py, &values)
+    }
+
+    fn thresholds(&self, py: Python<'_>, q: f64) -> PyResult<(f64, f64)> {
+        py.detach(|| each!(self, buffer => buffer.thresholds(q)))
+            .map_err(raise)
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        py.detach(|| each!(self, buffer => buffer.len()))
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let options = each!(self, buffer => buffer.options());
+        let half_life = options
+            .half_life
+            .map_or_else(|| "None".to_owned(), |value| value.to_string());
+        format!(
+            "ScoreBuffer(capacity={}, dim={}, half_life={half_life}, dtype={:?}) with {} rows",
+            options.capacity,
+            options.dim,
+            self.dtype(),
+            self.__len__(py)
+        )
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = py.detach(|| each!(self, buffer => buffer.stats()));
+        let dict = PyDict::new(py);
+        for (name, value) in stats.fields() {
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
+    }
+
+    fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        dict.set_item("format", STATE_FORMAT)?;
+        dict.set_item("capacity", self.capacity())?;
+        dict.set_item("dim", self.dim())?;
+        dict.set_item("half_life", self.half_life())?;
+        dict.set_item("dtype", self.dtype())?;
+        let (next_sequence, direction, rows) = match &self.inner {
+            Inner::F32(buffer) => {
+                let state = py.detach(|| buffer.state());
+                (
+                    state.next_sequence,
+                    state.direction,
+                    new_array(py, &state.rows, "float32")?,
+                )
+            }
+            Inner::Bf16(buffer) => {
+                let state = py.detach(|| buffer.state());
+                let bits: Vec<i16> = state
+                    .rows
+                    .iter()
+                    .map(|value| value.0.cast_signed())
+                    .collect();
+                (
+                    state.next_sequence,
+                    state.direction,
+                    new_array(py, &bits, "int16")?,
+                )
+            }
+        };
+        dict.set_item("next_sequence", next_sequence)?;
+        dict.set_item(
+            "direction",
+            direction
+                .map(|values| new_array(py, &values, "float32"))
+                .transpose()?,
+        )?;
+        dict.set_item(
+            "rows",
+            rows.call_method1(intern!(py, "reshape"), (-1, self.dim()))?,
+        )?;
+        Ok(dict)
+    }
+
+    fn load_state_dict(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()> {
+        expect_field(state, "format", STATE_FORMAT)?;
+        expect_field(state, "capacity", self.capacity())?;
+        expect_field(state, "dim", self.dim())?;
+        expect_field(state, "half_life", self.half_life())?;
+        expect_field(state, "dtype", self.dtype())?;
+        match &self.inner {
+            Inner::F32(buffer) => restore(buffer, py, state),
+            Inner::Bf16(buffer) => restore(buffer, py, state),
+        }
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)]
+fn raise(error: BufferError) -> PyErr {
+    buffer_error(&error)
+}
+
+fn push<E: Storage>(
+    buffer: &ScoreBuffer<E>,
+    py: Python<'_>,
+    rows: &Bound<'_, PyAny>,
+) -> PyResult<Vec<f64>> {
+    let rows = E::read(rows, "rows")?;
+    rows.check_matrix("rows", buffer.options().dim)?;
+    let values = rows.values();
+    let scores = py.detach(|| buffer.push(values)).map_err(raise)?;
+    Ok(scores.into_iter().map(f64::from).collect())
+}
+
+fn restore<E: Storage>(
+    buffer: &ScoreBuffer<E>,
+    py: Python<'_>,
+    state: &Bound<'_, PyDict>,
+) -> PyResult<()> {
+    let dim = buffer.options().dim;
+    let rows = E::read(&field(state, "rows")?, "state[\"rows\"]")?;
+    rows.check_matrix("state[\"rows\"]", dim)?;
+    let direction = field(state, "direction")?;
+    let direction = if direction.is_none() {
+        None
+    } else {
+        Some(read_direction(&direction, dim)?)
+    };
+    let next_sequence = field(state, "next_sequence")?
+        .extract::<u64>()
+        .map_err(|_| {
+            PyValueError::new_err(
+                "state[\"next_sequence\"]: expected an integer of at least 0; the state is damaged",
+            )
+        })?;
+    let values = rows.values();
+    py.detach(|| {
+        buffer.restore(&State {
+            next_sequence,
+            direction,
+            rows: values.to_vec(),
+        })
+    })
+    .map_err(raise)
+}
+
+fn field<'py>(state: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    state.get_item(name)?.ok_or_else(|| {
+        PyValueError::new_err(format!(
+            "state[{name:?}]: missing; give what state_dict() of a ScoreBuffer returned"
+        ))
+    })
+}
+
+fn expect_field<'py>(
+    state: &Bound<'py, PyDict>,
+    name: &str,
+    expected: impl IntoPyObject<'py>,
+) -> PyResult<()> {
+    let found = field(state, name)?;
+    let expected = expected
+        .into_pyobject(state.py())
+        .map_err(Into::into)?
+        .into_any()
+        .into_bound();
+    if found.eq(&expected)? {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!(
+        "state[{name:?}]: found {}, but this buffer has {}; build the buffer as the saved one was",
+        found.repr()?,
+        expected.repr()?
+    )))
+}
+
+/// A size given as a Python integer.
+fn natural(name: &str, value: &Bound<'_, PyAny>) -> PyResult<usize> {
+    value.extract::<usize>().map_err(|error| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            PyValueError::new_err(format!(
+                "{name}: {value} is outside the range of sizes; give a positive integer"
+            ))
+        } else {
+            error
+        }
+    })
+}
+
+/// Values of one argument: borrowed from the caller's array, or converted.
+enum Array<B: BufferElement, E> {
+    Borrowed(PyBuffer<B>),
+    Converted(Vec<E>, Vec<usize>),
+}
+
+impl<B: BufferElement, E: Storage<Raw = B>> Array<B, E> {
+    fn shape(&self) -> &[usize] {
+        match self {
+            Self::Borrowed(buffer) => buffer.shape(),
+            Self::Converted(_, shape) => shape,
+        }
+    }
+
+    fn check_matrix(&self, field: &str, dim: usize) -> PyResult<()> {
+        match self.shape() {
+            [_, columns] if *columns == dim => Ok(()),
+            [0] => Ok(()),
+            shape => Err(PyValueError::new_err(format!(
+                "{field}: shape {shape:?} is not [n, {dim}]; give one row of {dim} features per rollout"
+            ))),
+        }
+    }
+
+    fn values(&self) -> &[E] {
+        match self {
+            Self::Converted(values, _) => values,
+            Self::Borrowed(buffer) if buffer.item_count() == 0 => &[],
+            Self::Borrowed(buffer) => {
+                // `read` makes contiguous whatever was not, so there is always a slice.
+                let Some(slice) = buffer.as_slice_ptr() else {
+                    return &[];
+                };
+                // SAFETY: `PyBuffer` checked format, size and alignment for `B`, whose layout `E` shares (see
+                // `Storage`); the view it holds keeps the memory alive and in place for as long as `self` is borrowed.
+                // That nobody writes to the array during the call is the documented duty of the caller, as for every
+                // consumer of the buffer protocol that releases the GIL.
+                unsafe { std::slice::from_raw_parts(slice.cast::<E>().as_ptr(), slice.len()) }
+            }
+        }
+    }
+}
+
+/// A storage type whose rows can be read from a Python buffer.
+///
+/// # Safety
+/// `Raw` and `Self` have the same size, alignment and valid bit patterns.
+unsafe trait Storage: Element + Sized {
+    /// The buffer's element type.
+    type Raw: BufferElement;
+    /// The NumPy type whose memory is read in place.
+    const IN_PLACE: &'static str;
+    /// Whether 16-bit integers are this type's bits.
+    const BITS: bool;
+
+    /// Reads an array, tensor or nested list.
+    fn read(object: &Bound<'_, PyAny>, field: &str) -> PyResult<Array<Self::Raw, Self>> {
+        // The common case costs one call: a contiguous, aligned array of just this type.
+        if let Ok(buffer) = PyBuffer::get(object)
+            && buffer.is_c_contiguous()
+            && is_native(buffer.format())
+        {
+            return Ok(Array::Borrowed(buffer));
+        }
+        let py = object.py();
+        let array = to_numpy(object, field, Self::BITS)?;
+        let dtype = array.getattr(intern!(py, "dtype"))?;
+        let (kind, size): (char, usize) = (
+            dtype.getattr(intern!(py, "kind"))?.extract()?,
+            dtype.getattr(intern!(py, "itemsize"))?.extract()?,
+        );
+        let refuse = |why: String| Err(PyValueError::new_err(format!("{field}: {why}")));
+        match kind {
+            'i' | 'u' if size == 2 && !Self::BITS => refuse(format!(
+                "{dtype} looks like the bits of bfloat16; build the buffer with dtype=\"bfloat16\" or convert to float32"
+            )),
+            'i' | 'u' if size == 2 => Ok(Array::Borrowed(in_place(
+                &array,
+                dtype.str()?.to_str()?,
+                Self::IN_PLACE,
+            )?)),
+            'f' if size <= 4 && !Self::BITS => Ok(Array::Borrowed(in_place(
+                &array,
+                Self::IN_PLACE,
+                Self::IN_PLACE,
+            )?)),
+            'f' | 'i' | 'u' => {
+                // float64 holds every float32 and every small integer; narrowing is done here, where an overflow to
+                // infinity is then refused by row instead of warned about.
+                let wide: PyBuffer<f64> = in_place(&array, "float64", "float64")?;
+                #[allow(clippy::cast_possible_truncation)]
+                let values = wide
+                    .to_vec(py)?
+                    .into_iter()
+                    .map(|value| Self::narrow(value as f32))
+                    .collect();
+                Ok(Array::Converted(values, wide.shape().to_vec()))
+            }
+            _ => refuse(format!(
+                "dtype {dtype} is not a real number type; convert to {}",
+                Self::NAME
+            )),
+        }
+    }
+}
+
+// SAFETY: the same type.
+unsafe impl Storage for f32 {
+    type Raw = f32;
+    const IN_PLACE: &'static str = "float32";
+    const BITS: bool = false;
+}
+
+// SAFETY: `Bf16` is a transparent wrapper of `u16`, which has the layout of `i16`; all patterns are valid in each.
+unsafe impl Storage for Bf16 {
+    type Raw = i16;
+    const IN_PLACE: &'static str = "int16";
+    const BITS: bool = true;
+}
+
+/// Whether a buffer's items have this machine's byte order, which `PyBuffer` does not check.
+fn is_native(format: &CStr) -> bool {
+    let foreign: &[u8] = if cfg!(target_endian = "little") {
+        b">!"
+    } else {
+        b"<"
+    };
+    !format
+        .to_bytes()
+        .first()
+        .is_some_and(|first| foreign.contains(first))
+}
+
+/// A NumPy array of what was given, sharing memory where possible.
+fn to_numpy<'py>(
+    object: &Bound<'py, PyAny>,
+    field: &str,
+    bits: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    if object.hasattr(intern!(py, "detach"))? && object.hasattr(intern!(py, "is_cpu"))? {
+        if !object.getattr(intern!(py, "is_cpu"))?.is_truthy()? {
+            let device = object.getattr(intern!(py, "device"))?;
+            return Err(PyValueError::new_err(format!(
+                "{field}: the tensor is on {device}; pass tensor.cpu()"
+            )));
+        }
+        let tensor = object.call_method0(intern!(py, "detach"))?;
+        let torch = py.import(intern!(py, "torch"))?;
+        let dtype = tensor.getattr(intern!(py, "dtype"))?;
+        let tensor = match dtype.str()?.to_str()? {
+            "torch.bfloat16" if bits => {
+                tensor.call_method1(intern!(py, "view"), (torch.getattr("int16")?,))?
+            }
+            "torch.bfloat16" => tensor.call_method0(intern!(py, "float"))?,
+            _ => tensor,
+        };
+        return tensor.call_method0(intern!(py, "numpy"));
+    }
+    py.import(intern!(py, "numpy"))?
+        .call_method1(intern!(py, "asarray"), (object,))
+}
+
+/// A contiguous, aligned buffer of `array` as `dtype`, its items then seen as `seen` (of the same size).
+fn in_place<T: BufferElement>(
+    array: &Bound<'_, PyAny>,
+    dtype: &str,
+    seen: &str,
+) -> PyResult<PyBuffer<T>> {
+    let py = array.py();
+    let requirements = PyList::new(py, ["C", "A"])?;
+    let native = dtype.trim_start_matches(['>', '<', '=', '|']);
+    let native = match native {
+        "i2" => "int16",
+        "u2" => "uint16",
+        name => name,
+    };
+    let array = py
+        .import(intern!(py, "numpy"))?
+        .call_method1(intern!(py, "require"), (array, native, requirements))?;
+    PyBuffer::get(&array.call_method1(intern!(py, "view"), (seen,))?)
+}
+
+fn read_direction(object: &Bound<'_, PyAny>, dim: usize) -> PyResult<Vec<f32>> {
+    let array = <f32 as Storage>::read(object, "direction")?;
+    match array.shape() {
+        [length] if *length == dim => Ok(array.values().to_vec()),
+        shape => Err(PyValueError::new_err(format!(
+            "direction: shape {shape:?} is not [{dim}]; flatten it to one component per feature"
+        ))),
+    }
+}
+
+fn new_array<'py, T: BufferElement>(
+    py: Python<'py>,
+    values: &[T],
+    dtype: &str,
+) -> PyResult<Bound<'py, PyAny>> {
+    let array = py
+        .import(intern!(py, "numpy"))?
+        .call_method1(intern!(py, "empty"), (values.len(), dtype))?;
+    if !values.is_empty() {
+        PyBuffer::<T>::get(&array)?.copy_from_slice(py, values)?;
+    }
+    Ok(array)
+}
+
+fn float64_array<'py>(py: Python<'py>, values: &[f64]) -> PyResult<Bound<'py, PyAny>> {
+    new_array(py, values, "float64")
+}
