@@ -34,7 +34,7 @@ def one_linear(d_in: int = 7, d_out: int = 5, dtype: torch.dtype = torch.float64
     torch.manual_seed(seed)
     model = nn.Module()
     model.q_proj = nn.Linear(d_in, d_out, dtype=dtype)
-    model.forward = lambda x: model.q_proj(x)
+    model.forward = model.q_proj.__call__
     return model
 
 
@@ -70,7 +70,7 @@ def gradients(adapter: Lora2r) -> dict[str, Tensor]:
 class NaiveLinear(nn.Module):
     """The definition of lora2r in output space with plain autograd: sums, subtractions, detaches, two branches.
 
-    y = W x + dep + m · quar, dep detached where d; each branch is B_k A_k x − B0_k A0_k x.
+    y = W x + dep + m · quar, dep detached where d; each branch is B_k A_k x - B0_k A0_k x.
     """
 
     def __init__(self, linear: nn.Linear, adapter: Lora2r, index: int) -> None:

@@ -3,9 +3,11 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from adapter_models import gradients, ids, mask_of, naive_copy, one_linear, randomise, tiny_qwen3
 from vgrout.adapters import Lora2r
+from vgrout.errors import VgroutError
 
 ZONES = "karkra"
 
@@ -167,10 +169,6 @@ def test_checkpointing_recomputes_under_the_masks_of_the_forward(model, use_reen
 
 
 def test_an_unbound_checkpoint_recomputed_under_other_masks_is_refused(model):
-    from torch.utils.checkpoint import checkpoint
-
-    from vgrout.errors import VgroutError
-
     adapter = Lora2r.attach(model, r=3, seed=5)
     randomise(adapter)
     tokens = ids(2, 5)
