@@ -102,6 +102,8 @@ class Callee:
         self.name = method.name
         self.parameters = tuple(argument.arg for argument in method.args.args[1:])
         header = source.canonical.splitlines()[method.lineno - 1]
+        if not header.endswith(":"):
+            raise DataError(f"{source.id}: the method's header must be one line, not `{header.strip()}`")
         self.starter = f"class Solution:\n{header}\n        "
         namespace: dict[str, object] = {}
         exec(PRELUDE + source.canonical, namespace)  # noqa: S102  # our own source, at build time only

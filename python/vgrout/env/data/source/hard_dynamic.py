@@ -21,9 +21,7 @@ Constraints: both texts have at most 60 lowercase letters; costs are integers be
 """,
     canonical="""
 class Solution:
-    def cheapest(
-        self, source: str, target: str, type_cost: int, erase_cost: int, swap_cost: int
-    ) -> int:
+    def cheapest(self, source: str, target: str, type_cost: int, erase_cost: int, swap_cost: int) -> int:
         n, m = len(source), len(target)
         best = [[inf] * (m + 1) for _ in range(n + 1)]
         best[0][0] = 0
