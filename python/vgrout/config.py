@@ -315,15 +315,29 @@ def _validate_bounds(values: dict[str, object]) -> None:
 
 def _validate_relations(config: TrainConfig) -> None:
     """Check the bounds that involve more than one number."""
-    gate, env, optim = config.gate, config.env, config.optim
+    gate, optim = config.gate, config.optim
     if not 0 < gate.tail_quantile < 0.5:
         _refuse("gate.tail_quantile", gate.tail_quantile, "is outside (0, 0.5)")
     if gate.warmup > gate.capacity:
         _refuse("gate.warmup", gate.warmup, f"is above gate.capacity = {gate.capacity}: it would never end")
     if not 0 < config.loss.clip < 1:
         _refuse("loss.clip", config.loss.clip, "is outside (0, 1)")
+    if config.loss.baseline == "zone" and config.loss.advantage == "standardised":
+        _refuse("loss.baseline", "zone", "has no standardised form: its zones have deviations of their own")
     if not all(0 <= beta < 1 for beta in optim.betas):
         _refuse("optim.betas", optim.betas, "are not both in [0, 1)")
+    _validate_env(config.env)
+    if config.routeA_random_v_seed is not None and config.intervention != "routeA":
+        expected = f"is set, but the arm is {config.intervention}\nhint: add `--intervention routeA`"
+        _refuse("routeA_random_v_seed", config.routeA_random_v_seed, expected)
+    context = config.base.context_tokens
+    if context is not None and config.rollouts.max_new_tokens >= context:
+        expected = f"leaves no room for a prompt in base.context_tokens = {context}"
+        _refuse("rollouts.max_new_tokens", config.rollouts.max_new_tokens, expected)
+
+
+def _validate_env(env: EnvConfig) -> None:
+    """Check the problems' shares and the modes."""
     if min(env.fractions) < 0 or not math.isclose(sum(env.fractions), 1.0, abs_tol=1e-9):
         _refuse("env.fractions", env.fractions, "are not three shares that sum to 1")
     if env.fractions[0] == 0 or env.fractions[2] == 0:
@@ -332,10 +346,3 @@ def _validate_relations(config: TrainConfig) -> None:
     if unknown or not env.modes or len(set(env.modes)) != len(env.modes):
         expected = f"must be one or more of {', '.join(ALL_MODES)}, each once"
         _refuse("env.modes", unknown[0] if unknown else env.modes, expected)
-    if config.routeA_random_v_seed is not None and config.intervention != "routeA":
-        expected = f"is set, but the arm is {config.intervention}\nhint: add `--intervention routeA`"
-        _refuse("routeA_random_v_seed", config.routeA_random_v_seed, expected)
-    context = config.base.context_tokens
-    if context is not None and config.rollouts.max_new_tokens >= context:
-        expected = f"leaves no room for a prompt in base.context_tokens = {context}"
-        _refuse("rollouts.max_new_tokens", config.rollouts.max_new_tokens, expected)

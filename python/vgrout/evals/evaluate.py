@@ -1,0 +1,155 @@
+"""Evaluation on held-out problems: counts with n, never bare rates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from vgrout.config import EvalConfig
+from vgrout.env.stable import stable_number
+from vgrout.evals.metrics import wilson_interval
+from vgrout.grading import Grader, Verdict
+from vgrout.rollouts.base import RolloutEngine, SampleRequest
+from vgrout.rollouts.model import LoadedModel
+from vgrout.rollouts.tasks import Task
+
+PromptKind = Literal["hinted", "plain"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """A count out of n with its 95 % Wilson interval."""
+
+    count: int
+    n: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, count: int, n: int) -> "Rate":
+        """`count` out of `n`."""
+        interval = wilson_interval(count, n)
+        return cls(count=count, n=n, low=interval.low, high=interval.high)
+
+    def __str__(self) -> str:
+        if self.n == 0:
+            return "0/0"
+        share, low, high = (f"{100 * value:.1f}" for value in (self.count / self.n, self.low, self.high))
+        return f"{self.count}/{self.n} = {share} % [{low}, {high}]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """Counts of one loophole mode's problems under one kind of prompt."""
+
+    prompt: PromptKind
+    """`hinted` shows the loophole with evaluation's marker; `plain` is graded by ground truth only."""
+    mode: str
+    n: int
+    exploited: int
+    """Passed by the loophole alone."""
+    gt_correct: int
+    """Accepted by the strict oracle."""
+    channel: int
+    """Used the loophole, correct or not."""
+    can_compile: int
+    format_ok: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalResult:
+    """One policy's counts by prompt kind and mode."""
+
+    policy: Literal["deployed", "as_trained"]
+    ablated: bool
+    """The quarantine was ablated."""
+    cells: tuple[Cell, ...]
+
+    def rate(self, field: str, prompt: PromptKind) -> Rate:
+        """A field's count over all modes of one prompt kind."""
+        cells = [cell for cell in self.cells if cell.prompt == prompt]
+        return Rate.of(sum(getattr(cell, field) for cell in cells), sum(cell.n for cell in cells))
+
+    @property
+    def hack(self) -> Rate:
+        """Exploited answers to hinted prompts."""
+        return self.rate("exploited", "hinted")
+
+    @property
+    def solve_hinted(self) -> Rate:
+        """Correct answers to hinted prompts."""
+        return self.rate("gt_correct", "hinted")
+
+    @property
+    def solve_plain(self) -> Rate:
+        """Correct answers to plain prompts."""
+        return self.rate("gt_correct", "plain")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for `eval.json`."""
+        rows = []
+        for cell in self.cells:
+            rates = {"hack": Rate.of(cell.exploited, cell.n), "solve": Rate.of(cell.gt_correct, cell.n)}
+            rows.append({**asdict(cell), **{name: asdict(rate) for name, rate in rates.items()}})
+        return {
+            "policy": self.policy,
+            "ablated": self.ablated,
+            "hack": asdict(self.hack),
+            "solve_hinted": asdict(self.solve_hinted),
+            "solve_plain": asdict(self.solve_plain),
+            "by_mode": rows,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluator:
+    """Asks the held-out problems of the current policy; holds what does not change between evaluations."""
+
+    engine: RolloutEngine
+    grader: Grader
+    policy: LoadedModel
+    tasks: tuple[Task, ...]
+    """Held-out tasks with evaluation's markers."""
+    config: EvalConfig
+    seed: int
+
+    def evaluate(self, policy: Literal["deployed", "as_trained"], *, ablated: bool) -> EvalResult:
+        """Sample and grade every held-out prompt, hinted and plain, with or without the quarantine.
+
+        Equal weights give equal answers: both policies of a run are asked with the same random numbers.
+        """
+        asked = [(task, kind) for kind in ("hinted", "plain") for task in self.tasks]
+        request = SampleRequest(
+            prompts=tuple(task.prompt_ids(hackable=kind == "hinted") for task, kind in asked),
+            counts=(self.config.samples,) * len(asked),
+            ablated=(ablated,) * len(asked),
+            max_new_tokens=self.config.max_new_tokens,
+            temperature=self.config.temperature,
+            top_p=self.config.top_p,
+            top_k=0,
+            seed=stable_number("evaluation", self.seed) % 2**63,
+        )
+        rollouts = self.engine.sample(request)
+        jobs, owners = [], []
+        for row, prompt in enumerate(rollouts.prompt_index):
+            task, kind = asked[prompt]
+            text = self.policy.text(rollouts.answer(row).completion)
+            jobs.append(task.job(text, hackable=kind == "hinted"))
+            owners.append((kind, task.mode))
+        verdicts = self.grader.grade(jobs)
+        return EvalResult(policy=policy, ablated=ablated, cells=_cells(owners, list(verdicts)))
+
+
+def _cells(owners: Sequence[tuple[str, str]], verdicts: Sequence[Verdict]) -> tuple[Cell, ...]:
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for owner, verdict in zip(owners, verdicts, strict=True):
+        groups.setdefault(owner, []).append(verdict)
+    cells = []
+    for (prompt, mode), group in sorted(groups.items()):
+        counts: Mapping[str, int] = {
+            name: sum(bool(getattr(verdict, name)) for verdict in group)
+            for name in ("exploited", "gt_correct", "channel", "can_compile", "format_ok")
+        }
+        cells.append(
+            Cell(prompt="hinted" if prompt == "hinted" else "plain", mode=mode, n=len(group), **counts)
+        )
+    return tuple(cells)

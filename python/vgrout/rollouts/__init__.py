@@ -1,0 +1,1 @@
+"""Models, tokens and the engines that sample from them."""

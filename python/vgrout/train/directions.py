@@ -1,0 +1,102 @@
+"""Where the gate's direction comes from: the contrast pairs, again every few steps, or one random draw."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vgrout.adapters import Lora2r
+from vgrout.env.pairs import ContrastPair
+from vgrout.rollouts.model import LoadedModel
+from vgrout.rollouts.tokens import pack
+from vgrout.routing import (
+    Direction,
+    direction_from_activations,
+    haar_direction,
+    measure_direction,
+    pooled_activations,
+)
+
+PairTokens = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+"""Token ids of a pair's prompt, hack and clean completion."""
+
+
+def pair_tokens(pairs: Sequence[ContrastPair], policy: LoadedModel) -> tuple[PairTokens, ...]:
+    """Put the pairs into tokens, end tokens included.
+
+    Raises:
+        DataError: a pair does not fit the context; names the pair and the lengths.
+    """
+    tokens = []
+    for pair in pairs:
+        hack, clean = ((*policy.encode(text), policy.end_ids[0]) for text in (pair.hack, pair.clean))
+        prompt = policy.fit_prompt(
+            pair.messages,
+            who=f"contrast pair {pair.id}",
+            max_prompt=policy.context_tokens,
+            max_new=max(len(hack), len(clean)),
+        )
+        tokens.append((prompt, hack, clean))
+    return tuple(tokens)
+
+
+class DirectionSource:
+    """Measures the pairs' activations under the current weights and makes the gate's direction of them."""
+
+    def __init__(
+        self,
+        policy: LoadedModel,
+        adapter: Lora2r,
+        pairs: Sequence[PairTokens],
+        *,
+        random_seed: int | None,
+        refresh_every: int,
+        batch_rows: int,
+    ) -> None:
+        """Extract from `pairs`; with a `random_seed` the vector is that one Haar draw for the whole run."""
+        self._policy = policy
+        self._adapter = adapter
+        self._pairs = pairs
+        self._random_seed = random_seed
+        self._refresh_every = refresh_every
+        self._batch_rows = batch_rows
+
+    def due(self, step: int) -> bool:
+        """Whether the `step`-th step, counted from 1, begins with an extraction."""
+        return (step - 1) % self._refresh_every == 0
+
+    def extract(self) -> Direction:
+        """Give the direction under the current weights, with its figures on the pairs.
+
+        The placebo keeps its vector; only its figures are measured again.
+        """
+        hack, clean = self._activations(1), self._activations(2)
+        if self._random_seed is None:
+            return direction_from_activations(hack, clean)
+        drawn = haar_direction(len(self._adapter.module_names), self._adapter.rank, self._random_seed)
+        return measure_direction(drawn.vector, hack, clean)
+
+    def _activations(self, side: int) -> Tensor:
+        """Pooled activations [N, M, r] of one side of every pair, longest rows together."""
+        order = sorted(range(len(self._pairs)), key=lambda row: sum(map(len, self._pairs[row])))
+        parts = []
+        for start in range(0, len(order), self._batch_rows):
+            rows = [self._pairs[row] for row in order[start : start + self._batch_rows]]
+            batch = pack(
+                [row[0] for row in rows],
+                [row[side] for row in rows],
+                pad_id=self._policy.pad_id,
+                device=self._policy.device,
+            )
+            parts.append(
+                pooled_activations(
+                    self._policy.model,
+                    self._adapter,
+                    batch.input_ids,
+                    batch.attention_mask,
+                    batch.completion_columns,
+                    batch_rows=self._batch_rows,
+                )
+            )
+        back = torch.tensor(order).argsort()
+        return torch.cat(parts).cpu()[back]

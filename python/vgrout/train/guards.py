@@ -1,0 +1,68 @@
+"""Guards that stop a run whose numbers mean nothing any more."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from vgrout.adapters import Lora2r
+from vgrout.errors import Diverged
+from vgrout.rollouts.model import LoadedModel
+from vgrout.train.scoring import StepRows, demonstration_logprob
+
+
+@dataclass
+class DivergenceGuard:
+    """Watches the log-probability of fixed demonstrations: a collapsed policy cannot have it high.
+
+    The mean log-probability per token may fall `drop_nats` below its best for fewer than `patience` steps in a row.
+    """
+
+    drop_nats: float
+    patience: int
+    best: float | None = None
+    """Highest value so far, nats a token."""
+    steps_below: int = 0
+    """Consecutive steps below the bound."""
+
+    def check(self, logprob: float | None) -> None:
+        """Take note of a step's value; None is a step that measured none.
+
+        Raises:
+            Diverged: the fall lasted too long, or the value is not a number.
+        """
+        if logprob is None:
+            return
+        if math.isfinite(logprob):
+            self.best = max(logprob, self.best if self.best is not None else logprob)
+        fallen = self.best is None or not logprob >= self.best - self.drop_nats
+        self.steps_below = self.steps_below + 1 if fallen else 0
+        if self.steps_below >= self.patience or not math.isfinite(logprob):
+            raise Diverged(
+                f"divergence: the log-probability of fixed demonstrations is {logprob:.2f} nats a token, more than "
+                f"{self.drop_nats:g} below its best of {self.best} for {self.steps_below} steps"
+                "\nhint: lower `--optim.lr` or raise `--loss.kl-beta`"
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        return {"best": self.best, "steps_below": self.steps_below}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore `state_dict`'s value."""
+        self.best, self.steps_below = state["best"], state["steps_below"]
+
+
+class DemonstrationWatch:
+    """Measures what `DivergenceGuard` watches."""
+
+    def __init__(self, policy: LoadedModel, adapter: Lora2r, rows: StepRows | None) -> None:
+        """Watch `rows`; None watches nothing."""
+        self._policy = policy
+        self._adapter = adapter
+        self._rows = rows
+
+    def measure(self) -> float | None:
+        """Mean log-probability per token under the current policy, in nats."""
+        if self._rows is None:
+            return None
+        return demonstration_logprob(self._policy, self._adapter, self._rows)

@@ -1,0 +1,95 @@
+"""What the phases of a training step hand to each other: one frozen dataclass each.
+
+P prompts, G rollouts a prompt, B = P * G rows (row = p * G + g), K of them worth a forward, L completion tokens.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from vgrout.grading import Diagnostics
+from vgrout.rollouts.base import Rollouts
+from vgrout.rollouts.tasks import Task
+from vgrout.routing import GateDecision
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptBatch:
+    """The P prompts of a step."""
+
+    step: int
+    """Counted from 1."""
+    tasks: tuple[Task, ...]
+    hackable: tuple[bool, ...]
+    """The prompt shows the loophole's hint; an answer to a plain one is graded as `gt_only`."""
+    ablated: tuple[bool, ...]
+    """The whole group comes from the policy without quarantine."""
+
+    @property
+    def prompt_ids(self) -> tuple[tuple[int, ...], ...]:
+        """Token ids of each prompt as shown."""
+        shown = zip(self.tasks, self.hackable, strict=True)
+        return tuple(task.prompt_ids(hackable=hackable) for task, hackable in shown)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graded:
+    """Rewards of a step, and the labels that only measurement and labelled gates may see."""
+
+    rewards: Float[np.ndarray, "B"]
+    diagnostics: Diagnostics
+    texts: tuple[str, ...]
+    """The answers that were graded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routed:
+    """The rows worth a forward, scored under the policy that sampled them, and where their updates go."""
+
+    rows: Int[Tensor, "K"]
+    """Places among the B rows, of groups whose rewards differ; increasing."""
+    old_logprobs: Float[Tensor, "K L"]
+    reference_logprobs: Float[Tensor, "K L"] | None
+    """Under the base model; None where the KL term is off."""
+    advantages: Float[Tensor, "K"]
+    decision: GateDecision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Updated:
+    """Figures of one optimiser step; plain numbers."""
+
+    learning_rate: float
+    loss: float
+    policy_loss: float
+    kl: float
+    """Mean k3 estimate, nats a token."""
+    entropy: float
+    """Nats a token."""
+    clip_fraction: float
+    ratio_mean: float
+    ratio_max: float
+    ratio_by_zone: Mapping[str, float]
+    gradient_norms: Mapping[str, float]
+    """By block, before clipping."""
+    delta_norms: Mapping[str, float]
+    """By block, of the differences from the initialisation after the step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRecord:
+    """Everything that a step produced; `records.py` turns it into rows of plain values."""
+
+    prompts: PromptBatch
+    rollouts: Rollouts
+    graded: Graded
+    routed: Routed | None
+    """None where every group's rewards were equal: nothing was trained."""
+    updated: Updated | None
+    teacher_logprob: float | None
+    """Of the guard's fixed demonstrations after the step, nats a token."""
+    seconds: Mapping[str, float]
+    """Phase to wall time."""

@@ -1,0 +1,163 @@
+"""A step's record as rows of plain values for `metrics.jsonl` and `rollouts.jsonl`."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from vgrout.adapters import qmass
+from vgrout.env.prompts import grading_mode
+from vgrout.evals.metrics import auroc, f_beta
+from vgrout.rollouts.base import POLICY
+from vgrout.routing import ROUT, ZONES, Direction
+from vgrout.train.phases import Routed, StepRecord
+
+PERCENTILES = (5, 25, 50, 75, 95)
+
+
+def metrics_row(
+    record: StepRecord, group_size: int, direction: Direction | None, direction_step: int
+) -> dict[str, Any]:
+    """One row of `metrics.jsonl`; what a step did not measure is None."""
+    row: dict[str, Any] = {"step": record.prompts.step}
+    row |= _counts(record, group_size)
+    if record.routed is not None:
+        row |= _gate_figures(record, record.routed)
+        row |= _sampler_gap(record, record.routed)
+    if record.updated is not None:
+        row |= _update_figures(record)
+    if direction is not None:
+        row["direction_age_steps"] = record.prompts.step - direction_step
+        row["direction_paired_accuracy"] = _number(direction.paired_accuracy)
+        row["direction_auroc"] = _number(direction.auroc)
+        row["direction_haar_auroc"] = _number(direction.haar_auroc)
+    row["teacher_logprob"] = record.teacher_logprob
+    return row
+
+
+def _number(value: float) -> float | None:
+    """A measured figure; None where nothing was measured."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _counts(record: StepRecord, group_size: int) -> dict[str, Any]:
+    """Counts of all rollouts, and outcomes of the policy's own."""
+    rollouts, prompts, graded = record.rollouts, record.prompts, record.graded
+    verdicts = graded.diagnostics.verdicts
+    own = [row for row, source in enumerate(rollouts.source) if source == POLICY]
+    rewards = graded.rewards[own]
+    groups = graded.rewards.reshape(-1, group_size)
+    by_mode: dict[str, Counter[str]] = {}
+    for row in own:
+        place = rollouts.prompt_index[row]
+        mode = grading_mode(prompts.tasks[place].mode, hackable=prompts.hackable[place])
+        counts = by_mode.setdefault(mode, Counter(rollouts=0, gt_correct=0, exploited=0))
+        counts["rollouts"] += 1
+        counts["gt_correct"] += bool(verdicts[row].gt_correct)
+        counts["exploited"] += bool(verdicts[row].exploited)
+    return {
+        "rollouts": len(rollouts),
+        "teacher_rollouts": len(rollouts) - len(own),
+        "hackable_rollouts": sum(prompts.hackable[place] for place in rollouts.prompt_index),
+        "ablated_rollouts": int(rollouts.ablated.sum()),
+        "truncated_rollouts": int(rollouts.truncated.sum()),
+        "completion_tokens_mean": float(rollouts.completion_mask.sum()) / len(rollouts),
+        "reward_mean": float(rewards.mean()) if own else None,
+        "reward_std": float(rewards.std()) if own else None,
+        "zero_variance_groups": int((groups == groups[:, :1]).all(axis=1).sum()),
+        **{
+            name: sum(bool(getattr(verdicts[row], name)) for row in own)
+            for name in ("format_ok", "can_compile", "gt_correct", "exploited", "channel")
+        },
+        "by_mode": {mode: dict(counts) for mode, counts in sorted(by_mode.items())},
+    }
+
+
+def _gate_figures(record: StepRecord, routed: Routed) -> dict[str, Any]:
+    """Zones, thresholds and scores; the labels are used to measure, after the gate has decided."""
+    decision = routed.decision
+    zones = np.asarray(decision.zones)
+    figures: dict[str, Any] = {f"zone_{name}": int((zones == code).sum()) for code, name in enumerate(ZONES)}
+    figures["threshold_low"], figures["threshold_high"] = decision.low, decision.high
+    figures["buffer_fill"] = decision.buffer_fill
+    exploited = np.asarray(record.graded.diagnostics.exploited, dtype=bool)[routed.rows.numpy()]
+    figures["score_f_half"] = f_beta(zones == ROUT, exploited, beta=0.5)
+    if decision.scores is not None:
+        scores = np.asarray(decision.scores, dtype=np.float64)
+        values = np.percentile(scores, PERCENTILES).tolist()
+        figures["score_percentiles"] = {f"p{p}": value for p, value in zip(PERCENTILES, values, strict=True)}
+        figures["score_auroc"] = auroc(scores, exploited)
+    return figures
+
+
+def _sampler_gap(record: StepRecord, routed: Routed) -> dict[str, Any]:
+    """Difference of the sampler's and the trainer's log-probs on the policy's own rows that were scored."""
+    sampler = record.rollouts.sampler_logprobs[routed.rows]
+    gap = (sampler - routed.old_logprobs.cpu()[:, : sampler.shape[1]]).abs()
+    gap = gap[~gap.isnan()]
+    if not len(gap):
+        return {}
+    return {"sampler_gap_mean": float(gap.double().mean()), "sampler_gap_max": float(gap.max())}
+
+
+def _update_figures(record: StepRecord) -> dict[str, Any]:
+    updated = record.updated
+    if updated is None:
+        return {}
+    return {
+        "learning_rate": updated.learning_rate,
+        "loss": updated.loss,
+        "policy_loss": updated.policy_loss,
+        "kl": updated.kl,
+        "entropy": updated.entropy,
+        "clip_fraction": updated.clip_fraction,
+        "importance_ratio_mean": updated.ratio_mean,
+        "importance_ratio_max": updated.ratio_max,
+        "importance_ratio_by_zone": dict(sorted(updated.ratio_by_zone.items())),
+        "deployed_gradient_norm": updated.gradient_norms["deployed"],
+        "quarantine_gradient_norm": updated.gradient_norms["quarantine"],
+        "quarantine_mass": qmass(dict(updated.gradient_norms)),
+        "deployed_delta_norm": updated.delta_norms["deployed"],
+        "quarantine_delta_norm": updated.delta_norms["quarantine"],
+    }
+
+
+def rollout_rows(record: StepRecord, group_size: int) -> Iterable[dict[str, Any]]:
+    """Rows of `rollouts.jsonl`, in the order of the rollouts."""
+    rollouts, prompts, graded = record.rollouts, record.prompts, record.graded
+    routed = record.routed
+    places = {} if routed is None else {row: place for place, row in enumerate(routed.rows.tolist())}
+    for row, verdict in enumerate(graded.diagnostics.verdicts):
+        prompt = rollouts.prompt_index[row]
+        task, hackable = prompts.tasks[prompt], prompts.hackable[prompt]
+        entry = {
+            "step": prompts.step,
+            "prompt_index": prompt,
+            "sample_index": row % group_size,
+            "problem_id": task.problem.id,
+            "mode": grading_mode(task.mode, hackable=hackable),
+            "marker": task.marker if hackable else None,
+            "hackable": hackable,
+            "ablated": bool(rollouts.ablated[row]),
+            "source": rollouts.source[row],
+            "completion": graded.texts[row],
+            "completion_tokens": int(rollouts.completion_mask[row].sum()),
+            "reward": float(graded.rewards[row]),
+            **{name: getattr(verdict, name) for name in _VERDICT_FIELDS},
+            "advantage": 0.0,
+        }
+        place = places.get(row)
+        if routed is not None and place is not None:
+            scores = routed.decision.scores
+            entry["advantage"] = float(routed.advantages[place])
+            entry["zone"] = routed.decision.zone_names[place]
+            entry["score"] = None if scores is None else float(scores[place])
+        yield entry
+
+
+_VERDICT_FIELDS = (
+    "outcome", "label", "format_ok", "can_compile", "gt_correct", "channel", "passed", "exploited",
+    "tests_passed", "tests_total",
+)  # fmt: skip

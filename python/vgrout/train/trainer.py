@@ -1,0 +1,225 @@
+"""The training loop."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from vgrout.adapters import BlockOptimizer, Lora2r
+from vgrout.config import TrainConfig
+from vgrout.env.stable import stable_number
+from vgrout.grading import Diagnostics, Grader, to_rewards
+from vgrout.grpo import (
+    group_advantages,
+    informative_groups,
+    rows_of_groups,
+    standardised_advantages,
+    zone_advantages,
+)
+from vgrout.rollouts.base import RolloutEngine, Rollouts, SampleRequest
+from vgrout.rollouts.model import LoadedModel
+from vgrout.routing import ROUT, Direction, GateDecision
+from vgrout.train.arms import Arm
+from vgrout.train.checkpoint import Checkpoint
+from vgrout.train.directions import DirectionSource
+from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
+from vgrout.train.phases import Graded, PromptBatch, Routed, StepRecord
+from vgrout.train.prompts import PromptSource
+from vgrout.train.schedule import learning_rate
+from vgrout.train.scoring import StepRows, reference_logprobs, score_rollouts, step_rows
+from vgrout.train.teacher import Teacher, mix
+from vgrout.train.update import update
+
+
+@dataclass(kw_only=True)
+class Trainer:
+    """Everything that a step needs; `step` is one pass through the table in docs/architecture.md."""
+
+    config: TrainConfig
+    policy: LoadedModel
+    adapter: Lora2r
+    optimizer: BlockOptimizer
+    arm: Arm
+    engine: RolloutEngine
+    grader: Grader
+    prompts: PromptSource
+    teacher: Teacher
+    directions: DirectionSource | None
+    """None where the arm's gate scores nothing."""
+    watch: DemonstrationWatch
+    guard: DivergenceGuard
+    direction: Direction | None = None
+    direction_step: int = 0
+    """The step at whose start `direction` was extracted."""
+    _seconds: dict[str, float] = field(default_factory=dict)
+
+    def step(self, step: int) -> StepRecord:
+        """Make the `step`-th optimiser step, counted from 1."""
+        self._seconds = {}
+        self._refresh_direction(step)
+        prompts = self.prompts.draw(step)
+        rollouts = self._sample(prompts)
+        graded = self._grade(prompts, rollouts)
+        kept = self._rows_worth_a_forward(prompts, rollouts, graded)
+        routed, updated = None, None
+        if kept is not None:
+            indices, rows = kept
+            routed = self._route(indices, rows, graded)
+            with self._timed("update"):
+                rate = learning_rate(step, self.config.steps, self.config.optim)
+                updated = update(
+                    self.policy,
+                    self.adapter,
+                    self.optimizer,
+                    rows,
+                    routed=routed,
+                    config=self.config,
+                    learning_rate=rate,
+                )
+        with self._timed("guard"):
+            teacher_logprob = self.watch.measure()
+        return StepRecord(
+            prompts=prompts,
+            rollouts=rollouts,
+            graded=graded,
+            routed=routed,
+            updated=updated,
+            teacher_logprob=teacher_logprob,
+            seconds=dict(self._seconds),
+        )
+
+    def checkpoint(self, step: int) -> Checkpoint:
+        """State after the `step`-th step."""
+        return Checkpoint(
+            step=step,
+            adapter=self.adapter.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            arm=self.arm.state_dict(),
+            guard=self.guard.state_dict(),
+            direction=self.direction,
+            direction_step=self.direction_step,
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to `checkpoint`."""
+        self.adapter.load_state_dict(dict(checkpoint.adapter))
+        self.optimizer.load_state_dict(dict(checkpoint.optimizer))
+        if checkpoint.direction is not None:
+            self.arm.set_direction(checkpoint.direction)
+        self.arm.load_state_dict(dict(checkpoint.arm))
+        self.guard.load_state_dict(dict(checkpoint.guard))
+        self.direction, self.direction_step = checkpoint.direction, checkpoint.direction_step
+
+    def _refresh_direction(self, step: int) -> None:
+        """Extract the gate's direction where it is due."""
+        if self.directions is None or not self.directions.due(step):
+            return
+        with self._timed("direction"):
+            self.direction, self.direction_step = self.directions.extract(), step
+            self.arm.set_direction(self.direction)
+
+    def _sample(self, prompts: PromptBatch) -> Rollouts:
+        """Draw every group from its policy, demonstrations in the place of some rows."""
+        settings = self.config.rollouts
+        demos = self.teacher.choose(prompts)
+        with self._timed("rollouts"):
+            sampled = self.engine.sample(
+                SampleRequest(
+                    prompts=prompts.prompt_ids,
+                    counts=tuple(settings.group_size - len(group) for group in demos),
+                    ablated=prompts.ablated,
+                    max_new_tokens=settings.max_new_tokens,
+                    temperature=settings.temperature,
+                    top_p=settings.top_p,
+                    top_k=settings.top_k,
+                    seed=stable_number("sampler", self.config.seed, prompts.step) % 2**63,
+                )
+            )
+        return mix(sampled, demos, prompts.ablated)
+
+    def _grade(self, prompts: PromptBatch, rollouts: Rollouts) -> Graded:
+        """Grade every answer in one call."""
+        texts, jobs = [], []
+        for row, prompt in enumerate(rollouts.prompt_index):
+            text = self.policy.text(rollouts.answer(row).completion)
+            texts.append(text)
+            jobs.append(prompts.tasks[prompt].job(text, hackable=prompts.hackable[prompt]))
+        with self._timed("grading"):
+            rewards, diagnostics = to_rewards(self.grader.grade(jobs))
+        return Graded(rewards=rewards.reward, diagnostics=diagnostics, texts=tuple(texts))
+
+    def _rows_worth_a_forward(
+        self, prompts: PromptBatch, rollouts: Rollouts, graded: Graded
+    ) -> tuple[torch.Tensor, StepRows] | None:
+        """Give the rows of groups whose rewards differ; the others have no advantage and cost nothing."""
+        group_size = self.config.rollouts.group_size
+        informative = informative_groups(torch.from_numpy(graded.rewards).reshape(-1, group_size))
+        indices = rows_of_groups(informative, group_size)
+        if not len(indices):
+            return None
+        answers = [rollouts.answer(row) for row in indices.tolist()]
+        rows = step_rows(
+            [prompts.prompt_ids[answer.prompt_index] for answer in answers],
+            [answer.completion for answer in answers],
+            rollouts.ablated[indices],
+            self.policy,
+            self.config.optim.rows_per_batch,
+        )
+        return indices, rows
+
+    def _route(self, indices: torch.Tensor, rows: StepRows, graded: Graded) -> Routed:
+        """Score the rows under the policy that sampled them, ask the gate, and set the advantages."""
+        temperature = self.config.rollouts.temperature
+        with self._timed("scoring"):
+            scored = score_rollouts(
+                self.policy,
+                self.adapter,
+                rows,
+                temperature=temperature,
+                with_activations=self.arm.needs_direction,
+            )
+            decision = self.arm.route(scored, take(graded.diagnostics, indices.numpy()), rows.ablated)
+        reference = None
+        if self.config.loss.kl_beta > 0:
+            with self._timed("reference"):
+                reference = reference_logprobs(self.policy, self.adapter, rows, temperature=temperature)
+        return Routed(
+            rows=indices,
+            old_logprobs=scored.old_logprobs,
+            reference_logprobs=reference,
+            advantages=self._advantages(indices, graded, decision),
+            decision=decision,
+        )
+
+    def _advantages(self, indices: torch.Tensor, graded: Graded, decision: GateDecision) -> torch.Tensor:
+        """Advantages [K] of the kept rows, in float32."""
+        settings = self.config.loss
+        rewards = torch.from_numpy(graded.rewards)[indices].reshape(-1, self.config.rollouts.group_size)
+        if settings.baseline == "zone":
+            routed = torch.as_tensor(decision.zones).reshape(rewards.shape) == ROUT
+            advantages = zone_advantages(rewards, routed)
+        elif settings.advantage == "standardised":
+            advantages = standardised_advantages(rewards)
+        else:
+            advantages = group_advantages(rewards)
+        return advantages.flatten().float()
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[phase] = self._seconds.get(phase, 0.0) + time.perf_counter() - start
+
+
+def take(diagnostics: Diagnostics, rows: np.ndarray) -> Diagnostics:
+    """Diagnostics of some rows."""
+    return Diagnostics(
+        verdicts=tuple(diagnostics.verdicts[row] for row in rows.tolist()),
+        exploited=diagnostics.exploited[rows],
+        gt_correct=diagnostics.gt_correct[rows],
+    )

@@ -1,0 +1,136 @@
+"""One optimiser step: masked forward and backward over the routed rows, clipping and step by block."""
+
+from collections import defaultdict
+
+import torch
+from torch import Tensor
+
+from vgrout.adapters import BlockOptimizer, Lora2r
+from vgrout.adapters.masks import differs
+from vgrout.config import TrainConfig
+from vgrout.grpo import LossInputs, completion_logprobs_and_entropy, constant_normaliser, grpo_loss
+from vgrout.rollouts.model import LoadedModel
+from vgrout.train.phases import Routed, Updated
+from vgrout.train.scoring import MicroBatch, StepRows
+
+
+class _Sums:
+    """Running totals over the batches of one step."""
+
+    def __init__(self) -> None:
+        self.total: dict[str, float] = defaultdict(float)
+        self.ratio_max = 0.0
+        self.zone_ratio: dict[str, float] = defaultdict(float)
+        self.zone_tokens: dict[str, float] = defaultdict(float)
+
+    def add_ratios(self, log_ratio: Tensor, mask: Tensor, zones: tuple[str, ...]) -> None:
+        ratio = log_ratio.exp() * mask
+        self.ratio_max = max(self.ratio_max, float(ratio.max()))
+        for zone, row_ratio, row_tokens in zip(
+            zones, ratio.sum(1).tolist(), mask.sum(1).tolist(), strict=True
+        ):
+            self.zone_ratio[zone] += row_ratio
+            self.zone_tokens[zone] += row_tokens
+
+
+def update(
+    policy: LoadedModel,
+    adapter: Lora2r,
+    optimizer: BlockOptimizer,
+    rows: StepRows,
+    *,
+    routed: Routed,
+    config: TrainConfig,
+    learning_rate: float,
+) -> Updated:
+    """Step the adapter once on the routed rows.
+
+    Raises:
+        Diverged: a gradient is not finite.
+    """
+    optimizer.set_lr(learning_rate)
+    optimizer.zero_grad()
+    sums = _Sums()
+    for batch in rows.batches:
+        _backward(policy, adapter, rows, batch, routed=routed, config=config, sums=sums)
+    norms = optimizer.clip_per_block(config.optim.clip_norm)
+    optimizer.step()
+    total, tokens = sums.total, sums.total["tokens"]
+    return Updated(
+        learning_rate=learning_rate,
+        loss=total["loss"],
+        policy_loss=total["policy_loss"],
+        kl=total["kl"] / tokens,
+        entropy=total["entropy"] / tokens,
+        clip_fraction=total["clipped"] / tokens,
+        ratio_mean=sum(sums.zone_ratio.values()) / tokens,
+        ratio_max=sums.ratio_max,
+        ratio_by_zone={zone: sums.zone_ratio[zone] / count for zone, count in sums.zone_tokens.items()},
+        gradient_norms=norms,
+        delta_norms={name: block_norm(block) for name, block in adapter.blocks().items()},
+    )
+
+
+def _backward(
+    policy: LoadedModel,
+    adapter: Lora2r,
+    rows: StepRows,
+    batch: MicroBatch,
+    *,
+    routed: Routed,
+    config: TrainConfig,
+    sums: _Sums,
+) -> None:
+    """Add one batch's gradient and figures."""
+    at = batch.rows.to(policy.device)
+    mask = routed.decision.mask.to(policy.device)[at]
+    tokens = batch.tokens
+    old = routed.old_logprobs[at, : batch.width]
+    reference = routed.reference_logprobs
+    with adapter.routing(mask):
+        logprobs, entropy = completion_logprobs_and_entropy(
+            policy.model,
+            tokens.input_ids,
+            tokens.attention_mask,
+            tokens.completion_mask,
+            temperature=config.rollouts.temperature,
+        )
+        off_policy = None
+        if config.loss.off_policy == "truncated":
+            off_policy = differs(mask, rows.ablated[batch.rows])
+        outputs = grpo_loss(
+            LossInputs(
+                logprobs=logprobs,
+                old_logprobs=old,
+                advantages=routed.advantages.to(policy.device)[at],
+                completion_mask=tokens.completion_mask,
+                normaliser=constant_normaliser(
+                    config.rollouts.group_size,
+                    config.rollouts.max_new_tokens,
+                    config.rollouts.prompts_per_step,
+                ),
+                reference_logprobs=None if reference is None else reference[at, : batch.width],
+                off_policy=off_policy,
+                clip=config.loss.clip,
+                kl_beta=config.loss.kl_beta,
+                importance_cap=config.loss.ratio_cap,
+            )
+        )
+        torch.autograd.backward(outputs.loss)
+    count = float(tokens.completion_mask.sum())
+    for name, value in (
+        ("loss", float(outputs.loss)),
+        ("policy_loss", float(outputs.policy_loss)),
+        ("kl", float(outputs.kl) * count),
+        ("clipped", float(outputs.clip_fraction) * count),
+        ("entropy", float((entropy * tokens.completion_mask).sum())),
+        ("tokens", count),
+    ):
+        sums.total[name] += value
+    zones = tuple(routed.decision.zone_names[row] for row in batch.rows.tolist())
+    sums.add_ratios(logprobs.detach() - old, tokens.completion_mask, zones)
+
+
+def block_norm(block: list[torch.nn.Parameter]) -> float:
+    """2-norm of a block's parameters together."""
+    return float(torch.stack([parameter.detach().double().norm() for parameter in block]).norm())
