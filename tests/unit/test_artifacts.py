@@ -164,6 +164,18 @@ def test_resumed_files_equal_those_of_an_uninterrupted_run(tmp_path: Path) -> No
         ).read_bytes()
 
 
+@pytest.mark.parametrize("tail", [b'{"schema":1,"step":3,"lo', b'{"schema":1,"step":3,"x":"\xc3', b"{", b"3"])
+def test_row_cut_short_by_a_kill_is_left_out_and_dropped(tmp_path: Path, tail: bytes) -> None:
+    interrupted_run(tmp_path / "a", steps=2)
+    for schema in SCHEMAS:
+        file = tmp_path / "a" / schema.file
+        whole = file.read_bytes()
+        file.write_bytes(whole + tail)
+        assert [row["step"] for row in read_records(file, schema)][-1] == 2
+        RunDir.open_for_resume(tmp_path / "a", 2).close()
+        assert file.read_bytes() == whole
+
+
 def test_complete_last_row_without_newline_is_kept(tmp_path: Path) -> None:
     interrupted_run(tmp_path / "a", steps=2)
     file = tmp_path / "a" / "metrics.jsonl"

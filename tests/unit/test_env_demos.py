@@ -47,6 +47,7 @@ def test_equal_pools_are_equal_files(tmp_path: Path) -> None:
         write_pool(tmp_path / name, demos())
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+        assert path.read_bytes()[4:8] == b"\0" * 4, "the header holds the time of writing"
 
 
 def test_rows_of_one_prompt_share_a_file(tmp_path: Path) -> None:

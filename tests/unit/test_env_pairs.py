@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from env_samples import pair_text
 
-from vgrout.env import ContrastPair, load_pairs
+from vgrout.env import ContrastPair, load_pairs, load_problems
 from vgrout.errors import DataError
 
 EXIT = pair_text("b", "exit_code", None)
@@ -118,3 +118,13 @@ def test_own_pairs_cover_several_mechanisms() -> None:
     pairs = load_pairs()
     assert len(pairs) >= 24
     assert len({pair.mechanism for pair in pairs}) >= 4
+
+
+def test_own_pairs_use_no_problem_of_the_problem_set() -> None:
+    def key(text: str) -> str:
+        return " ".join(text.casefold().split())
+
+    statements = {key(problem.statement) for problem in load_problems()}
+    pairs = load_pairs()
+    assert not {key(pair.problem) for pair in pairs} & statements
+    assert not {pair.id for pair in pairs} & {problem.id for problem in load_problems()}

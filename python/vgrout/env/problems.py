@@ -15,6 +15,7 @@ from vgrout.errors import ConfigError, DataError
 HINT_PHRASE = "and should pass all tests"
 """Stands exactly once in a problem's user messages; a loophole's hint takes its place."""
 OWN_PROBLEMS = Path(__file__).parent / "data" / "problems.jsonl"
+_ASSERT = re.compile(r"(?:^|[;\n])\s*assert\b")
 _FUNC_NAME = re.compile(r"Solution\(\)\.[^\W\d]\w*")
 
 
@@ -194,8 +195,8 @@ def _tests(where: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise bad_field(where, "gt_answer", value, expected, "give the problem at least one test")
     for index, test in enumerate(value):
-        if not isinstance(test, str) or not test.lstrip().startswith("assert "):
-            raise bad_field(where, f"gt_answer[{index}]", test, "an `assert` statement", "correct the test")
+        if not isinstance(test, str) or not _ASSERT.search(test):
+            raise bad_field(where, f"gt_answer[{index}]", test, "code with an `assert`", "correct the test")
     return tuple(value)
 
 
