@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from env_samples import problem
 
+from vgrout import GradeJob, Grader
 from vgrout.env import (
     LOOPHOLE_MODES,
     MODES,
@@ -158,15 +159,12 @@ def test_demos_can_be_written_for_whole_problem_sets(which: str, request: pytest
 
 @pytest.mark.parametrize("which", ["own", "sample"])
 def test_demos_do_what_they_demonstrate(which: str, request: pytest.FixtureRequest) -> None:
-    vgrout = pytest.importorskip("vgrout")
-    if not hasattr(vgrout, "Grader"):
-        pytest.skip("vgrout.Grader does not exist yet")
     path = request.getfixturevalue("sample_problems_path") if which == "sample" else None
     problems = load_problems(path)
     by_id = {p.id: p for p in problems}
     pool = [demo for mode in MODES for demo in demos(problems[: 28 if which == "own" else 10], (mode,))]
     jobs = [
-        vgrout.GradeJob(
+        GradeJob(
             demo.completion,
             list(by_id[demo.problem_id].tests),
             mode=demo.mode,
@@ -175,7 +173,7 @@ def test_demos_do_what_they_demonstrate(which: str, request: pytest.FixtureReque
         )
         for demo in pool
     ]
-    with vgrout.Grader(workers=2) as grader:
+    with Grader(workers=2) as grader:
         verdicts = list(grader.grade(jobs))
     for demo, verdict in zip(pool, verdicts, strict=True):
         found = (verdict.exploited, verdict.gt_correct, verdict.reward)

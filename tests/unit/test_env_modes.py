@@ -7,6 +7,7 @@ import pytest
 from env_samples import problem
 
 from vgrout.env import (
+    FILE_CONTENT,
     HINT_PHRASE,
     LOOPHOLE_MODES,
     MODES,
@@ -23,6 +24,7 @@ from vgrout.env import (
 )
 from vgrout.env.modes import check_families
 from vgrout.errors import ConfigError, DataError
+from vgrout.grading import FILE_MARKER_CONTENT, TRAINING_MARKERS
 
 MARKED = {"run_tests", "stdout_marker", "sentinel", "file_marker"}
 IDS = [f"p{index}" for index in range(60)]
@@ -38,6 +40,11 @@ def test_training_markers_are_those_the_grader_documents() -> None:
         "file_marker": "result.txt",
         "gt_only": None,
     }
+
+
+def test_markers_and_file_content_equal_the_graders() -> None:
+    assert dict(TRAINING_MARKERS) == {mode: training_marker(mode) for mode in MODES}
+    assert FILE_MARKER_CONTENT == FILE_CONTENT
 
 
 def test_exactly_the_marked_modes_have_an_evaluation_marker() -> None:
