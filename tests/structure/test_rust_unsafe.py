@@ -4,7 +4,7 @@ import re
 
 from repo_files import ROOT, name_of, repo_files
 
-ALLOWED = ("rust/vgrout-sandbox/src/", "rust/vgrout-buffer/src/ring.rs", "rust/vgrout-py/src/buffer.rs")
+ALLOWED = ("rust/vgrout-sandbox/", "rust/vgrout-buffer/src/ring.rs", "rust/vgrout-py/src/buffer.rs")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _UNSAFE = re.compile(r"\bunsafe\s*(?:\{|\(|fn\b|impl\b|extern\b|trait\b)")
 
