@@ -23,7 +23,10 @@ pub struct CgroupRefusal {
 
 impl CgroupRefusal {
     fn new(errno: i32, reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), errno }
+        Self {
+            reason: reason.into(),
+            errno,
+        }
     }
 }
 
@@ -41,7 +44,10 @@ impl CgroupParent {
     pub fn detect() -> Result<Self, CgroupRefusal> {
         let read = |path: &str| {
             fs::read(path).map_err(|error| {
-                CgroupRefusal::new(error.raw_os_error().unwrap_or(libc::EIO), format!("cannot read {path}: {error}"))
+                CgroupRefusal::new(
+                    error.raw_os_error().unwrap_or(libc::EIO),
+                    format!("cannot read {path}: {error}"),
+                )
             })
         };
         Self::detect_in(&read("/proc/self/mountinfo")?, &read("/proc/self/cgroup")?)
@@ -50,21 +56,33 @@ impl CgroupParent {
     fn detect_in(mountinfo: &[u8], membership: &[u8]) -> Result<Self, CgroupRefusal> {
         let (mount, root) = cgroup2_mount(mountinfo)
             .ok_or_else(|| CgroupRefusal::new(libc::ENODEV, "no cgroup2 file system is mounted"))?;
-        let path = own_path(membership)
-            .ok_or_else(|| CgroupRefusal::new(libc::ENOENT, "this process is in no cgroup2 group"))?;
+        let path = own_path(membership).ok_or_else(|| {
+            CgroupRefusal::new(libc::ENOENT, "this process is in no cgroup2 group")
+        })?;
         let below = path.strip_prefix(&root).map_err(|_| {
-            CgroupRefusal::new(libc::ENOENT, format!("the own group {} is not below the mount", path.display()))
+            CgroupRefusal::new(
+                libc::ENOENT,
+                format!("the own group {} is not below the mount", path.display()),
+            )
         })?;
         let own = mount.join(below);
         let mut refusal = None;
-        for directory in own.ancestors().take_while(|directory| directory.starts_with(&mount)) {
+        for directory in own
+            .ancestors()
+            .take_while(|directory| directory.starts_with(&mount))
+        {
             match delegated(directory) {
-                Ok(()) => return Ok(Self { directory: directory.to_owned() }),
+                Ok(()) => {
+                    return Ok(Self {
+                        directory: directory.to_owned(),
+                    });
+                }
                 // The nearest group tells most.
                 Err(reason) => refusal = refusal.or(Some(reason)),
             }
         }
-        Err(refusal.unwrap_or_else(|| CgroupRefusal::new(libc::ENOENT, "the own group was not found")))
+        Err(refusal
+            .unwrap_or_else(|| CgroupRefusal::new(libc::ENOENT, "the own group was not found")))
     }
 
     /// The directory of the group.
@@ -83,7 +101,12 @@ impl CgroupParent {
     ///
     /// # Errors
     /// [`SandboxError::Cgroup`]; a half-made group is removed.
-    pub fn create(&self, name: &str, memory_max: u64, pids_max: u64) -> Result<Cgroup, SandboxError> {
+    pub fn create(
+        &self,
+        name: &str,
+        memory_max: u64,
+        pids_max: u64,
+    ) -> Result<Cgroup, SandboxError> {
         let directory = self.directory.join(name);
         fs::create_dir(&directory).map_err(|source| SandboxError::Cgroup {
             operation: "make the control group",
@@ -129,14 +152,23 @@ impl Cgroup {
     /// The highest memory use so far (Linux 5.19).
     #[must_use]
     pub fn memory_peak(&self) -> Option<u64> {
-        fs::read_to_string(self.directory.join("memory.peak")).ok()?.trim().parse().ok()
+        fs::read_to_string(self.directory.join("memory.peak"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     /// How many processes the out-of-memory killer has ended here.
     #[must_use]
     pub fn oom_kills(&self) -> Option<u64> {
         let events = fs::read_to_string(self.directory.join("memory.events")).ok()?;
-        events.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
+        events
+            .lines()
+            .find_map(|line| line.strip_prefix("oom_kill "))?
+            .trim()
+            .parse()
+            .ok()
     }
 
     /// Removes the group, which must be empty of processes.
@@ -174,24 +206,41 @@ impl Drop for Cgroup {
 fn delegated(directory: &Path) -> Result<(), CgroupRefusal> {
     let errno = |error: &io::Error| error.raw_os_error().unwrap_or(libc::EIO);
     let control = directory.join("cgroup.subtree_control");
-    let handed_down = fs::read_to_string(&control)
-        .map_err(|error| CgroupRefusal::new(errno(&error), format!("cannot read {}: {error}", control.display())))?;
+    let handed_down = fs::read_to_string(&control).map_err(|error| {
+        CgroupRefusal::new(
+            errno(&error),
+            format!("cannot read {}: {error}", control.display()),
+        )
+    })?;
     for controller in ["memory", "pids"] {
-        if !handed_down.split_whitespace().any(|name| name == controller) {
+        if !handed_down
+            .split_whitespace()
+            .any(|name| name == controller)
+        {
             return Err(CgroupRefusal::new(
                 libc::EOPNOTSUPP,
-                format!("{} does not hand down the {controller} controller", directory.display()),
+                format!(
+                    "{} does not hand down the {controller} controller",
+                    directory.display()
+                ),
             ));
         }
     }
     let trial = directory.join(format!("{PROBE_NAME}-{}", std::process::id()));
     fs::create_dir(&trial).map_err(|error| {
-        CgroupRefusal::new(errno(&error), format!("cannot make a group in {}: {error}", directory.display()))
+        CgroupRefusal::new(
+            errno(&error),
+            format!("cannot make a group in {}: {error}", directory.display()),
+        )
     })?;
-    let writable = fs::write(trial.join("pids.max"), "1").and_then(|()| fs::write(trial.join("memory.max"), "max"));
+    let writable = fs::write(trial.join("pids.max"), "1")
+        .and_then(|()| fs::write(trial.join("memory.max"), "max"));
     let removed = fs::remove_dir(&trial);
     writable.and(removed).map_err(|error| {
-        CgroupRefusal::new(errno(&error), format!("cannot bound a group in {}: {error}", directory.display()))
+        CgroupRefusal::new(
+            errno(&error),
+            format!("cannot bound a group in {}: {error}", directory.display()),
+        )
     })
 }
 
@@ -201,14 +250,20 @@ fn cgroup2_mount(mountinfo: &[u8]) -> Option<(PathBuf, PathBuf)> {
         let fields: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
         let dash = fields.iter().position(|field| *field == b"-")?;
         (*fields.get(dash + 1)? == b"cgroup2").then_some(())?;
-        let path = |index: usize| fields.get(index).map(|field| PathBuf::from(OsStr::from_bytes(field)));
+        let path = |index: usize| {
+            fields
+                .get(index)
+                .map(|field| PathBuf::from(OsStr::from_bytes(field)))
+        };
         Some((path(4)?, path(3)?))
     })
 }
 
 /// The caller's own group in the unified hierarchy.
 fn own_path(membership: &[u8]) -> Option<PathBuf> {
-    let line = membership.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"0::"))?;
+    let line = membership
+        .split(|&byte| byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"0::"))?;
     Some(PathBuf::from(OsStr::from_bytes(line)))
 }
 
@@ -221,19 +276,29 @@ mod tests {
 
     #[test]
     fn the_cgroup2_mount_is_found_behind_optional_fields() {
-        assert_eq!(cgroup2_mount(MOUNTS), Some((PathBuf::from("/sys/fs/cgroup"), PathBuf::from("/user"))));
+        assert_eq!(
+            cgroup2_mount(MOUNTS),
+            Some((PathBuf::from("/sys/fs/cgroup"), PathBuf::from("/user")))
+        );
     }
 
     #[test]
     fn the_own_group_is_the_line_of_the_unified_hierarchy() {
-        assert_eq!(own_path(b"4:memory:/a\n0::/user/b\n"), Some(PathBuf::from("/user/b")));
+        assert_eq!(
+            own_path(b"4:memory:/a\n0::/user/b\n"),
+            Some(PathBuf::from("/user/b"))
+        );
         assert_eq!(own_path(b"4:memory:/a\n"), None);
     }
 
     #[test]
     fn without_a_cgroup2_mount_the_refusal_says_so() {
-        let refusal = CgroupParent::detect_in(b"24 1 0:20 / /proc rw - proc proc rw\n", b"0::/\n").expect_err("no mount");
-        assert_eq!((refusal.errno, refusal.reason.as_str()), (libc::ENODEV, "no cgroup2 file system is mounted"));
+        let refusal = CgroupParent::detect_in(b"24 1 0:20 / /proc rw - proc proc rw\n", b"0::/\n")
+            .expect_err("no mount");
+        assert_eq!(
+            (refusal.errno, refusal.reason.as_str()),
+            (libc::ENODEV, "no cgroup2 file system is mounted")
+        );
     }
 
     #[test]

@@ -29,7 +29,10 @@ struct CapWords {
 
 /// The effective capabilities of the calling thread, one bit each.
 pub(crate) fn effective_capabilities() -> io::Result<u64> {
-    let mut header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
+    let mut header = CapHeader {
+        version: CAPABILITY_VERSION_3,
+        pid: 0,
+    };
     let mut words = [CapWords::default(); 2];
     // SAFETY: header and both words of version 3 are valid and writable.
     let got = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) };
@@ -50,18 +53,33 @@ pub(crate) fn has_capability(capability: u32) -> bool {
 pub(crate) fn drop_bounding_set() -> Result<(), SandboxError> {
     if has_capability(CAP_SETPCAP) {
         for capability in 0..CAP_END {
-            match sys::prctl(libc::PR_CAPBSET_DROP, u64::from(capability), "drop the bounding set") {
+            match sys::prctl(
+                libc::PR_CAPBSET_DROP,
+                u64::from(capability),
+                "drop the bounding set",
+            ) {
                 Ok(_) => {}
                 // The first number that this kernel does not know.
                 Err(refusal) if refusal.errno == libc::EINVAL && capability > 0 => break,
                 Err(refusal) => {
-                    return Err(SandboxError::DropCapabilities { step: refusal.step, source: refusal.to_io() });
+                    return Err(SandboxError::DropCapabilities {
+                        step: refusal.step,
+                        source: refusal.to_io(),
+                    });
                 }
             }
         }
     }
     // SAFETY: `PR_CAP_AMBIENT_CLEAR_ALL` takes zeros.
-    let cleared = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
+    let cleared = unsafe {
+        libc::prctl(
+            libc::PR_CAP_AMBIENT,
+            libc::PR_CAP_AMBIENT_CLEAR_ALL,
+            0,
+            0,
+            0,
+        )
+    };
     if cleared == -1 && sys::errno() != libc::EINVAL {
         return Err(SandboxError::DropCapabilities {
             step: "clear the ambient set",
@@ -73,8 +91,14 @@ pub(crate) fn drop_bounding_set() -> Result<(), SandboxError> {
 
 /// Empties the effective, permitted and inheritable sets and reads back that they are empty.
 pub(crate) fn drop_all_capabilities() -> Result<(), SandboxError> {
-    let failed = |step| SandboxError::DropCapabilities { step, source: io::Error::last_os_error() };
-    let mut header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
+    let failed = |step| SandboxError::DropCapabilities {
+        step,
+        source: io::Error::last_os_error(),
+    };
+    let mut header = CapHeader {
+        version: CAPABILITY_VERSION_3,
+        pid: 0,
+    };
     let words = [CapWords::default(); 2];
     // SAFETY: header and both words of version 3 are valid.
     if unsafe { libc::syscall(libc::SYS_capset, &raw mut header, words.as_ptr()) } == -1 {
@@ -87,7 +111,10 @@ pub(crate) fn drop_all_capabilities() -> Result<(), SandboxError> {
             found: found.cast_signed(),
             expected: 0,
         }),
-        Err(source) => Err(SandboxError::DropCapabilities { step: "read the capability sets", source }),
+        Err(source) => Err(SandboxError::DropCapabilities {
+            step: "read the capability sets",
+            source,
+        }),
     }
 }
 
@@ -95,7 +122,9 @@ pub(crate) fn drop_all_capabilities() -> Result<(), SandboxError> {
 pub(crate) fn take_unused_uid(slot: u32) -> Result<u32, SandboxError> {
     match become_id(FENCED_UID_BASE + slot) {
         // The container's id map ends below: EINVAL is the kernel's word for an id without a mapping.
-        Err(SandboxError::DropUid { source, .. }) if source.raw_os_error() == Some(libc::EINVAL) => {
+        Err(SandboxError::DropUid { source, .. })
+            if source.raw_os_error() == Some(libc::EINVAL) =>
+        {
             become_id(FENCED_UID_BASE_SHORT + slot)
         }
         other => other,
@@ -104,7 +133,11 @@ pub(crate) fn take_unused_uid(slot: u32) -> Result<u32, SandboxError> {
 
 /// Sets all three gids, the groups and all three uids to one number and reads the uids back.
 pub(crate) fn become_id(id: u32) -> Result<u32, SandboxError> {
-    let failed = |step| SandboxError::DropUid { uid: id, step, source: io::Error::last_os_error() };
+    let failed = |step| SandboxError::DropUid {
+        uid: id,
+        step,
+        source: io::Error::last_os_error(),
+    };
     // SAFETY: plain numbers; an empty group list needs no memory. Raw calls, since the process is single-threaded.
     unsafe {
         if libc::syscall(libc::SYS_setresgid, id, id, id) == -1 {
@@ -121,9 +154,11 @@ pub(crate) fn become_id(id: u32) -> Result<u32, SandboxError> {
     // SAFETY: the three numbers are valid and writable.
     unsafe { libc::getresuid(&raw mut ids[0], &raw mut ids[1], &raw mut ids[2]) };
     match ids.into_iter().find(|&found| found != id) {
-        Some(found) => {
-            Err(SandboxError::NotEnforced { fact: "the uid", found: i64::from(found), expected: i64::from(id) })
-        }
+        Some(found) => Err(SandboxError::NotEnforced {
+            fact: "the uid",
+            found: i64::from(found),
+            expected: i64::from(id),
+        }),
         None => Ok(id),
     }
 }

@@ -19,7 +19,10 @@ impl RawErrno {
     /// The refusal that the last system call of this thread left in `errno`.
     #[must_use]
     pub fn last(step: &'static str) -> Self {
-        Self { step, errno: crate::sys::errno() }
+        Self {
+            step,
+            errno: crate::sys::errno(),
+        }
     }
 
     /// The same as an I/O error, for a chain of causes.
@@ -214,4 +217,22 @@ pub enum SandboxError {
         /// How long the host waited.
         seconds: u64,
     },
+}
+
+impl SandboxError {
+    /// The errno behind the error; `EIO` where no system call failed.
+    #[must_use]
+    pub fn errno(&self) -> i32 {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            if let Some(errno) = error
+                .downcast_ref::<io::Error>()
+                .and_then(io::Error::raw_os_error)
+            {
+                return errno;
+            }
+            cause = error.source();
+        }
+        libc::EIO
+    }
 }

@@ -45,7 +45,11 @@ pub fn fence_zygote(policy: &ZygotePolicy) -> Result<ZygoteFence, SandboxError> 
     }
     creds::drop_all_capabilities()?;
     set(libc::PR_SET_NO_NEW_PRIVS, 1, "no_new_privs")?;
-    let landlock = if policy.landlock { restrict_to_nothing()? } else { LandlockStatus::NotWanted };
+    let landlock = if policy.landlock {
+        restrict_to_nothing()?
+    } else {
+        LandlockStatus::NotWanted
+    };
     set(libc::PR_SET_DUMPABLE, 0, "dumpable to 0")?;
     program.load().map_err(|refusal| SandboxError::LoadFilter {
         filter: program.name(),
@@ -58,9 +62,18 @@ pub fn fence_zygote(policy: &ZygotePolicy) -> Result<ZygoteFence, SandboxError> 
     // SAFETY: no preconditions.
     let (uid, gid) = unsafe { (libc::getuid(), libc::getgid()) };
     if uid == 0 {
-        return Err(SandboxError::NotEnforced { fact: "the uid", found: 0, expected: -1 });
+        return Err(SandboxError::NotEnforced {
+            fact: "the uid",
+            found: 0,
+            expected: -1,
+        });
     }
-    Ok(ZygoteFence { uid, gid, landlock, filters: 1 })
+    Ok(ZygoteFence {
+        uid,
+        gid,
+        landlock,
+        filters: 1,
+    })
 }
 
 /// Limits and filters the calling child; the last trusted step before untrusted code. Async-signal-safe, no allocation.
@@ -83,15 +96,23 @@ fn holds_root() -> bool {
 fn set(option: libc::c_int, value: u64, setting: &'static str) -> Result<(), SandboxError> {
     sys::prctl(option, value, setting)
         .map(|_| ())
-        .map_err(|refusal| SandboxError::Prctl { setting, source: refusal.to_io() })
+        .map_err(|refusal| SandboxError::Prctl {
+            setting,
+            source: refusal.to_io(),
+        })
 }
 
 fn confirm(option: libc::c_int, fact: &'static str, expected: i32) -> Result<(), SandboxError> {
     match sys::prctl(option, 0, fact) {
         Ok(found) if found == expected => Ok(()),
-        Ok(found) => Err(SandboxError::NotEnforced { fact, found: i64::from(found), expected: i64::from(expected) }),
-        Err(refusal) => {
-            Err(SandboxError::Prctl { setting: fact, source: io::Error::from_raw_os_error(refusal.errno) })
-        }
+        Ok(found) => Err(SandboxError::NotEnforced {
+            fact,
+            found: i64::from(found),
+            expected: i64::from(expected),
+        }),
+        Err(refusal) => Err(SandboxError::Prctl {
+            setting: fact,
+            source: io::Error::from_raw_os_error(refusal.errno),
+        }),
     }
 }

@@ -3,8 +3,8 @@
 //! "Partially enforced" stays partial: a kernel older than the request is reported as such.
 
 use ::landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus as KernelStatus, Ruleset, RulesetAttr,
-    RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus as KernelStatus,
+    Ruleset, RulesetAttr, RulesetStatus, Scope,
 };
 
 use crate::error::SandboxError;
@@ -33,7 +33,12 @@ pub enum LandlockStatus {
 pub fn kernel_abi() -> Result<i64, i32> {
     const CREATE_RULESET_VERSION: u64 = 1;
     // SAFETY: with this flag the call reads no memory.
-    unsafe { crate::sys::call(libc::SYS_landlock_create_ruleset, [0, 0, CREATE_RULESET_VERSION, 0, 0, 0]) }
+    unsafe {
+        crate::sys::call(
+            libc::SYS_landlock_create_ruleset,
+            [0, 0, CREATE_RULESET_VERSION, 0, 0, 0],
+        )
+    }
 }
 
 /// Puts the calling thread into a domain without a single rule. It needs `no_new_privs`, and sets it.
@@ -41,7 +46,9 @@ pub fn kernel_abi() -> Result<i64, i32> {
 /// # Errors
 /// [`SandboxError::Landlock`] where the kernel has none, or refuses. Allocates: call it before any raw fork.
 pub(crate) fn restrict_to_nothing() -> Result<LandlockStatus, SandboxError> {
-    let failed = |error: ::landlock::RulesetError| SandboxError::Landlock { reason: error.to_string() };
+    let failed = |error: ::landlock::RulesetError| SandboxError::Landlock {
+        reason: error.to_string(),
+    };
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(WANTED))
@@ -55,7 +62,9 @@ pub(crate) fn restrict_to_nothing() -> Result<LandlockStatus, SandboxError> {
         RulesetStatus::PartiallyEnforced => Ok(LandlockStatus::Partial { reason: lacking() }),
         RulesetStatus::NotEnforced => Err(SandboxError::Landlock {
             reason: match status.landlock {
-                KernelStatus::NotEnabled => "the kernel has Landlock, but it is not enabled".to_owned(),
+                KernelStatus::NotEnabled => {
+                    "the kernel has Landlock, but it is not enabled".to_owned()
+                }
                 _ => "the kernel has no Landlock".to_owned(),
             },
         }),

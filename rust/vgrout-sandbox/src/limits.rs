@@ -52,11 +52,27 @@ impl ChildLimits {
 /// The first limit that the kernel refuses; those before it stay in force.
 pub fn apply_child_limits(limits: &ChildLimits) -> Result<(), RawErrno> {
     set(libc::RLIMIT_CORE, limits.core_bytes, "set RLIMIT_CORE")?;
-    set(libc::RLIMIT_FSIZE, limits.file_size_bytes, "set RLIMIT_FSIZE")?;
+    set(
+        libc::RLIMIT_FSIZE,
+        limits.file_size_bytes,
+        "set RLIMIT_FSIZE",
+    )?;
     set(libc::RLIMIT_NPROC, limits.processes, "set RLIMIT_NPROC")?;
-    set(libc::RLIMIT_MEMLOCK, limits.locked_bytes, "set RLIMIT_MEMLOCK")?;
-    set(libc::RLIMIT_MSGQUEUE, limits.queue_bytes, "set RLIMIT_MSGQUEUE")?;
-    set(libc::RLIMIT_SIGPENDING, limits.pending_signals, "set RLIMIT_SIGPENDING")?;
+    set(
+        libc::RLIMIT_MEMLOCK,
+        limits.locked_bytes,
+        "set RLIMIT_MEMLOCK",
+    )?;
+    set(
+        libc::RLIMIT_MSGQUEUE,
+        limits.queue_bytes,
+        "set RLIMIT_MSGQUEUE",
+    )?;
+    set(
+        libc::RLIMIT_SIGPENDING,
+        limits.pending_signals,
+        "set RLIMIT_SIGPENDING",
+    )?;
     set(libc::RLIMIT_STACK, limits.stack_bytes, "set RLIMIT_STACK")?;
     set(libc::RLIMIT_NOFILE, limits.open_files, "set RLIMIT_NOFILE")?;
     set(libc::RLIMIT_AS, limits.address_space_bytes, "set RLIMIT_AS")?;
@@ -64,14 +80,24 @@ pub fn apply_child_limits(limits: &ChildLimits) -> Result<(), RawErrno> {
 }
 
 /// Lowers one limit; a hard limit that is lower already stays, since only a privileged process may raise it.
-fn set(resource: libc::__rlimit_resource_t, wanted: u64, step: &'static str) -> Result<(), RawErrno> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+fn set(
+    resource: libc::__rlimit_resource_t,
+    wanted: u64,
+    step: &'static str,
+) -> Result<(), RawErrno> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
     // SAFETY: the structure is valid and writable.
     if unsafe { libc::getrlimit(resource, &raw mut limit) } == -1 {
         return Err(RawErrno::last(step));
     }
     let value = wanted.min(limit.rlim_max);
-    limit = libc::rlimit { rlim_cur: value, rlim_max: value };
+    limit = libc::rlimit {
+        rlim_cur: value,
+        rlim_max: value,
+    };
     // SAFETY: the structure is valid.
     if unsafe { libc::setrlimit(resource, &raw const limit) } == -1 {
         return Err(RawErrno::last(step));

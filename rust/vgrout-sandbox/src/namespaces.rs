@@ -23,8 +23,11 @@ pub enum Forked {
     Child,
 }
 
-const NAMESPACES: libc::c_int =
-    libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+const NAMESPACES: libc::c_int = libc::CLONE_NEWPID
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS;
 
 /// The code with which a zygote ends whose ids could not be mapped.
 const EXIT_UNMAPPED: i32 = 113;
@@ -42,7 +45,10 @@ const MOUNT_POINTS: [&CStr; 4] = [c"/tmp", c"/proc", c"/dev", c"/sys"];
 /// functions until it ends.
 pub unsafe fn fork_child() -> Result<Forked, RawErrno> {
     // SAFETY: without CLONE_VM the child has its own copy of this stack, so a null stack is right.
-    unsafe { raw_clone(libc::SIGCHLD) }.map_err(|errno| RawErrno { step: "fork a child", errno })
+    unsafe { raw_clone(libc::SIGCHLD) }.map_err(|errno| RawErrno {
+        step: "fork a child",
+        errno,
+    })
 }
 
 /// Forks a zygote into the policy's namespaces, where it is process 1.
@@ -58,12 +64,19 @@ pub unsafe fn fork_child() -> Result<Forked, RawErrno> {
 /// As for [`fork_child`].
 pub unsafe fn clone_zygote(policy: &ZygotePolicy) -> Result<Forked, SandboxError> {
     let plan = policy.namespaces;
-    let failed = |errno| SandboxError::CloneNamespaces { plan, source: io::Error::from_raw_os_error(errno) };
+    let failed = |errno| SandboxError::CloneNamespaces {
+        plan,
+        source: io::Error::from_raw_os_error(errno),
+    };
     match plan {
-        // SAFETY: as promised by the caller; no memory is shared with the child.
-        NamespacePlan::None => unsafe { raw_clone(libc::SIGCHLD) }.map_err(failed),
-        // SAFETY: as above.
-        NamespacePlan::Privileged => unsafe { raw_clone(libc::SIGCHLD | NAMESPACES) }.map_err(failed),
+        NamespacePlan::None => {
+            // SAFETY: as promised by the caller; no memory is shared with the child.
+            unsafe { raw_clone(libc::SIGCHLD) }.map_err(failed)
+        }
+        NamespacePlan::Privileged => {
+            // SAFETY: as above.
+            unsafe { raw_clone(libc::SIGCHLD | NAMESPACES) }.map_err(failed)
+        }
         // SAFETY: as above.
         NamespacePlan::User => unsafe { clone_into_user_namespace(policy.slot) },
     }
@@ -77,7 +90,9 @@ unsafe fn raw_clone(flags: libc::c_int) -> Result<Forked, i32> {
     // which differs by architecture, does not matter.
     match unsafe { sys::call(libc::SYS_clone, [flags, 0, 0, 0, 0, 0]) }? {
         0 => Ok(Forked::Child),
-        pid => Ok(Forked::Parent { pid: libc::pid_t::try_from(pid).unwrap_or(libc::pid_t::MAX) }),
+        pid => Ok(Forked::Parent {
+            pid: libc::pid_t::try_from(pid).unwrap_or(libc::pid_t::MAX),
+        }),
     }
 }
 
@@ -96,7 +111,12 @@ unsafe fn clone_into_user_namespace(slot: u32) -> Result<Forked, SandboxError> {
             sys::close(ready_read);
             sys::close(mapped_write);
             let outcome = map_self(uid, gid, ready_write, mapped_read, slot);
-            report_byte(ready_write, outcome.err().map_or(0, |errno| u8::try_from(errno).unwrap_or(u8::MAX)));
+            report_byte(
+                ready_write,
+                outcome
+                    .err()
+                    .map_or(0, |errno| u8::try_from(errno).unwrap_or(u8::MAX)),
+            );
             sys::close(ready_write);
             sys::close(mapped_read);
             if outcome.is_err() {
@@ -107,7 +127,11 @@ unsafe fn clone_into_user_namespace(slot: u32) -> Result<Forked, SandboxError> {
         Ok(Forked::Parent { pid }) => {
             sys::close(ready_write);
             sys::close(mapped_read);
-            let outcome = if uid == 0 { map_for_child(pid, slot, ready_read) } else { Ok(()) };
+            let outcome = if uid == 0 {
+                map_for_child(pid, slot, ready_read)
+            } else {
+                Ok(())
+            };
             report_byte(mapped_write, u8::from(outcome.is_err()));
             let mut answer = [u8::MAX];
             let told = sys::read_full(ready_read, &mut answer).unwrap_or(0);
@@ -129,7 +153,9 @@ unsafe fn clone_into_user_namespace(slot: u32) -> Result<Forked, SandboxError> {
             Ok(Forked::Parent { pid })
         }
         Err(errno) => {
-            [ready_read, ready_write, mapped_read, mapped_write].into_iter().for_each(sys::close);
+            [ready_read, ready_write, mapped_read, mapped_write]
+                .into_iter()
+                .for_each(sys::close);
             Err(SandboxError::CloneNamespaces {
                 plan: NamespacePlan::User,
                 source: io::Error::from_raw_os_error(errno),
@@ -144,7 +170,13 @@ fn report_byte(fd: libc::c_int, byte: u8) {
 }
 
 /// The child's half: an ordinary uid maps itself, uid 0 waits for its parent and then takes the mapped uid.
-fn map_self(uid: u32, gid: u32, ready: libc::c_int, mapped: libc::c_int, slot: u32) -> Result<(), i32> {
+fn map_self(
+    uid: u32,
+    gid: u32,
+    ready: libc::c_int,
+    mapped: libc::c_int,
+    slot: u32,
+) -> Result<(), i32> {
     // The id files of a process that is not dumpable belong to the real root, who has no name in here.
     sys::prctl(libc::PR_SET_DUMPABLE, 1, "become dumpable").map_err(|refusal| refusal.errno)?;
     if uid == 0 {
@@ -158,8 +190,14 @@ fn map_self(uid: u32, gid: u32, ready: libc::c_int, mapped: libc::c_int, slot: u
     }
     sys::write_file(c"/proc/self/setgroups", b"deny")?;
     let mut line = MapLine::default();
-    sys::write_file(c"/proc/self/uid_map", line.render(FENCED_UID_BASE + slot, uid))?;
-    sys::write_file(c"/proc/self/gid_map", line.render(FENCED_UID_BASE + slot, gid))
+    sys::write_file(
+        c"/proc/self/uid_map",
+        line.render(FENCED_UID_BASE + slot, uid),
+    )?;
+    sys::write_file(
+        c"/proc/self/gid_map",
+        line.render(FENCED_UID_BASE + slot, gid),
+    )
 }
 
 /// The parent's half for uid 0: maps the slot's number to itself, or to the short range where the container ends below.
@@ -176,13 +214,17 @@ fn map_for_child(pid: libc::pid_t, slot: u32, ready: libc::c_int) -> Result<(), 
         let path = format!("/proc/{pid}/{file}");
         let c_path = CString::new(path.clone()).unwrap_or_default();
         let mut line = MapLine::default();
-        let written = sys::write_file(&c_path, line.render(inside, inside)).or_else(|errno| match errno {
-            libc::EPERM | libc::EINVAL => {
-                sys::write_file(&c_path, line.render(inside, FENCED_UID_BASE_SHORT + slot))
-            }
-            other => Err(other),
-        });
-        written.map_err(|errno| SandboxError::MapIds { path, source: io::Error::from_raw_os_error(errno) })?;
+        let written =
+            sys::write_file(&c_path, line.render(inside, inside)).or_else(|errno| match errno {
+                libc::EPERM | libc::EINVAL => {
+                    sys::write_file(&c_path, line.render(inside, FENCED_UID_BASE_SHORT + slot))
+                }
+                other => Err(other),
+            });
+        written.map_err(|errno| SandboxError::MapIds {
+            path,
+            source: io::Error::from_raw_os_error(errno),
+        })?;
     }
     Ok(())
 }
@@ -229,7 +271,14 @@ impl MapLine {
 /// # Errors
 /// [`SandboxError::SealMounts`] with the step; the namespace is then half built and the process must end.
 pub(crate) fn seal_mounts() -> Result<(), SandboxError> {
-    mount(None, c"/", None, libc::MS_REC | libc::MS_PRIVATE, None, "make the mounts private")?;
+    mount(
+        None,
+        c"/",
+        None,
+        libc::MS_REC | libc::MS_PRIVATE,
+        None,
+        "make the mounts private",
+    )?;
     let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
     let mut last = Ok(());
     let target = MOUNT_POINTS.into_iter().find(|target| {
@@ -244,7 +293,10 @@ pub(crate) fn seal_mounts() -> Result<(), SandboxError> {
         last.is_ok()
     });
     last?;
-    let failed = |step| SandboxError::SealMounts { step, source: io::Error::last_os_error() };
+    let failed = |step| SandboxError::SealMounts {
+        step,
+        source: io::Error::last_os_error(),
+    };
     let target = target.unwrap_or(c"/");
     // SAFETY: C strings throughout; the process holds no reference into the old root that it still needs.
     unsafe {
@@ -261,7 +313,14 @@ pub(crate) fn seal_mounts() -> Result<(), SandboxError> {
             return Err(failed("change to the new root"));
         }
     }
-    mount(None, c"/", None, flags | libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY, None, "make the root read-only")
+    mount(
+        None,
+        c"/",
+        None,
+        flags | libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY,
+        None,
+        "make the root read-only",
+    )
 }
 
 fn mount(
@@ -274,8 +333,23 @@ fn mount(
 ) -> Result<(), SandboxError> {
     let pointer = |text: Option<&CStr>| text.map_or(std::ptr::null(), CStr::as_ptr);
     // SAFETY: every pointer is null or a C string that outlives the call.
-    let done = unsafe { libc::mount(pointer(source), target.as_ptr(), pointer(kind), flags, pointer(data).cast()) };
-    if done == -1 { Err(SandboxError::SealMounts { step, source: io::Error::last_os_error() }) } else { Ok(()) }
+    let done = unsafe {
+        libc::mount(
+            pointer(source),
+            target.as_ptr(),
+            pointer(kind),
+            flags,
+            pointer(data).cast(),
+        )
+    };
+    if done == -1 {
+        Err(SandboxError::SealMounts {
+            step,
+            source: io::Error::last_os_error(),
+        })
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

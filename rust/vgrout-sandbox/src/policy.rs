@@ -49,7 +49,9 @@ impl FromStr for Layer {
         Self::ALL
             .into_iter()
             .find(|layer| layer.name() == name)
-            .ok_or_else(|| SandboxError::UnknownLayer { name: name.to_owned() })
+            .ok_or_else(|| SandboxError::UnknownLayer {
+                name: name.to_owned(),
+            })
     }
 }
 
@@ -86,7 +88,9 @@ impl LayerSet {
 
     /// The members, lowest first.
     pub fn iter(self) -> impl Iterator<Item = Layer> {
-        Layer::ALL.into_iter().filter(move |&layer| self.contains(layer))
+        Layer::ALL
+            .into_iter()
+            .filter(move |&layer| self.contains(layer))
     }
 
     /// Checks that the set may be left out of a fence.
@@ -94,7 +98,11 @@ impl LayerSet {
     /// # Errors
     /// [`SandboxError::BaseDisabled`] where it holds the base.
     pub const fn check_disabled(self) -> Result<(), SandboxError> {
-        if self.contains(Layer::Base) { Err(SandboxError::BaseDisabled) } else { Ok(()) }
+        if self.contains(Layer::Base) {
+            Err(SandboxError::BaseDisabled)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -165,6 +173,10 @@ impl FencePlan {
     /// The policy of the zygote in one slot.
     #[must_use]
     pub const fn zygote(&self, slot: u32) -> ZygotePolicy {
-        ZygotePolicy { namespaces: self.namespaces, landlock: self.landlock, slot }
+        ZygotePolicy {
+            namespaces: self.namespaces,
+            landlock: self.landlock,
+            slot,
+        }
     }
 }

@@ -102,7 +102,10 @@ impl FenceReport {
     /// The status of one layer.
     #[must_use]
     pub fn status(&self, layer: Layer) -> Option<&LayerStatus> {
-        self.layers.iter().find(|entry| entry.layer == layer).map(|entry| &entry.status)
+        self.layers
+            .iter()
+            .find(|entry| entry.layer == layer)
+            .map(|entry| &entry.status)
     }
 
     /// Accepts the fence only at this level or above.
@@ -114,48 +117,44 @@ impl FenceReport {
         if level >= Some(wanted) {
             return Ok(());
         }
-        let missing = Layer::ALL.into_iter().find(|&layer| self.status(layer) != Some(&LayerStatus::Enforced));
+        let missing = Layer::ALL
+            .into_iter()
+            .find(|&layer| self.status(layer) != Some(&LayerStatus::Enforced));
         let why = missing.map_or_else(String::new, |layer| match self.status(layer) {
             Some(status) => format!("{layer} is {status}"),
             None => format!("{layer} was not probed"),
         });
         let reached = level.map_or_else(|| "none".to_owned(), |layer| layer.to_string());
-        Err(SandboxError::LevelTooLow { wanted, reached, why })
+        Err(SandboxError::LevelTooLow {
+            wanted,
+            reached,
+            why,
+        })
     }
 
     /// The report as text of one line per fact, for a socket.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut text = format!("{MAGIC}\n");
+        let mut lines = vec![MAGIC.to_owned()];
         for entry in &self.layers {
             let (word, reason, errno) = match &entry.status {
                 LayerStatus::Enforced => ("enforced", "", 0),
                 LayerStatus::Partial { reason } => ("partial", reason.as_str(), 0),
-                LayerStatus::Unavailable { reason, errno } => ("unavailable", reason.as_str(), *errno),
+                LayerStatus::Unavailable { reason, errno } => {
+                    ("unavailable", reason.as_str(), *errno)
+                }
                 LayerStatus::Disabled => ("disabled", "", 0),
             };
-            text += &format!("layer\t{}\t{word}\t{errno}\t{}\n", entry.layer, escape(reason));
-            for probe in &entry.probes {
-                let blocked = u8::from(probe.blocked);
-                text += &format!("probe\t{}\t{blocked}\t{}\n", escape(&probe.attack), escape(&probe.detail));
-            }
+            let (layer, reason) = (entry.layer, escape(reason));
+            lines.push(format!("layer\t{layer}\t{word}\t{errno}\t{reason}"));
+            lines.extend(entry.probes.iter().map(|probe| {
+                let (attack, detail) = (escape(&probe.attack), escape(&probe.detail));
+                format!("probe\t{attack}\t{}\t{detail}", u8::from(probe.blocked))
+            }));
         }
-        if let Some(facts) = &self.facts {
-            text += &format!(
-                "facts\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n",
-                facts.uid,
-                facts.gid,
-                facts.pid,
-                facts.ppid,
-                u8::from(facts.no_new_privs),
-                u8::from(facts.dumpable),
-                facts.seccomp_mode,
-                facts.seccomp_filters,
-                facts.cap_effective,
-                facts.cap_bounding,
-            );
-        }
-        text.into_bytes()
+        lines.extend(self.facts.as_ref().map(encode_facts));
+        lines.push(String::new());
+        lines.join("\n").into_bytes()
     }
 
     /// Reads what [`FenceReport::encode`] wrote.
@@ -163,20 +162,31 @@ impl FenceReport {
     /// # Errors
     /// [`SandboxError::DecodeReport`] with the line.
     pub fn decode(bytes: &[u8]) -> Result<Self, SandboxError> {
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| SandboxError::DecodeReport { line: 0, reason: "it is not UTF-8" })?;
+        let text = std::str::from_utf8(bytes).map_err(|_| SandboxError::DecodeReport {
+            line: 0,
+            reason: "it is not UTF-8",
+        })?;
         let mut lines = text.lines();
         if lines.next() != Some(MAGIC) {
-            return Err(SandboxError::DecodeReport { line: 1, reason: "the version is unknown" });
+            return Err(SandboxError::DecodeReport {
+                line: 1,
+                reason: "the version is unknown",
+            });
         }
         decode_lines(lines)
     }
 }
 
 fn decode_lines(lines: Lines<'_>) -> Result<FenceReport, SandboxError> {
-    let mut report = FenceReport { layers: Vec::new(), facts: None };
+    let mut report = FenceReport {
+        layers: Vec::new(),
+        facts: None,
+    };
     for (index, text) in lines.enumerate() {
-        let wrong = |reason| SandboxError::DecodeReport { line: index + 2, reason };
+        let wrong = |reason| SandboxError::DecodeReport {
+            line: index + 2,
+            reason,
+        };
         let fields: Vec<&str> = text.split('\t').collect();
         match fields.as_slice() {
             ["layer", name, word, errno, reason] => {
@@ -185,17 +195,26 @@ fn decode_lines(lines: Lines<'_>) -> Result<FenceReport, SandboxError> {
                     "enforced" => LayerStatus::Enforced,
                     "partial" => LayerStatus::Partial { reason },
                     "unavailable" => {
-                        let errno = errno.parse().map_err(|_| wrong("the errno is not a number"))?;
+                        let errno = errno
+                            .parse()
+                            .map_err(|_| wrong("the errno is not a number"))?;
                         LayerStatus::Unavailable { reason, errno }
                     }
                     "disabled" => LayerStatus::Disabled,
                     _ => return Err(wrong("the status is unknown")),
                 };
                 let layer = name.parse().map_err(|_| wrong("the layer is unknown"))?;
-                report.layers.push(LayerReport { layer, status, probes: Vec::new() });
+                report.layers.push(LayerReport {
+                    layer,
+                    status,
+                    probes: Vec::new(),
+                });
             }
             ["probe", attack, blocked, detail] => {
-                let entry = report.layers.last_mut().ok_or_else(|| wrong("a probe stands before its layer"))?;
+                let entry = report
+                    .layers
+                    .last_mut()
+                    .ok_or_else(|| wrong("a probe stands before its layer"))?;
                 entry.probes.push(ProbeResult {
                     attack: unescape(attack),
                     blocked: *blocked == "1",
@@ -203,7 +222,9 @@ fn decode_lines(lines: Lines<'_>) -> Result<FenceReport, SandboxError> {
                 });
             }
             ["facts", numbers @ ..] => {
-                report.facts = Some(decode_facts(numbers).ok_or_else(|| wrong("the facts are not ten numbers"))?);
+                report.facts = Some(
+                    decode_facts(numbers).ok_or_else(|| wrong("the facts are not ten numbers"))?,
+                );
             }
             _ => return Err(wrong("the line is of no known kind")),
         }
@@ -211,17 +232,45 @@ fn decode_lines(lines: Lines<'_>) -> Result<FenceReport, SandboxError> {
     Ok(report)
 }
 
+fn encode_facts(facts: &KernelFacts) -> String {
+    let numbers = [
+        facts.uid.to_string(),
+        facts.gid.to_string(),
+        facts.pid.to_string(),
+        facts.ppid.to_string(),
+        u8::from(facts.no_new_privs).to_string(),
+        u8::from(facts.dumpable).to_string(),
+        facts.seccomp_mode.to_string(),
+        facts.seccomp_filters.to_string(),
+        facts.cap_effective.to_string(),
+        facts.cap_bounding.to_string(),
+    ];
+    format!("facts\t{}", numbers.join("\t"))
+}
+
 fn decode_facts(numbers: &[&str]) -> Option<KernelFacts> {
-    let [uid, gid, pid, ppid, no_new_privs, dumpable, mode, filters, effective, bounding] = numbers else {
+    let &[
+        uid,
+        gid,
+        pid,
+        parent,
+        no_new_privs,
+        dumpable,
+        mode,
+        filters,
+        effective,
+        bounding,
+    ] = numbers
+    else {
         return None;
     };
     Some(KernelFacts {
         uid: uid.parse().ok()?,
         gid: gid.parse().ok()?,
         pid: pid.parse().ok()?,
-        ppid: ppid.parse().ok()?,
-        no_new_privs: *no_new_privs == "1",
-        dumpable: *dumpable == "1",
+        ppid: parent.parse().ok()?,
+        no_new_privs: no_new_privs == "1",
+        dumpable: dumpable == "1",
         seccomp_mode: mode.parse().ok()?,
         seccomp_filters: filters.parse().ok()?,
         cap_effective: effective.parse().ok()?,
@@ -230,7 +279,10 @@ fn decode_facts(numbers: &[&str]) -> Option<KernelFacts> {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
+    text.replace('\\', "\\\\")
+        .replace('\t', "\\t")
+        .replace('\n', "\\n")
+        .replace('\r', "\\r")
 }
 
 fn unescape(text: &str) -> String {
@@ -256,7 +308,9 @@ impl fmt::Display for LayerStatus {
         match self {
             Self::Enforced => f.write_str("enforced"),
             Self::Partial { reason } => write!(f, "partial ({reason})"),
-            Self::Unavailable { reason, errno } => write!(f, "unavailable ({reason}; errno {errno})"),
+            Self::Unavailable { reason, errno } => {
+                write!(f, "unavailable ({reason}; errno {errno})")
+            }
             Self::Disabled => f.write_str("disabled"),
         }
     }
@@ -308,22 +362,42 @@ mod tests {
     fn report(statuses: [LayerStatus; 4]) -> FenceReport {
         let layers = Layer::ALL.into_iter().zip(statuses);
         FenceReport {
-            layers: layers.map(|(layer, status)| LayerReport { layer, status, probes: Vec::new() }).collect(),
+            layers: layers
+                .map(|(layer, status)| LayerReport {
+                    layer,
+                    status,
+                    probes: Vec::new(),
+                })
+                .collect(),
             facts: None,
         }
     }
 
     fn partial() -> LayerStatus {
-        LayerStatus::Partial { reason: "old".to_owned() }
+        LayerStatus::Partial {
+            reason: "old".to_owned(),
+        }
     }
 
     #[test]
     fn a_layer_counts_only_where_all_below_it_are_enforced() {
         use LayerStatus::{Disabled, Enforced};
-        assert_eq!(report([Enforced, Enforced, Enforced, Enforced]).level(), Some(Layer::Cgroup));
-        assert_eq!(report([Enforced, partial(), Enforced, Enforced]).level(), Some(Layer::Base));
-        assert_eq!(report([Enforced, Enforced, Disabled, Enforced]).level(), Some(Layer::Landlock));
-        assert_eq!(report([partial(), Enforced, Enforced, Enforced]).level(), None);
+        assert_eq!(
+            report([Enforced, Enforced, Enforced, Enforced]).level(),
+            Some(Layer::Cgroup)
+        );
+        assert_eq!(
+            report([Enforced, partial(), Enforced, Enforced]).level(),
+            Some(Layer::Base)
+        );
+        assert_eq!(
+            report([Enforced, Enforced, Disabled, Enforced]).level(),
+            Some(Layer::Landlock)
+        );
+        assert_eq!(
+            report([partial(), Enforced, Enforced, Enforced]).level(),
+            None
+        );
     }
 
     #[test]
@@ -331,19 +405,34 @@ mod tests {
         use LayerStatus::{Disabled, Enforced};
         let report = report([Enforced, partial(), Enforced, Disabled]);
         assert!(report.require(Layer::Base).is_ok());
-        let error = report.require(Layer::Namespaces).expect_err("landlock is partial").to_string();
-        assert_eq!(error, "the fence reaches level base, below the demanded namespaces: landlock is partial (old)");
+        let error = report
+            .require(Layer::Namespaces)
+            .expect_err("landlock is partial")
+            .to_string();
+        assert_eq!(
+            error,
+            "the fence reaches level base, below the demanded namespaces: landlock is partial (old)"
+        );
     }
 
     #[test]
     fn a_report_survives_the_socket_whatever_its_texts_hold() {
         let mut whole = report([
             LayerStatus::Enforced,
-            LayerStatus::Partial { reason: "a\tb\nc\\n\r".to_owned() },
-            LayerStatus::Unavailable { reason: "no".to_owned(), errno: 1 },
+            LayerStatus::Partial {
+                reason: "a\tb\nc\\n\r".to_owned(),
+            },
+            LayerStatus::Unavailable {
+                reason: "no".to_owned(),
+                errno: 1,
+            },
             LayerStatus::Disabled,
         ]);
-        whole.layers[1].probes.push(ProbeResult { attack: "x\ty".to_owned(), blocked: false, detail: "\n".to_owned() });
+        whole.layers[1].probes.push(ProbeResult {
+            attack: "x\ty".to_owned(),
+            blocked: false,
+            detail: "\n".to_owned(),
+        });
         whole.facts = Some(KernelFacts {
             uid: 1,
             gid: 2,
@@ -356,13 +445,20 @@ mod tests {
             cap_effective: 0,
             cap_bounding: u64::MAX,
         });
-        assert_eq!(FenceReport::decode(&whole.encode()).expect("own text"), whole);
+        assert_eq!(
+            FenceReport::decode(&whole.encode()).expect("own text"),
+            whole
+        );
     }
 
     #[test]
     fn a_damaged_report_is_refused_with_its_line() {
-        let error = FenceReport::decode(b"vgrout-fence 1\nlayer\tbase\tgood\t0\t\n").expect_err("unknown status");
-        assert_eq!(error.to_string(), "cannot decode a fence report, line 2: the status is unknown");
+        let error = FenceReport::decode(b"vgrout-fence 1\nlayer\tbase\tgood\t0\t\n")
+            .expect_err("unknown status");
+        assert_eq!(
+            error.to_string(),
+            "cannot decode a fence report, line 2: the status is unknown"
+        );
         assert!(FenceReport::decode(b"").is_err());
     }
 }

@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
-    sock_filter,
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch, sock_filter,
 };
 
-use crate::error::{RawErrno, SandboxError};
+pub use crate::error::RawErrno;
+use crate::error::SandboxError;
+pub use crate::fence::fence_child;
 use crate::sys;
 use crate::syscalls::{Allowed, CHILD, Condition, TRAPPED, Test, Trapped, ZYGOTE_ONLY};
 
@@ -73,14 +75,23 @@ pub(crate) fn zygote_program() -> Result<Program, SandboxError> {
 }
 
 impl Program {
-    fn compile(name: &'static str, trapped: &[Trapped], tables: &[&[Allowed]]) -> Result<Self, SandboxError> {
+    fn compile(
+        name: &'static str,
+        trapped: &[Trapped],
+        tables: &[&[Allowed]],
+    ) -> Result<Self, SandboxError> {
         let failed = |error: seccompiler::BackendError| SandboxError::CompileFilter {
             filter: name,
             reason: error.to_string(),
         };
         let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
         for entry in tables.iter().copied().flatten() {
-            let own = entry.rules.iter().map(|rule| compile_rule(rule)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+            let own = entry
+                .rules
+                .iter()
+                .map(|rule| compile_rule(rule))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(failed)?;
             // A later table widens what an earlier one allows; no condition at all is the widest.
             let known = rules.get(&entry.number).map(Vec::len);
             match known {
@@ -92,7 +103,8 @@ impl Program {
             }
         }
         let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());
-        let filter = SeccompFilter::new(rules, refuse, SeccompAction::Allow, ARCH).map_err(failed)?;
+        let filter =
+            SeccompFilter::new(rules, refuse, SeccompAction::Allow, ARCH).map_err(failed)?;
         let body: BpfProgram = filter.try_into().map_err(failed)?;
         let mut instructions = head(trapped);
         instructions.extend(body);
@@ -109,22 +121,36 @@ impl Program {
 
     /// Loads the program into the calling thread, which needs `no_new_privs`. Async-signal-safe, allocates nothing.
     pub(crate) fn load(&self) -> Result<(), RawErrno> {
-        let refused = |errno| RawErrno { step: "load a seccomp filter", errno };
+        let refused = |errno| RawErrno {
+            step: "load a seccomp filter",
+            errno,
+        };
         let program = libc::sock_fprog {
-            len: libc::c_ushort::try_from(self.instructions.len()).map_err(|_| refused(libc::E2BIG))?,
+            len: libc::c_ushort::try_from(self.instructions.len())
+                .map_err(|_| refused(libc::E2BIG))?,
             // The two types are the kernel's `struct sock_filter`; the kernel only reads.
-            filter: self.instructions.as_ptr().cast::<libc::sock_filter>().cast_mut(),
+            filter: self
+                .instructions
+                .as_ptr()
+                .cast::<libc::sock_filter>()
+                .cast_mut(),
         };
         let mode = u64::from(libc::SECCOMP_SET_MODE_FILTER);
         let address = (&raw const program).addr() as u64;
         // SAFETY: `program` and its instructions outlive the call, which copies them.
-        unsafe { sys::call(libc::SYS_seccomp, [mode, 0, address, 0, 0, 0]) }.map(|_| ()).map_err(refused)
+        unsafe { sys::call(libc::SYS_seccomp, [mode, 0, address, 0, 0, 0]) }
+            .map(|_| ())
+            .map_err(refused)
     }
 }
 
 fn compile_rule(conditions: &[Condition]) -> Result<SeccompRule, seccompiler::BackendError> {
     let compiled = conditions.iter().map(|condition| {
-        let length = if condition.wide { SeccompCmpArgLen::Qword } else { SeccompCmpArgLen::Dword };
+        let length = if condition.wide {
+            SeccompCmpArgLen::Qword
+        } else {
+            SeccompCmpArgLen::Dword
+        };
         let (operator, value) = match condition.test {
             Test::Equals(value) => (SeccompCmpOp::Eq, value),
             Test::Differs(value) => (SeccompCmpOp::Ne, value),
@@ -139,19 +165,50 @@ fn compile_rule(conditions: &[Condition]) -> Result<SeccompRule, seccompiler::Ba
 
 /// The instructions before the allow-list; they fall through to it.
 fn head(trapped: &[Trapped]) -> BpfProgram {
-    let load = |offset| sock_filter { code: 0x20, jt: 0, jf: 0, k: offset };
-    let answer = |action| sock_filter { code: 0x06, jt: 0, jf: 0, k: action };
-    let skip_unless_equal = |k| sock_filter { code: 0x15, jt: 0, jf: 1, k };
+    let load = |offset| sock_filter {
+        code: 0x20,
+        jt: 0,
+        jf: 0,
+        k: offset,
+    };
+    let answer = |action| sock_filter {
+        code: 0x06,
+        jt: 0,
+        jf: 0,
+        k: action,
+    };
+    let skip_unless_equal = |k| sock_filter {
+        code: 0x15,
+        jt: 0,
+        jf: 1,
+        k,
+    };
     let mut program = vec![
         load(OFFSET_ARCH),
-        sock_filter { code: 0x15, jt: 1, jf: 0, k: AUDIT_ARCH },
+        sock_filter {
+            code: 0x15,
+            jt: 1,
+            jf: 0,
+            k: AUDIT_ARCH,
+        },
         answer(KILL_PROCESS),
         load(OFFSET_NUMBER),
     ];
     #[cfg(target_arch = "x86_64")]
-    program.extend([sock_filter { code: 0x45, jt: 0, jf: 1, k: X32_BIT }, answer(TRAP)]);
+    program.extend([
+        sock_filter {
+            code: 0x45,
+            jt: 0,
+            jf: 1,
+            k: X32_BIT,
+        },
+        answer(TRAP),
+    ]);
     // Its flags lie behind a pointer, so it cannot be judged; libraries fall back to `clone`.
-    program.extend([skip_unless_equal(number_of(libc::SYS_clone3)), answer(ERRNO | libc::ENOSYS.cast_unsigned())]);
+    program.extend([
+        skip_unless_equal(number_of(libc::SYS_clone3)),
+        answer(ERRNO | libc::ENOSYS.cast_unsigned()),
+    ]);
     for call in trapped {
         program.extend([skip_unless_equal(number_of(call.number)), answer(TRAP)]);
     }
@@ -166,9 +223,15 @@ fn number_of(call: libc::c_long) -> u32 {
 /// The name of a system call that one of the tables lists, without its prefix.
 #[must_use]
 pub fn syscall_name(number: i64) -> Option<&'static str> {
-    let allowed = CHILD.iter().chain(ZYGOTE_ONLY).map(|entry| (entry.number, entry.name));
+    let allowed = CHILD
+        .iter()
+        .chain(ZYGOTE_ONLY)
+        .map(|entry| (entry.number, entry.name));
     let trapped = TRAPPED.iter().map(|entry| (entry.number, entry.name));
-    allowed.chain(trapped).find(|&(known, _)| known == number).map(|(_, name)| name.trim_start_matches("SYS_"))
+    allowed
+        .chain(trapped)
+        .find(|&(known, _)| known == number)
+        .map(|(_, name)| name.trim_start_matches("SYS_"))
 }
 
 static REPORT_SLOT: AtomicPtr<u32> = AtomicPtr::new(std::ptr::null_mut());
@@ -189,7 +252,8 @@ pub unsafe fn install_sigsys_reporter(slot: *mut u32) -> Result<(), RawErrno> {
     // SAFETY: all zeros are a valid `sigaction`: no flags, an empty mask.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_flags = libc::SA_SIGINFO;
-    action.sa_sigaction = (report_and_die as extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void)) as usize;
+    action.sa_sigaction =
+        (report_and_die as extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void)) as usize;
     // SAFETY: the action is complete and its handler keeps to async-signal-safe operations.
     sys::check(
         unsafe { libc::sigaction(libc::SIGSYS, &raw const action, std::ptr::null_mut()) },
@@ -207,7 +271,11 @@ struct SigsysInfo {
     arch: u32,
 }
 
-extern "C" fn report_and_die(_signal: i32, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+extern "C" fn report_and_die(
+    _signal: i32,
+    info: *mut libc::siginfo_t,
+    _context: *mut libc::c_void,
+) {
     let slot = REPORT_SLOT.load(Ordering::Relaxed);
     if !info.is_null() && !slot.is_null() {
         // SAFETY: the kernel passes a full `siginfo_t`, which is larger than this prefix and aligned alike.

@@ -17,21 +17,32 @@ pub(crate) fn errno() -> i32 {
 /// # Safety
 /// The call must be sound with these arguments: pointers valid, no memory of ours unmapped or shared away.
 pub(crate) unsafe fn call(number: libc::c_long, args: [u64; 6]) -> Result<i64, i32> {
-    let [a, b, c, d, e, f] = args;
     // SAFETY: the caller vouches for the arguments.
-    let value = unsafe { libc::syscall(number, a, b, c, d, e, f) };
+    let value =
+        unsafe { libc::syscall(number, args[0], args[1], args[2], args[3], args[4], args[5]) };
     if value == -1 { Err(errno()) } else { Ok(value) }
 }
 
 /// `Ok` for a C return value other than -1.
 pub(crate) fn check(value: libc::c_int, step: &'static str) -> Result<libc::c_int, RawErrno> {
-    if value == -1 { Err(RawErrno::last(step)) } else { Ok(value) }
+    if value == -1 {
+        Err(RawErrno::last(step))
+    } else {
+        Ok(value)
+    }
 }
 
 /// `prctl` with numeric arguments.
-pub(crate) fn prctl(option: libc::c_int, argument: u64, step: &'static str) -> Result<libc::c_int, RawErrno> {
+pub(crate) fn prctl(
+    option: libc::c_int,
+    argument: u64,
+    step: &'static str,
+) -> Result<libc::c_int, RawErrno> {
     // SAFETY: every option used in this crate takes numbers only; the unused arguments are zero as some options demand.
-    check(unsafe { libc::prctl(option, argument, 0_u64, 0_u64, 0_u64) }, step)
+    check(
+        unsafe { libc::prctl(option, argument, 0_u64, 0_u64, 0_u64) },
+        step,
+    )
 }
 
 /// Ends the process at once, without handlers or destructors.
@@ -141,7 +152,10 @@ pub(crate) fn wait_or_kill(pid: libc::pid_t, deadline_ms: u64) -> Result<Option<
             unsafe { libc::kill(pid, libc::SIGKILL) };
             return wait(pid).map(|_| None);
         }
-        let pause = libc::timespec { tv_sec: 0, tv_nsec: pause_us * 1000 };
+        let pause = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: pause_us * 1000,
+        };
         // SAFETY: the request is valid; the remainder may be null.
         unsafe { libc::nanosleep(&raw const pause, std::ptr::null_mut()) };
         pause_us = (pause_us * 2).min(1000);
@@ -150,8 +164,12 @@ pub(crate) fn wait_or_kill(pid: libc::pid_t, deadline_ms: u64) -> Result<Option<
 
 /// Microseconds of the monotonic clock.
 pub(crate) fn monotonic_us() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: the structure is valid and writable.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0) / 1000
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000
+        + u64::try_from(now.tv_nsec).unwrap_or(0) / 1000
 }

@@ -28,7 +28,10 @@ pub(crate) struct Allowed {
     pub(crate) name: &'static str,
     pub(crate) rules: &'static [&'static [Condition]],
     /// Why the fence has this hole; for the reader of the table.
-    #[cfg_attr(not(test), expect(dead_code, reason = "documentation that a test demands"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "documentation that a test demands")
+    )]
     pub(crate) reason: &'static str,
 }
 
@@ -44,7 +47,12 @@ macro_rules! allow {
         allow!($call, &[], $reason)
     };
     ($call:ident, $rules:expr, $reason:literal) => {
-        Allowed { number: libc::$call, name: stringify!($call), rules: $rules, reason: $reason }
+        Allowed {
+            number: libc::$call,
+            name: stringify!($call),
+            rules: $rules,
+            reason: $reason,
+        }
     };
 }
 
@@ -55,11 +63,19 @@ macro_rules! trap {
 }
 
 const fn word(argument: u8, test: Test) -> Condition {
-    Condition { argument, wide: false, test }
+    Condition {
+        argument,
+        wide: false,
+        test,
+    }
 }
 
 const fn long(argument: u8, test: Test) -> Condition {
-    Condition { argument, wide: true, test }
+    Condition {
+        argument,
+        wide: true,
+        test,
+    }
 }
 
 const NOT_EXECUTABLE: &[&[Condition]] = &[&[word(2, Test::Clear(4))]];
@@ -72,46 +88,75 @@ const READ_FENCE_FACT: &[&[Condition]] = &[
     &[word(0, Test::Equals(39))], // PR_GET_NO_NEW_PRIVS
 ];
 const ZYGOTE_PRCTL: &[&[Condition]] = &[
-    &[word(0, Test::Equals(1))],                            // PR_SET_PDEATHSIG
-    &[word(0, Test::Equals(3))],                            // PR_GET_DUMPABLE
-    &[word(0, Test::Equals(4)), long(1, Test::Equals(0))],  // PR_SET_DUMPABLE off
-    &[word(0, Test::Equals(15))],                           // PR_SET_NAME
-    &[word(0, Test::Equals(21))],                           // PR_GET_SECCOMP
+    &[word(0, Test::Equals(1))],                           // PR_SET_PDEATHSIG
+    &[word(0, Test::Equals(3))],                           // PR_GET_DUMPABLE
+    &[word(0, Test::Equals(4)), long(1, Test::Equals(0))], // PR_SET_DUMPABLE off
+    &[word(0, Test::Equals(15))],                          // PR_SET_NAME
+    &[word(0, Test::Equals(21))],                          // PR_GET_SECCOMP
     &[word(0, Test::Equals(38)), long(1, Test::Equals(1))], // PR_SET_NO_NEW_PRIVS
-    &[word(0, Test::Equals(39))],                           // PR_GET_NO_NEW_PRIVS
+    &[word(0, Test::Equals(39))],                          // PR_GET_NO_NEW_PRIVS
 ];
 const PLAIN_FORK: &[&[Condition]] = &[&[long(0, Test::Equals(17))]]; // SIGCHLD, no flag
-const KILL_ONE: &[&[Condition]] =
-    &[&[word(0, Test::Above(1)), word(0, Test::AtMost(0x7fff_ffff)), word(1, Test::Equals(9))]];
+const KILL_ONE: &[&[Condition]] = &[&[
+    word(0, Test::Above(1)),
+    word(0, Test::AtMost(0x7fff_ffff)),
+    word(1, Test::Equals(9)),
+]];
 const LOAD_FILTER: &[&[Condition]] = &[&[word(0, Test::Equals(1)), long(1, Test::Equals(0))]];
 const DESCRIPTOR_FLAGS: &[&[Condition]] = &[&[word(1, Test::Above(0)), word(1, Test::AtMost(4))]]; // F_GETFD … F_SETFL
 
 /// What untrusted code may call. Everything here works on memory, on the clock or on descriptors that exist already.
 pub(crate) const CHILD: &[Allowed] = &[
     allow!(SYS_read, "calls arrive on an inherited descriptor"),
-    allow!(SYS_write, "claims and captured output leave on inherited descriptors"),
+    allow!(
+        SYS_write,
+        "claims and captured output leave on inherited descriptors"
+    ),
     allow!(SYS_readv, "read in several buffers"),
     allow!(SYS_writev, "write in several buffers"),
-    allow!(SYS_lseek, "buffered streams ask for their position; pipes answer ESPIPE"),
-    allow!(SYS_fstat, "buffered streams ask for the block size of a descriptor"),
+    allow!(
+        SYS_lseek,
+        "buffered streams ask for their position; pipes answer ESPIPE"
+    ),
+    allow!(
+        SYS_fstat,
+        "buffered streams ask for the block size of a descriptor"
+    ),
     allow!(SYS_mmap, NOT_EXECUTABLE, "memory, never executable"),
-    allow!(SYS_mprotect, NOT_EXECUTABLE, "the allocator's guard pages, never executable"),
+    allow!(
+        SYS_mprotect,
+        NOT_EXECUTABLE,
+        "the allocator's guard pages, never executable"
+    ),
     allow!(SYS_munmap, "memory"),
-    allow!(SYS_mremap, "large reallocations; cannot change the protection"),
+    allow!(
+        SYS_mremap,
+        "large reallocations; cannot change the protection"
+    ),
     allow!(SYS_madvise, "the allocator returns pages"),
     allow!(SYS_brk, "memory"),
     allow!(SYS_futex, "locks of the interpreter"),
     allow!(SYS_getrandom, "random, hash seeds, uuid"),
-    allow!(SYS_clock_gettime, "time"),
+    allow!(SYS_clock_gettime, "reading the clock"),
     allow!(SYS_clock_getres, "time.get_clock_info"),
-    allow!(SYS_clock_nanosleep, "time.sleep; the wall clock is limited from outside"),
+    allow!(
+        SYS_clock_nanosleep,
+        "time.sleep; the wall clock is limited from outside"
+    ),
     allow!(SYS_nanosleep, "sleep in older libraries"),
     allow!(SYS_gettimeofday, "time without a vDSO"),
     #[cfg(target_arch = "x86_64")]
     allow!(SYS_time, "time without a vDSO"),
     allow!(SYS_times, "os.times"),
-    allow!(SYS_getrusage, "time.process_time and resource.getrusage, on itself"),
-    allow!(SYS_rt_sigaction, NOT_SIGSYS, "signal.signal; not for the signal that reports a violation"),
+    allow!(
+        SYS_getrusage,
+        "time.process_time and resource.getrusage, on itself"
+    ),
+    allow!(
+        SYS_rt_sigaction,
+        NOT_SIGSYS,
+        "signal.signal; not for the signal that reports a violation"
+    ),
     allow!(SYS_rt_sigprocmask, "signal masks of its own"),
     allow!(SYS_rt_sigreturn, "return from a handler"),
     allow!(SYS_rt_sigpending, "signal masks of its own"),
@@ -126,16 +171,33 @@ pub(crate) const CHILD: &[Allowed] = &[
     allow!(SYS_geteuid, "names a number only"),
     allow!(SYS_getgid, "names a number only"),
     allow!(SYS_getegid, "names a number only"),
-    allow!(SYS_getrlimit, "sys.setrecursionlimit and resource ask for the stack limit"),
-    allow!(SYS_prlimit64, QUERY_OWN_LIMIT, "getrlimit in newer libraries: query only, itself only"),
-    allow!(SYS_prctl, READ_FENCE_FACT, "the fence's facts are read back from inside"),
+    allow!(
+        SYS_getrlimit,
+        "sys.setrecursionlimit and resource ask for the stack limit"
+    ),
+    allow!(
+        SYS_prlimit64,
+        QUERY_OWN_LIMIT,
+        "getrlimit in newer libraries: query only, itself only"
+    ),
+    allow!(
+        SYS_prctl,
+        READ_FENCE_FACT,
+        "the fence's facts are read back from inside"
+    ),
     #[cfg(target_arch = "x86_64")]
-    allow!(SYS_poll, "waiting on inherited descriptors; with RLIMIT_NOFILE 0 it is a sleep"),
+    allow!(
+        SYS_poll,
+        "waiting on inherited descriptors; with RLIMIT_NOFILE 0 it is a sleep"
+    ),
     allow!(SYS_ppoll, "poll in newer libraries"),
     #[cfg(target_arch = "x86_64")]
     allow!(SYS_select, "time.sleep in older interpreters"),
     allow!(SYS_pselect6, "select in newer libraries"),
-    allow!(SYS_restart_syscall, "the kernel resumes an interrupted sleep"),
+    allow!(
+        SYS_restart_syscall,
+        "the kernel resumes an interrupted sleep"
+    ),
     allow!(SYS_rseq, "the C library's per-thread registration"),
     allow!(SYS_exit, "the end"),
     allow!(SYS_exit_group, "the end"),
@@ -143,15 +205,30 @@ pub(crate) const CHILD: &[Allowed] = &[
 
 /// What a zygote may call besides: forking one child after another, feeding it, ending it.
 pub(crate) const ZYGOTE_ONLY: &[Allowed] = &[
-    allow!(SYS_clone, PLAIN_FORK, "fork one child; no thread, no namespace, no descriptor"),
+    allow!(
+        SYS_clone,
+        PLAIN_FORK,
+        "fork one child; no thread, no namespace, no descriptor"
+    ),
     allow!(SYS_wait4, "reap a child"),
     allow!(SYS_waitid, "watch a child without reaping it"),
-    allow!(SYS_kill, KILL_ONE, "SIGKILL to one process, never to a group, to all or to process 1"),
-    allow!(SYS_prctl, ZYGOTE_PRCTL, "death signal, name, non-dumpable and reading back"),
+    allow!(
+        SYS_kill,
+        KILL_ONE,
+        "SIGKILL to one process, never to a group, to all or to process 1"
+    ),
+    allow!(
+        SYS_prctl,
+        ZYGOTE_PRCTL,
+        "death signal, name, non-dumpable and reading back"
+    ),
     allow!(SYS_seccomp, LOAD_FILTER, "the child loads its allow-list"),
     allow!(SYS_setrlimit, "the child lowers its limits"),
     allow!(SYS_prlimit64, OWN_LIMIT, "the child lowers its limits"),
-    allow!(SYS_rt_sigaction, "the reporter of violations is installed here"),
+    allow!(
+        SYS_rt_sigaction,
+        "the reporter of violations is installed here"
+    ),
     allow!(SYS_rt_sigtimedwait, "wait for SIGCHLD with a deadline"),
     allow!(SYS_recvmsg, "jobs arrive on an inherited socket"),
     allow!(SYS_sendmsg, "results leave on an inherited socket"),
@@ -164,7 +241,11 @@ pub(crate) const ZYGOTE_ONLY: &[Allowed] = &[
     #[cfg(target_arch = "x86_64")]
     allow!(SYS_dup2, "standard streams of a child"),
     allow!(SYS_dup3, "standard streams of a child"),
-    allow!(SYS_fcntl, DESCRIPTOR_FLAGS, "close-on-exec and non-blocking flags only"),
+    allow!(
+        SYS_fcntl,
+        DESCRIPTOR_FLAGS,
+        "close-on-exec and non-blocking flags only"
+    ),
     allow!(SYS_capget, "reading back that no capability is left"),
     allow!(SYS_getresuid, "reading back the uid"),
     allow!(SYS_getresgid, "reading back the gid"),
@@ -239,22 +320,51 @@ mod tests {
     fn every_allowed_call_states_a_reason_and_none_is_trapped() {
         for entry in CHILD.iter().chain(ZYGOTE_ONLY) {
             assert!(entry.reason.len() > 5, "{} has no reason", entry.name);
-            assert!(!TRAPPED.iter().any(|trapped| trapped.number == entry.number), "{} is in both", entry.name);
+            assert!(
+                !TRAPPED.iter().any(|trapped| trapped.number == entry.number),
+                "{} is in both",
+                entry.name
+            );
         }
     }
 
     #[test]
     fn the_child_may_not_open_fork_exec_signal_or_make_descriptors() {
         let forbidden = [
-            libc::SYS_openat, libc::SYS_openat2, libc::SYS_clone, libc::SYS_clone3, libc::SYS_execve,
-            libc::SYS_execveat, libc::SYS_kill, libc::SYS_tkill, libc::SYS_tgkill, libc::SYS_socket,
-            libc::SYS_socketpair, libc::SYS_dup, libc::SYS_dup3, libc::SYS_fcntl, libc::SYS_ioctl, libc::SYS_pipe2,
-            libc::SYS_memfd_create, libc::SYS_recvmsg, libc::SYS_sendmsg, libc::SYS_setrlimit, libc::SYS_seccomp,
-            libc::SYS_pidfd_open, libc::SYS_pidfd_send_signal, libc::SYS_newfstatat, libc::SYS_statx,
-            libc::SYS_rt_sigqueueinfo, libc::SYS_rt_tgsigqueueinfo, libc::SYS_close,
+            libc::SYS_openat,
+            libc::SYS_openat2,
+            libc::SYS_clone,
+            libc::SYS_clone3,
+            libc::SYS_execve,
+            libc::SYS_execveat,
+            libc::SYS_kill,
+            libc::SYS_tkill,
+            libc::SYS_tgkill,
+            libc::SYS_socket,
+            libc::SYS_socketpair,
+            libc::SYS_dup,
+            libc::SYS_dup3,
+            libc::SYS_fcntl,
+            libc::SYS_ioctl,
+            libc::SYS_pipe2,
+            libc::SYS_memfd_create,
+            libc::SYS_recvmsg,
+            libc::SYS_sendmsg,
+            libc::SYS_setrlimit,
+            libc::SYS_seccomp,
+            libc::SYS_pidfd_open,
+            libc::SYS_pidfd_send_signal,
+            libc::SYS_newfstatat,
+            libc::SYS_statx,
+            libc::SYS_rt_sigqueueinfo,
+            libc::SYS_rt_tgsigqueueinfo,
+            libc::SYS_close,
         ];
         for number in forbidden {
-            assert!(!CHILD.iter().any(|entry| entry.number == number), "call {number} is allowed");
+            assert!(
+                !CHILD.iter().any(|entry| entry.number == number),
+                "call {number} is allowed"
+            );
         }
     }
 
@@ -262,7 +372,13 @@ mod tests {
     fn no_call_is_listed_twice_within_a_table() {
         for table in [CHILD, ZYGOTE_ONLY] {
             for (index, entry) in table.iter().enumerate() {
-                assert!(!table[..index].iter().any(|other| other.number == entry.number), "{}", entry.name);
+                assert!(
+                    !table[..index]
+                        .iter()
+                        .any(|other| other.number == entry.number),
+                    "{}",
+                    entry.name
+                );
             }
         }
     }

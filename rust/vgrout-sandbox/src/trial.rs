@@ -1,0 +1,311 @@
+//! What a probe's processes share: a board they write results to, a canary they must not find, a listener they must not
+//! reach. A process writes to the board without allocating.
+
+use std::io;
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, Ordering};
+
+use crate::error::SandboxError;
+use crate::report::KernelFacts;
+use crate::sys::{self, Ended};
+
+const SLOTS: usize = 64;
+const NOTE_BYTES: usize = 512;
+const STATUS_BYTES: usize = 4096;
+
+/// How one attack ended.
+pub(crate) enum Outcome {
+    /// It got this value.
+    Got(i64),
+    /// The kernel refused it.
+    Refused(i32),
+    /// It was killed by this signal.
+    Died(i32),
+    /// It had to be killed.
+    Unfinished,
+    /// Its process could not be made.
+    NotRun(i32),
+}
+
+#[derive(Default)]
+#[repr(C)]
+struct Slot {
+    /// 0 nothing, 1 a value, 2 an errno.
+    kind: AtomicU32,
+    /// 0 unknown, 1 exited, 2 died, 3 unfinished, 4 not run.
+    end: AtomicU32,
+    value: AtomicI64,
+    code: AtomicI32,
+}
+
+#[repr(C)]
+struct Shared {
+    slots: [Slot; SLOTS],
+    errno: AtomicI32,
+    note_length: AtomicU32,
+    facts_pid: AtomicI32,
+    facts_ppid: AtomicI32,
+    facts_dumpable: AtomicI32,
+    status_length: AtomicU32,
+    note: [u8; NOTE_BYTES],
+    status: [u8; STATUS_BYTES],
+}
+
+/// Shared memory between the prober and its throw-away processes.
+pub(crate) struct Board {
+    shared: *mut Shared,
+}
+
+impl Board {
+    pub(crate) fn new() -> Result<Self, SandboxError> {
+        // SAFETY: a fresh shared mapping; nothing else is at that address.
+        let address = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                size_of::<Shared>(),
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if address == libc::MAP_FAILED {
+            return Err(SandboxError::Process {
+                step: "map shared memory",
+                source: io::Error::last_os_error(),
+            });
+        }
+        Ok(Self {
+            shared: address.cast(),
+        })
+    }
+
+    /// Empties the board; no process of a trial may be alive.
+    pub(crate) fn clear(&self) {
+        // SAFETY: the mapping is ours, of this size, and zeros are valid in every field.
+        unsafe { self.shared.write_bytes(0, 1) };
+    }
+
+    fn slot(&self, index: usize) -> &Slot {
+        // SAFETY: the mapping lives as long as `self`, and every field of a slot is atomic.
+        unsafe { &(*self.shared).slots[index] }
+    }
+
+    pub(crate) fn record(&self, index: usize, result: Result<i64, i32>) {
+        let slot = self.slot(index);
+        let (kind, value) = match result {
+            Ok(value) => (1, value),
+            Err(errno) => (2, errno.into()),
+        };
+        slot.value.store(value, Ordering::SeqCst);
+        slot.kind.store(kind, Ordering::SeqCst);
+    }
+
+    pub(crate) fn record_end(&self, index: usize, ended: Result<Option<Ended>, i32>) {
+        let slot = self.slot(index);
+        let (end, code) = match ended {
+            Ok(Some(Ended::Exited(code))) => (1, code),
+            Ok(Some(Ended::Signalled(signal))) => (2, signal),
+            Ok(None) => (3, 0),
+            Err(errno) => (4, errno),
+        };
+        slot.code.store(code, Ordering::SeqCst);
+        slot.end.store(end, Ordering::SeqCst);
+    }
+
+    pub(crate) fn outcome(&self, index: usize) -> Outcome {
+        let slot = self.slot(index);
+        let value = slot.value.load(Ordering::SeqCst);
+        let code = slot.code.load(Ordering::SeqCst);
+        match (
+            slot.kind.load(Ordering::SeqCst),
+            slot.end.load(Ordering::SeqCst),
+        ) {
+            (1, _) => Outcome::Got(value),
+            (2, _) => Outcome::Refused(i32::try_from(value).unwrap_or(i32::MAX)),
+            (_, 2) => Outcome::Died(code),
+            (_, 3) => Outcome::Unfinished,
+            (_, 4) => Outcome::NotRun(code),
+            _ => Outcome::NotRun(libc::EIO),
+        }
+    }
+
+    /// Leaves a message for the prober, cut to the board's room.
+    pub(crate) fn write_note(&self, text: &str, errno: i32) {
+        let length = text.len().min(NOTE_BYTES);
+        // SAFETY: only the trial's own process writes the note, and the prober reads it after that process has ended.
+        unsafe {
+            (&raw mut (*self.shared).note)
+                .cast::<u8>()
+                .copy_from_nonoverlapping(text.as_ptr(), length);
+            (*self.shared).errno.store(errno, Ordering::SeqCst);
+            (*self.shared)
+                .note_length
+                .store(u32::try_from(length).unwrap_or(0), Ordering::SeqCst);
+        }
+    }
+
+    /// The message of the last trial, with its errno.
+    pub(crate) fn note(&self) -> Option<(String, i32)> {
+        // SAFETY: the mapping lives, and its writer has ended.
+        let shared = unsafe { &*self.shared };
+        let length = shared.note_length.load(Ordering::SeqCst) as usize;
+        let bytes = shared.note.get(..length)?;
+        (length > 0).then(|| {
+            (
+                String::from_utf8_lossy(bytes).into_owned(),
+                shared.errno.load(Ordering::SeqCst),
+            )
+        })
+    }
+
+    /// Opens the caller's own status while that is still possible; the kernel renders it when it is read.
+    pub(crate) fn open_status() -> libc::c_int {
+        // SAFETY: a C string literal.
+        unsafe {
+            libc::open(
+                c"/proc/self/status".as_ptr(),
+                libc::O_RDONLY | libc::O_CLOEXEC,
+            )
+        }
+    }
+
+    /// Writes the kernel's facts about the calling process; async-signal-safe.
+    pub(crate) fn write_facts(&self, status: libc::c_int) {
+        // SAFETY: only this process writes here, and the prober reads after it has ended.
+        unsafe {
+            let buffer = std::slice::from_raw_parts_mut(
+                (&raw mut (*self.shared).status).cast::<u8>(),
+                STATUS_BYTES,
+            );
+            let length = sys::read_full(status, buffer).unwrap_or(0);
+            let shared = &*self.shared;
+            shared.facts_pid.store(libc::getpid(), Ordering::SeqCst);
+            shared.facts_ppid.store(libc::getppid(), Ordering::SeqCst);
+            let dumpable = sys::prctl(libc::PR_GET_DUMPABLE, 0, "read dumpable").unwrap_or(-1);
+            shared.facts_dumpable.store(dumpable, Ordering::SeqCst);
+            shared
+                .status_length
+                .store(u32::try_from(length).unwrap_or(0), Ordering::SeqCst);
+        }
+    }
+
+    /// The facts of the last trial; `None` where `/proc` is missing or says too little.
+    pub(crate) fn facts(&self) -> Option<KernelFacts> {
+        // SAFETY: the mapping lives, and its writer has ended.
+        let shared = unsafe { &*self.shared };
+        let bytes = shared
+            .status
+            .get(..shared.status_length.load(Ordering::SeqCst) as usize)?;
+        let text = std::str::from_utf8(bytes).ok()?;
+        let field = |name: &str| {
+            text.lines().find_map(|line| {
+                line.strip_prefix(name)?
+                    .strip_prefix(':')?
+                    .split_whitespace()
+                    .next()
+            })
+        };
+        let hex = |name| u64::from_str_radix(field(name)?, 16).ok();
+        Some(KernelFacts {
+            uid: field("Uid")?.parse().ok()?,
+            gid: field("Gid")?.parse().ok()?,
+            pid: shared.facts_pid.load(Ordering::SeqCst),
+            ppid: shared.facts_ppid.load(Ordering::SeqCst),
+            no_new_privs: field("NoNewPrivs") == Some("1"),
+            dumpable: shared.facts_dumpable.load(Ordering::SeqCst) != 0,
+            seccomp_mode: field("Seccomp")?.parse().ok()?,
+            seccomp_filters: field("Seccomp_filters")
+                .and_then(|count| count.parse().ok())
+                .unwrap_or(0),
+            cap_effective: hex("CapEff")?,
+            cap_bounding: hex("CapBnd")?,
+        })
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours and nothing refers to it any more.
+        unsafe { libc::munmap(self.shared.cast(), size_of::<Shared>()) };
+    }
+}
+
+/// A word in the prober's memory that its children forget, so that whoever knows it has read the prober.
+pub(crate) struct Canary {
+    word: Box<AtomicI64>,
+}
+
+impl Canary {
+    pub(crate) fn new() -> Result<Self, SandboxError> {
+        let mut word = 0_i64;
+        // SAFETY: eight writable bytes.
+        let got = unsafe { libc::getrandom((&raw mut word).cast(), 8, 0) };
+        if got != 8 {
+            return Err(SandboxError::Process {
+                step: "draw a random word",
+                source: io::Error::last_os_error(),
+            });
+        }
+        // Positive and not zero, since zero is what the children hold.
+        Ok(Self {
+            word: Box::new(AtomicI64::new(word & i64::MAX | 1)),
+        })
+    }
+
+    pub(crate) fn address(&self) -> usize {
+        std::ptr::from_ref::<AtomicI64>(&self.word).expose_provenance()
+    }
+
+    /// Overwrites the calling process's copy.
+    pub(crate) fn forget(&self) {
+        self.word.store(0, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is(&self, word: i64) -> bool {
+        self.word.load(Ordering::SeqCst) == word
+    }
+}
+
+/// An abstract unix socket that listens outside the fence.
+pub(crate) struct Listener {
+    fd: libc::c_int,
+    address: libc::sockaddr_un,
+    length: libc::socklen_t,
+}
+
+impl Listener {
+    /// `None` where the kernel has no such sockets.
+    pub(crate) fn new() -> Option<Self> {
+        // SAFETY: plain numbers.
+        let fd = unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+        if fd < 0 {
+            return None;
+        }
+        let mut listener = Self {
+            fd,
+            // SAFETY: zeros are a valid `sockaddr_un`.
+            address: unsafe { std::mem::zeroed() },
+            length: 2,
+        };
+        listener.address.sun_family = 1; // AF_UNIX; an address of the family alone lets the kernel choose the name
+        let address = (&raw mut listener.address).cast::<libc::sockaddr>();
+        // SAFETY: the address has room for a whole `sockaddr_un`, whose size the length states.
+        let bound = unsafe {
+            let bound = libc::bind(fd, address, 2) == 0 && libc::listen(fd, 16) == 0;
+            listener.length =
+                libc::socklen_t::try_from(size_of::<libc::sockaddr_un>()).unwrap_or(0);
+            bound && libc::getsockname(fd, address, &raw mut listener.length) == 0
+        };
+        bound.then_some(listener)
+    }
+
+    pub(crate) fn address(&self) -> (libc::sockaddr_un, libc::socklen_t) {
+        (self.address, self.length)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        sys::close(self.fd);
+    }
+}
