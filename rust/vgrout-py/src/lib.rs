@@ -3,10 +3,33 @@
 use pyo3::prelude::*;
 
 mod buffer;
+mod child;
 mod error;
+mod grader;
+mod job;
+mod value;
+mod verdict;
 
 #[pymodule]
 mod _native {
     #[pymodule_export]
     use crate::buffer::PyScoreBuffer;
+    #[pymodule_export]
+    use crate::child::{PyZygote, serve_zygote};
+    #[pymodule_export]
+    use crate::grader::PyGrader;
+    #[pymodule_export]
+    use crate::job::{PyGradeJob, PyLimits};
+    #[pymodule_export]
+    use crate::verdict::{PyDiagnostics, PyFenceLayer, PyFenceReport, PyGradedBatch, PyVerdict};
+
+    use super::{Bound, PyModule, PyModuleMethods, PyResult};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let marker = |mode: vgrout_grader::Mode| (mode.name(), mode.training_marker());
+        module.add("TRAINING_MARKERS", vgrout_grader::Mode::ALL.map(marker).to_vec())?;
+        module.add("FILE_MARKER_CONTENT", vgrout_grader::modes::PAYING_CONTENT)?;
+        module.add("DEFAULT_PRELUDE", vgrout_grader::job::DEFAULT_PRELUDE)
+    }
 }

@@ -1,0 +1,326 @@
+//! Grades batches over N zygotes: one thread and one zygote per worker, one queue for every caller.
+//!
+//! A rollout whose machinery fails is run once more in a fresh zygote; a second failure is reported, never scored.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use vgrout_sandbox::supervise::{Broker, BrokerCommand, RunReport, Stop, ZygoteLink};
+use vgrout_sandbox::{FenceReport, Layer, LayerSet, SandboxError};
+
+use crate::codec::encode;
+use crate::error::MachineError;
+use crate::job::{Job, Limits, length_word, text};
+use crate::oracle::{Machine, Request, grade};
+use crate::value::{Text, Value};
+use crate::verdict::Verdict;
+
+/// The program of broker, zygotes and children.
+const RUNNER: &str = include_str!("runner.py");
+/// Setup codes a zygote keeps.
+const CACHED_SETUPS: usize = 8;
+/// How often a waiting caller looks up.
+const TICK: Duration = Duration::from_millis(20);
+
+/// How a pool is made.
+#[derive(Debug, Clone)]
+pub struct PoolConfig {
+    /// Rollouts at the same time.
+    pub workers: usize,
+    /// Limits of each rollout.
+    pub limits: Limits,
+    /// The lowest fence level that will do.
+    pub min_level: Layer,
+    /// Layers to leave off, for tests.
+    pub disabled: LayerSet,
+    /// Further modules answers may import.
+    pub preload: Vec<String>,
+    /// The Python interpreter.
+    pub python: PathBuf,
+    /// The extension module that the runner loads.
+    pub extension: PathBuf,
+}
+
+/// Workers, their zygotes and the broker they come from.
+#[derive(Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    report: FenceReport,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: PoolConfig,
+    queue: Mutex<VecDeque<Task>>,
+    wake: Condvar,
+    closing: AtomicBool,
+    broker: Mutex<Option<Arc<Broker>>>,
+}
+
+#[derive(Debug)]
+struct Task {
+    job: Arc<Job>,
+    index: usize,
+    cancelled: Arc<AtomicBool>,
+    done: Sender<(usize, Result<Verdict, MachineError>)>,
+}
+
+impl Pool {
+    /// Starts the broker and checks its fence against `config.min_level`.
+    ///
+    /// # Errors
+    /// The broker does not start, or the kernel enforces less than demanded.
+    pub fn start(config: PoolConfig) -> Result<Self, SandboxError> {
+        let broker = Broker::start(&broker_command(&config))?;
+        let report = broker.report().clone();
+        report.require(config.min_level)?;
+        let workers = config.workers.max(1);
+        let shared = Arc::new(Shared {
+            config,
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            closing: AtomicBool::new(false),
+            broker: Mutex::new(Some(Arc::new(broker))),
+        });
+        let threads = (0..workers)
+            .map(|number| {
+                let shared = Arc::clone(&shared);
+                let builder = std::thread::Builder::new().name(format!("vgrout-grader-{number}"));
+                builder.spawn(move || Worker::new(shared).serve()).map_err(SandboxError::Wire)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { shared, threads, report })
+    }
+
+    /// What the fence enforces.
+    #[must_use]
+    pub fn fence(&self) -> &FenceReport {
+        &self.report
+    }
+
+    /// Grades `jobs`; results in job order. `go_on` is asked every few milliseconds; false cancels, and the
+    /// call returns as soon as every child is gone.
+    pub fn grade(
+        &self,
+        jobs: &[Arc<Job>],
+        go_on: &mut dyn FnMut(usize) -> bool,
+    ) -> Vec<Result<Verdict, MachineError>> {
+        let (done, results) = mpsc::channel();
+        let cancelled = Arc::new(AtomicBool::new(false));
+        {
+            let mut queue = lock(&self.shared.queue);
+            queue.extend(jobs.iter().enumerate().map(|(index, job)| Task {
+                job: Arc::clone(job),
+                index,
+                cancelled: Arc::clone(&cancelled),
+                done: done.clone(),
+            }));
+        }
+        drop(done);
+        self.shared.wake.notify_all();
+        let mut verdicts: Vec<_> = jobs.iter().map(|_| Err(MachineError::Closed)).collect();
+        let mut finished = 0;
+        loop {
+            match results.recv_timeout(TICK) {
+                Ok((index, result)) => {
+                    verdicts[index] = result;
+                    finished += 1;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return verdicts,
+            }
+            if finished == jobs.len() {
+                return verdicts;
+            }
+            if !cancelled.load(Ordering::Relaxed) && !go_on(finished) {
+                cancelled.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
+        lock(&self.shared.queue).clear();
+        self.shared.wake.notify_all();
+        for thread in self.threads.drain(..) {
+            // A worker that panicked has nothing left to close.
+            drop(thread.join());
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn broker_command(config: &PoolConfig) -> BrokerCommand {
+    let mut args: Vec<OsString> = ["-s", "-S", "-P", "-B", "-c", RUNNER].map(OsString::from).to_vec();
+    args.push(config.extension.clone().into_os_string());
+    args.push(config.disabled.bits().to_string().into());
+    args.push(config.preload.join(",").into());
+    // A fixed hash seed: the order of a set must not decide a label. Nothing else of the host's
+    // environment reaches a rollout.
+    let env = [("PYTHONHASHSEED", "0"), ("PYTHONUTF8", "1"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")];
+    BrokerCommand {
+        program: config.python.clone(),
+        args,
+        env: env.map(|(key, value)| (key.into(), value.into())).to_vec(),
+    }
+}
+
+impl Shared {
+    /// A live broker's new zygote; a broker that is gone is replaced once.
+    fn zygote(&self) -> Result<ZygoteLink, SandboxError> {
+        let broker = self.broker()?;
+        match broker.zygote(self.config.limits.memory_bytes) {
+            Err(SandboxError::Wire(_) | SandboxError::ZygoteGone) => {
+                let mut slot = lock(&self.broker);
+                if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, &broker)) {
+                    *slot = None;
+                }
+                drop(slot);
+                self.broker()?.zygote(self.config.limits.memory_bytes)
+            }
+            other => other,
+        }
+    }
+
+    fn broker(&self) -> Result<Arc<Broker>, SandboxError> {
+        let mut slot = lock(&self.broker);
+        if let Some(broker) = slot.as_ref() {
+            return Ok(Arc::clone(broker));
+        }
+        let broker = Broker::start(&broker_command(&self.config))?;
+        // The kernel may have changed its mind since the first one.
+        broker.report().require(self.config.min_level)?;
+        let broker = Arc::new(broker);
+        *slot = Some(Arc::clone(&broker));
+        Ok(broker)
+    }
+
+    fn next_task(&self) -> Option<Task> {
+        let mut queue = lock(&self.queue);
+        loop {
+            if self.closing.load(Ordering::Relaxed) {
+                return None;
+            }
+            if let Some(task) = queue.pop_front() {
+                return Some(task);
+            }
+            queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// One thread's zygote and the setups it has run.
+struct Worker {
+    shared: Arc<Shared>,
+    link: Option<ZygoteLink>,
+    setups: Vec<Arc<str>>,
+    next_slot: usize,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Worker {
+    fn new(shared: Arc<Shared>) -> Self {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        Self { shared, link: None, setups: Vec::new(), next_slot: 0, cancelled }
+    }
+
+    fn serve(mut self) {
+        while let Some(task) = self.shared.next_task() {
+            let result = self.grade_task(&task);
+            // A caller that went away no longer wants it.
+            drop(task.done.send((task.index, result)));
+        }
+    }
+
+    fn grade_task(&mut self, task: &Task) -> Result<Verdict, MachineError> {
+        self.cancelled = Arc::clone(&task.cancelled);
+        let limits = self.shared.config.limits;
+        let first = self.attempt(&task.job, &limits);
+        match first {
+            Err(MachineError::Sandbox(_)) => self.attempt(&task.job, &limits),
+            other => other,
+        }
+    }
+
+    fn attempt(&mut self, job: &Job, limits: &Limits) -> Result<Verdict, MachineError> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(MachineError::Cancelled);
+        }
+        let result = grade(job, limits, self);
+        if matches!(result, Err(MachineError::Sandbox(_))) {
+            self.discard_zygote();
+        }
+        result
+    }
+
+    fn discard_zygote(&mut self) {
+        self.setups.clear();
+        self.next_slot = 0;
+        if let Some(link) = self.link.take()
+            && let Some(broker) = lock(&self.shared.broker).as_ref()
+        {
+            broker.kill(&link);
+        }
+    }
+
+    /// The zygote, and the slot under which it holds `setup`.
+    fn prepared(&mut self, setup: &Arc<str>) -> Result<(&mut ZygoteLink, usize), MachineError> {
+        if self.link.is_none() {
+            self.link = Some(self.shared.zygote()?);
+        }
+        let link = self.link.as_mut().ok_or(SandboxError::ZygoteGone)?;
+        if let Some(slot) = self.setups.iter().position(|known| known == setup) {
+            return Ok((link, slot));
+        }
+        let slot = self.next_slot;
+        if let Err(what) = link.setup(slot as u64, setup.as_bytes())? {
+            return Err(MachineError::Setup { what });
+        }
+        if slot < self.setups.len() {
+            self.setups[slot] = Arc::clone(setup);
+        } else {
+            self.setups.push(Arc::clone(setup));
+        }
+        self.next_slot = (slot + 1) % CACHED_SETUPS;
+        Ok((link, slot))
+    }
+}
+
+impl Machine for Worker {
+    fn run(&mut self, request: &Request<'_>, sink: &mut dyn FnMut(&[u8])) -> Result<RunReport, MachineError> {
+        let cancelled = Arc::clone(&self.cancelled);
+        let (link, slot) = self.prepared(&request.job.setup_code)?;
+        let job = request.job;
+        let source = Text::from_bytes(request.source.to_vec()).map_or(Value::None, Value::Str);
+        let header = Value::Tuple(vec![
+            text(request.role.name()),
+            source,
+            Value::Int(i64::try_from(slot).unwrap_or(0)),
+            text(&job.method),
+            text(job.mode.name()),
+            text(&job.marker),
+            request.extra.clone(),
+        ]);
+        let mut encoded = vec![0; 4];
+        encode(&header, &mut encoded);
+        let length = length_word(encoded.len() - 4);
+        encoded[..4].copy_from_slice(&length);
+        let report = link.run(&[&encoded, request.calls], &request.limits, &cancelled, sink)?;
+        if report.stop == Some(Stop::Cancelled) {
+            return Err(MachineError::Cancelled);
+        }
+        Ok(report)
+    }
+}

@@ -1,0 +1,394 @@
+"""Broker, zygote and child of the sandbox. Holds no secret: no expected value ever reaches this file.
+
+Run as `python -s -S -P -c <this> <extension> <layers to leave off> <extra modules>` by the host. The broker
+imports the modules below once and forks zygotes; a zygote runs setup code and forks one child per rollout.
+What a child sends back is a claim; the host compares.
+"""
+import importlib
+import importlib.machinery
+import importlib.util
+import sys
+
+# Everything an answer may import; `preload` adds to it. Nothing else can be loaded later, at any fence level.
+MODULES = """
+abc array ast base64 bisect builtins calendar cmath codecs collections collections.abc colorsys contextlib copy
+copyreg dataclasses datetime decimal difflib enum errno fractions functools gc graphlib hashlib heapq hmac
+html inspect io itertools json keyword linecache locale logging math numbers operator os os.path pathlib pprint
+queue random re reprlib secrets signal socket stat statistics string struct subprocess sys tempfile textwrap
+threading time timeit token tokenize traceback types typing unicodedata unittest warnings weakref zlib
+encodings.ascii encodings.idna encodings.latin_1 encodings.utf_16 encodings.utf_32 encodings.cp1252
+encodings.raw_unicode_escape encodings.unicode_escape encodings.punycode _strptime __future__
+""".split()
+
+COMPILED, COMPILE_ERROR, MODULE_ERROR, VALUE, RAISED, BAD_TYPE, EXIT, DONE = 1, 2, 3, 4, 5, 6, 7, 8
+SENTINEL, FILE, FLAG, EQUAL = 9, 10, 11, 12
+ARBITRARY, HINTED, CANONICAL_FAILS, DEFINED, PLAIN = 0, 1, 2, 3, 4
+
+
+def load_native(path):
+    loader = importlib.machinery.ExtensionFileLoader("vgrout._native", path)
+    spec = importlib.util.spec_from_file_location("vgrout._native", path, loader=loader)
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def broker(argv):
+    native = load_native(argv[0])
+    for name in MODULES + [name for name in argv[2].split(",") if name]:
+        importlib.import_module(name)
+    # From here on an import finds what is loaded, or nothing, whatever the fence level.
+    sys.path.clear()
+    sys.path_importer_cache.clear()
+    sys.argv[:] = ["answer.py"]
+    sys.orig_argv[:] = ["python", "answer.py"]
+    sys.dont_write_bytecode = True
+    import gc
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    zygote = native._serve_zygote(int(argv[1]))
+    if zygote is not None:
+        serve(zygote)
+
+
+def serve(zygote):
+    import gc
+    import types
+    setups = {}
+    while True:
+        item = zygote.next()
+        if item is None:
+            zygote.exit(0)
+        if item[0] == "child":
+            break
+        _, slot, source = item
+        failure = ""
+        module = types.ModuleType("__main__")
+        try:
+            exec(compile(source, "<setup>", "exec", dont_inherit=True), module.__dict__)
+        except BaseException as error:
+            failure = describe(error)
+        setups[slot] = module
+        gc.freeze()
+        zygote.setup_done(failure)
+    child(zygote, item[1], setups)
+
+
+def child(zygote, header, setups):
+    """Run one rollout and exit; never returns."""
+    import gc
+    role, source, slot, method, mode, marker, extra = header
+    module = setups[slot]
+    setups.clear()
+    sys.modules["__main__"] = module
+    namespace = module.__dict__
+    gc.enable()
+    # Answers print when they are run as scripts; a flush below stands for the interpreter's own at exit.
+    files = InMemoryFiles(zygote, marker).install() if mode == "file_marker" else None
+    run = Rollout(zygote, namespace, method, files)
+    if role == "oracle":
+        run.oracle(source, marker if mode == "sentinel" else None)
+    elif role == "equality":
+        run.equality(source)
+    elif role == "run_tests":
+        run.own_tests(source, marker, extra)
+    else:
+        run.plain(source, extra)
+    run.leave(0)
+
+
+def describe(error):
+    """The exception's name and text; the text is the answer's own and may fail."""
+    name = type.__dict__["__name__"].__get__(type(error))
+    try:
+        text = str(error)
+    except BaseException:
+        text = ""
+    return name + ": " + text[:500] if text else name
+
+
+class Rollout:
+    def __init__(self, zygote, namespace, method, files):
+        self.zygote = zygote
+        self.record = zygote.record
+        self.namespace = namespace
+        self.method = method
+        self.files = files
+        self.stdout = sys.stdout
+
+    def leave(self, status):
+        if self.files is not None:
+            self.files.report()
+        try:
+            self.stdout.flush()
+        except BaseException:
+            pass
+        self.zygote.exit(status)
+
+    def stop_at_exit(self, index, error):
+        """`sys.exit` ends the rollout as it ends a script."""
+        code = error.code
+        status = 0 if code is None else code & 0xFF if type(code) in (int, bool) else 1
+        self.record(EXIT, index, str(status))
+        self.leave(status)
+
+    def load(self, source):
+        """Compile and run the answer's own text; False if that failed."""
+        try:
+            code = compile(source, "<answer>", "exec", dont_inherit=True)
+        except BaseException as error:
+            self.record(COMPILE_ERROR, 0, describe(error))
+            return False
+        self.record(COMPILED, 0, "")
+        try:
+            exec(code, self.namespace)
+        except SystemExit as error:
+            self.stop_at_exit(0, error)
+        except BaseException as error:
+            self.record(MODULE_ERROR, 0, describe(error))
+            return False
+        self.zygote.capture_nodes(self.namespace.get("ListNode"), self.namespace.get("TreeNode"))
+        return True
+
+    def oracle(self, source, sentinel):
+        if not self.load(source):
+            return
+        zygote, record, namespace = self.zygote, self.record, self.namespace
+        index = 0
+        for position in range(zygote.calls()):
+            item = zygote.call(position)
+            scope = None if item[0] else dict(namespace)
+            for step in item[1]:
+                instance = None
+                try:
+                    if scope is None:
+                        instance = namespace["Solution"]()
+                        value = getattr(instance, step[0])(*step[1], **step[2])
+                    else:
+                        exec(step[0], scope)
+                        value = eval(step[1], scope)
+                    zygote.claim(index, value)
+                except SystemExit as error:
+                    self.stop_at_exit(index, error)
+                except BaseException as error:
+                    record(RAISED, index, describe(error))
+                if sentinel is not None:
+                    try:
+                        flag = getattr(instance, sentinel) is True
+                    except BaseException:
+                        flag = False
+                    record(SENTINEL, index, "1" if flag else "0")
+                instance = value = None
+                index += 1
+        record(DONE, index, "")
+
+    def equality(self, source):
+        """Compare every returned object with decoys of the expected type, by the object's own `==`."""
+        if not self.load(source):
+            return
+        for position in range(self.zygote.calls()):
+            item = self.zygote.call(position)
+            method, arguments, keywords, decoys = item[1][0]
+            try:
+                value = getattr(self.namespace["Solution"](), method)(*arguments, **keywords)
+                equal = all(bool(value == decoy) for decoy in decoys)
+            except BaseException:
+                equal = False
+            self.record(EQUAL, position, "1" if equal else "0")
+        self.record(DONE, 0, "")
+
+    def own_tests(self, source, name, canonical):
+        """Call the answer's own test function on a stub, on its own solution, on the canonical one."""
+        if not self.load(source):
+            return
+        solution = self.namespace.get("Solution")
+        function = self.namespace.get(name)
+        if function is None and solution is not None:
+            if getattr(solution, name, None) is None:
+                return
+            function = None
+        elif function is None:
+            return
+
+        def passes(replacement):
+            if isinstance(solution, type) and replacement is not None:
+                setattr(solution, self.method, replacement)
+            try:
+                if function is not None:
+                    function()
+                else:
+                    getattr(solution(), name)()
+            except BaseException:
+                return "0"
+            return "1"
+
+        try:
+            own = solution.__dict__.get(self.method)
+        except BaseException:
+            own = None
+        self.record(FLAG, ARBITRARY, passes(lambda *arguments, **keywords: 0))
+        self.record(FLAG, HINTED, passes(own))
+        if canonical:
+            try:
+                scope = dict(self.namespace)
+                exec(canonical, scope)
+                reference = scope["Solution"].__dict__[self.method]
+            except BaseException:
+                reference = None
+            if reference is not None:
+                self.record(FLAG, CANONICAL_FAILS, "0" if passes(reference) == "1" else "1")
+        self.record(DONE, 0, "")
+
+    def plain(self, source, tests):
+        """The foolable way: the answer and its asserts in one script, judged by how it exits."""
+        if not self.load(source):
+            self.leave(1)
+        for test in tests:
+            try:
+                exec(test, self.namespace)
+            except SystemExit as error:
+                self.stop_at_exit(0, error)
+            except BaseException:
+                self.leave(1)
+        self.record(FLAG, PLAIN, "1")
+
+
+class InMemoryFiles:
+    """Files that live and die with the rollout: `open`, `io.open`, `os.open` and pathlib see the same ones."""
+
+    FIRST_DESCRIPTOR = 1000
+    MOST_BYTES = 1 << 20
+
+    def __init__(self, zygote, marker):
+        self.record = zygote.record
+        self.marker = marker
+        self.contents = {}
+        self.live = []
+        self.descriptors = {}
+
+    def install(self):
+        import builtins
+        import io
+        import os
+        builtins.open = io.open = self.open
+        self.real_write = os.write
+        os.open, os.write, os.close, os.fdopen = self.os_open, self.os_write, self.os_close, self.os_fdopen
+        os.read, os.fsync = self.os_read, lambda descriptor: None
+        os.remove = os.unlink = self.remove
+        os.path.exists = os.path.isfile = lambda path: self.key(path) in self.contents
+        return self
+
+    @staticmethod
+    def key(path):
+        import os
+        name = os.fsdecode(os.fspath(path))
+        while name.startswith("./"):
+            name = name[2:]
+        return name
+
+    def open(self, file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, closefd=True, opener=None):
+        import io
+        if isinstance(file, int):
+            if file in self.descriptors:
+                return self.os_fdopen(file, mode)
+            raise PermissionError(1, "Operation not permitted")
+        name = self.key(file)
+        if not mode or set(mode) - set("rwaxbt+") or sum(letter in mode for letter in "rwax") != 1:
+            raise ValueError("invalid mode: " + repr(mode))
+        if "x" in mode and name in self.contents:
+            raise FileExistsError(17, "File exists", name)
+        if "r" in mode and name not in self.contents:
+            raise FileNotFoundError(2, "No such file or directory", name)
+        raw = _MemoryFile(self, name, b"" if "w" in mode else self.contents.get(name, b""))
+        if "w" in mode or name not in self.contents:
+            self.store(name, b"")
+        if "a" in mode:
+            raw.seek(0, 2)
+        self.live.append(raw)
+        if "b" in mode:
+            return raw
+        # Unbuffered in between, so that a rollout that exits without closing has still written.
+        return io.TextIOWrapper(raw, encoding=encoding or "utf-8", errors=errors, newline=newline, write_through=True)
+
+    def os_open(self, path, flags, mode=0o777, *, dir_fd=None):
+        import os
+        name = self.key(path)
+        if flags & os.O_CREAT and flags & os.O_EXCL and name in self.contents:
+            raise FileExistsError(17, "File exists", name)
+        if not flags & os.O_CREAT and name not in self.contents:
+            raise FileNotFoundError(2, "No such file or directory", name)
+        file = self.open(name, "ab" if flags & os.O_APPEND else "wb" if flags & os.O_TRUNC or name not in self.contents else "rb")
+        descriptor = self.FIRST_DESCRIPTOR + len(self.descriptors)
+        self.descriptors[descriptor] = file
+        return descriptor
+
+    def os_write(self, descriptor, data):
+        if descriptor in self.descriptors:
+            return self.descriptors[descriptor].write(data)
+        return self.real_write(descriptor, data)
+
+    def os_read(self, descriptor, count):
+        if descriptor in self.descriptors:
+            return self.descriptors[descriptor].read(count)
+        raise PermissionError(1, "Operation not permitted")
+
+    def os_close(self, descriptor):
+        if descriptor in self.descriptors:
+            self.descriptors[descriptor].close()
+        else:
+            raise PermissionError(1, "Operation not permitted")
+
+    def os_fdopen(self, descriptor, mode="r", *rest, **options):
+        import io
+        if descriptor not in self.descriptors:
+            raise PermissionError(1, "Operation not permitted")
+        raw = self.descriptors[descriptor]
+        return raw if "b" in mode else io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
+
+    def remove(self, path, *, dir_fd=None):
+        if self.contents.pop(self.key(path), None) is None:
+            raise FileNotFoundError(2, "No such file or directory", path)
+
+    def store(self, name, data):
+        self.contents[name] = data
+        if name == self.marker:
+            self.record(FILE, 0, data[:4096].decode("utf-8", "replace"))
+
+    def report(self):
+        for file in self.live:
+            if not file.closed:
+                file.flush()
+
+
+def _memory_file():
+    import io
+
+    class MemoryFile(io.BytesIO):
+        def __init__(self, files, name, data):
+            super().__init__(data)
+            self.files, self.name = files, name
+
+        def write(self, data):
+            if self.tell() + len(data) > self.files.MOST_BYTES:
+                raise OSError(27, "File too large")
+            count = super().write(data)
+            self.files.store(self.name, self.getvalue())
+            return count
+
+        def truncate(self, size=None):
+            count = super().truncate(size)
+            self.files.store(self.name, self.getvalue())
+            return count
+
+        def close(self):
+            if not self.closed:
+                self.files.store(self.name, self.getvalue())
+            super().close()
+
+    return MemoryFile
+
+
+_MemoryFile = _memory_file()
+
+broker(sys.argv[1:])

@@ -1,0 +1,179 @@
+//! What the runner inside the sandbox calls: the zygote's loop, fresh call arguments, records and claims.
+//!
+//! After a fork, answers can reach this object too; all it can do is write to the arena of their own rollout.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
+use vgrout_grader::{Budget, RecordKind};
+use vgrout_sandbox::LayerSet;
+use vgrout_sandbox::broker;
+use vgrout_sandbox::child::{Next, Zygote, exit_now};
+
+use crate::value::{Classes, EncodeRefusal, decode_py, encode_py};
+
+/// The zygote's (and then the child's) handle.
+#[pyclass(frozen, name = "_Zygote")]
+pub struct PyZygote {
+    state: Mutex<State>,
+}
+
+struct State {
+    zygote: Zygote,
+    classes: Classes,
+    payload_len: usize,
+    record_capacity: usize,
+    calls: Vec<(usize, usize)>,
+    scratch: Vec<u8>,
+}
+
+/// Runs the broker on standard input; gives a handle in each new zygote and None when the host is gone.
+#[pyfunction]
+#[pyo3(name = "_serve_zygote")]
+pub fn serve_zygote(py: Python<'_>, disabled_layers: u8) -> PyResult<Option<PyZygote>> {
+    let zygote = broker::serve(LayerSet::from_bits(disabled_layers)).map_err(failed)?;
+    let Some(zygote) = zygote else { return Ok(None) };
+    let classes = Classes::capture(py, None, None)?;
+    let state = State { zygote, classes, payload_len: 0, record_capacity: 0, calls: Vec::new(), scratch: Vec::new() };
+    Ok(Some(PyZygote { state: Mutex::new(state) }))
+}
+
+fn failed(error: impl std::fmt::Display) -> PyErr {
+    PyRuntimeError::new_err(error.to_string())
+}
+
+impl PyZygote {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl PyZygote {
+    /// Waits for work: None, ("setup", slot, source), or, in a new child, ("child", header).
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let mut state = self.state();
+        match state.zygote.wait().map_err(failed)? {
+            Next::Ended => Ok(None),
+            Next::Setup { slot, source } => {
+                let source = text(py, &source)?;
+                Ok(Some(("setup", slot, source).into_pyobject(py)?.into_any()))
+            }
+            Next::Child { payload_len, record_capacity } => {
+                state.payload_len = payload_len;
+                state.record_capacity = record_capacity;
+                let header = state.open_payload().ok_or_else(|| failed("payload is cut short"))?;
+                let bytes = &state.zygote.arena().payload(payload_len)[header.0..header.1];
+                let header = decode_py(py, bytes, &state.classes)?;
+                Ok(Some(("child", header).into_pyobject(py)?.into_any()))
+            }
+        }
+    }
+
+    /// Answers a setup; an empty text means it ran.
+    fn setup_done(&self, failure: &str) -> PyResult<()> {
+        self.state().zygote.setup_done(failure).map_err(failed)
+    }
+
+    /// How many calls this rollout has to make.
+    fn calls(&self) -> usize {
+        self.state().calls.len()
+    }
+
+    /// The arguments of one call, built afresh.
+    fn call(&self, py: Python<'_>, position: usize) -> PyResult<Py<PyAny>> {
+        let state = self.state();
+        let (start, end) = *state.calls.get(position).ok_or_else(|| failed("no such call"))?;
+        let bytes = state.zygote.arena().payload(state.payload_len).get(start..end);
+        let bytes = bytes.ok_or_else(|| failed("payload is cut short"))?.to_vec();
+        decode_py(py, &bytes, &state.classes)
+    }
+
+    /// The classes whose instances count as lists and trees of nodes.
+    fn capture_nodes(&self, py: Python<'_>, list_node: &Bound<'_, PyAny>, tree_node: &Bound<'_, PyAny>) -> PyResult<()> {
+        let plain = |candidate: &Bound<'_, PyAny>| candidate.cast::<PyType>().ok().cloned();
+        let classes = Classes::capture(py, plain(list_node).as_ref(), plain(tree_node).as_ref())?;
+        self.state().classes = classes;
+        Ok(())
+    }
+
+    /// Writes one record; a record that does not fit is left out, and the host sees that it is missing.
+    fn record(&self, kind: u8, index: u32, text: &Bound<'_, PyString>) {
+        let bytes = text.to_cow().map(|text| text.as_bytes().to_vec()).unwrap_or_default();
+        self.state().append(kind, index, &bytes);
+    }
+
+    /// Records what a call returned, or why that cannot count.
+    fn claim(&self, index: u32, value: &Bound<'_, PyAny>) {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let mut scratch = std::mem::take(&mut state.scratch);
+        scratch.clear();
+        let budget = Budget { max_bytes: state.record_capacity, ..Budget::default() };
+        match encode_py(value, &mut scratch, &state.classes, &budget) {
+            Ok(()) => state.append(RecordKind::Value as u8, index, &scratch),
+            Err(refusal) => {
+                let text = match refusal {
+                    EncodeRefusal::BadType(_) if has_own_equality(value) => format!("={refusal}"),
+                    _ => format!(" {refusal}"),
+                };
+                state.append(RecordKind::BadType as u8, index, text.as_bytes());
+            }
+        }
+        state.scratch = scratch;
+    }
+
+    /// Ends the process at once.
+    #[expect(clippy::unused_self, reason = "a method, so that the runner carries one object")]
+    fn exit(&self, status: i32) {
+        exit_now(status)
+    }
+}
+
+impl State {
+    /// Finds the header and the calls in the payload; the header's bounds.
+    fn open_payload(&mut self) -> Option<(usize, usize)> {
+        let payload = self.zygote.arena().payload(self.payload_len);
+        let length_at = |offset: usize| -> Option<usize> {
+            let raw = payload.get(offset..offset + 4)?;
+            Some(u32::from_le_bytes(raw.try_into().ok()?) as usize)
+        };
+        let header = (4, 4 + length_at(0)?);
+        let mut offset = header.1 + 4;
+        let mut calls = Vec::with_capacity(length_at(header.1)?);
+        for _ in 0..length_at(header.1)? {
+            let start = offset + 4;
+            let end = start + length_at(offset)?;
+            calls.push((start, end));
+            offset = end;
+        }
+        self.calls = calls;
+        (offset <= self.payload_len).then_some(header)
+    }
+
+    fn append(&self, kind: u8, index: u32, bytes: &[u8]) {
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
+        let index = index.to_le_bytes();
+        // A record that does not fit is missing, and a missing record fails its test.
+        let _ = self.zygote.arena().append(self.payload_len, self.record_capacity, &[&[kind], &index, &length, bytes]);
+    }
+}
+
+/// Python text from UTF-8 that may hold lone surrogates.
+fn text<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    PyBytes::new(py, bytes).call_method1("decode", ("utf-8", "surrogatepass"))
+}
+
+/// Whether the object's class, or a class it derives from below `object`, defines `__eq__` itself.
+fn has_own_equality(value: &Bound<'_, PyAny>) -> bool {
+    let class = value.get_type();
+    let Ok(order) = class.mro().cast_into::<PyTuple>() else { return false };
+    order.iter().any(|base| {
+        let own = base.cast::<PyType>().is_ok_and(|base| base.getattr("__module__").is_ok_and(|module| {
+            module.extract::<String>().is_ok_and(|module| module == "__main__")
+        }));
+        own && base.getattr("__dict__").is_ok_and(|dict| dict.contains("__eq__").unwrap_or(false))
+    })
+}

@@ -1,0 +1,191 @@
+//! `Grader`: one call a batch, the GIL released for all of it, Ctrl-C looked at several times a second.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use vgrout_grader::{MachineError, Pool, PoolConfig, Verdict};
+use vgrout_sandbox::{Layer, LayerSet};
+
+use crate::error::{grader_error, rollouts_lost, sandbox_error};
+use crate::job::{PyGradeJob, PyLimits};
+use crate::verdict::{PyFenceReport, PyGradedBatch, PyVerdict};
+
+/// Grades answers in fenced child processes; a context manager, safe from any thread.
+#[pyclass(frozen, name = "Grader", module = "vgrout")]
+pub struct PyGrader {
+    config: PoolConfig,
+    pool: Mutex<Option<Owned>>,
+}
+
+/// A pool and the process that started it: threads and children do not survive a fork.
+struct Owned {
+    pid: u32,
+    pool: Arc<Pool>,
+}
+
+#[pymethods]
+impl PyGrader {
+    #[new]
+    #[pyo3(signature = (workers=None, limits=None, min_level="base", disable_layers=Vec::new(), preload=Vec::new()))]
+    fn new(
+        py: Python<'_>,
+        workers: Option<i64>,
+        limits: Option<&Bound<'_, PyLimits>>,
+        min_level: &str,
+        disable_layers: Vec<String>,
+        preload: Vec<String>,
+    ) -> PyResult<Self> {
+        let workers = match workers {
+            None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            Some(count) => usize::try_from(count).ok().filter(|count| (1..=256).contains(count)).ok_or_else(|| {
+                crate::error::config_error(&format!("workers: {count} is outside 1..256; None takes the usable CPUs"))
+            })?,
+        };
+        let layer = |name: &str| name.parse::<Layer>().map_err(|error| crate::error::config_error(&error.to_string()));
+        let mut disabled = LayerSet::default();
+        for name in &disable_layers {
+            disabled.insert(layer(name)?);
+        }
+        disabled.check().map_err(|error| crate::error::config_error(&error.to_string()))?;
+        if let Some(name) = preload.iter().find(|name| !is_module_name(name)) {
+            return Err(crate::error::config_error(&format!("preload: {name:?} is not a module name")));
+        }
+        let (python, extension) = own_paths(py)?;
+        let limits = limits.map_or_else(PyLimits::default, |limits| limits.get().clone()).limits();
+        let config =
+            PoolConfig { workers, limits, min_level: layer(min_level)?, disabled, preload, python, extension };
+        let grader = Self { config, pool: Mutex::new(None) };
+        grader.start(py)?;
+        Ok(grader)
+    }
+
+    /// Grades every job; verdicts come in job order, with the fence report they were obtained under.
+    #[pyo3(signature = (jobs, *, progress=None))]
+    fn grade(
+        &self,
+        py: Python<'_>,
+        jobs: Vec<Bound<'_, PyGradeJob>>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<PyGradedBatch> {
+        let pool = self.pool(py)?;
+        let jobs: Vec<_> = jobs.iter().map(|job| Arc::clone(&job.get().job)).collect();
+        let mut interrupt = None;
+        let mut shown = 0;
+        let results = py.detach(|| {
+            pool.grade(&jobs, &mut |finished| {
+                let seen = Python::attach(|py| {
+                    py.check_signals()?;
+                    match &progress {
+                        Some(callback) if finished != shown => callback.call1(py, (finished,)).map(drop),
+                        _ => Ok(()),
+                    }
+                });
+                shown = finished;
+                if let Err(error) = seen {
+                    interrupt = Some(error);
+                }
+                interrupt.is_none()
+            })
+        });
+        if let Some(error) = interrupt {
+            return Err(error);
+        }
+        if let Some(callback) = progress {
+            callback.call1(py, (jobs.len(),))?;
+        }
+        let fence = Py::new(py, PyFenceReport::from(pool.fence()))?;
+        collect(py, results).map(|verdicts| PyGradedBatch { verdicts, fence })
+    }
+
+    /// What the fence enforces, as probed at the start.
+    #[getter]
+    fn fence(&self, py: Python<'_>) -> PyResult<PyFenceReport> {
+        Ok(PyFenceReport::from(self.pool(py)?.fence()))
+    }
+
+    /// Ends the workers and every process of theirs; a closed grader refuses further batches.
+    fn close(&self, py: Python<'_>) {
+        let owned = self.lock().take();
+        py.detach(|| drop_owned(owned));
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) {
+        self.close(py);
+    }
+}
+
+impl PyGrader {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Owned>> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(&self, py: Python<'_>) -> PyResult<Arc<Pool>> {
+        let pool = py.detach(|| Pool::start(self.config.clone())).map_err(|error| sandbox_error(&error))?;
+        let pool = Arc::new(pool);
+        *self.lock() = Some(Owned { pid: std::process::id(), pool: Arc::clone(&pool) });
+        Ok(pool)
+    }
+
+    fn pool(&self, py: Python<'_>) -> PyResult<Arc<Pool>> {
+        {
+            let mut guard = self.lock();
+            match guard.as_ref() {
+                None => return Err(grader_error("the grader is closed; make a new one")),
+                Some(owned) if owned.pid == std::process::id() => return Ok(Arc::clone(&owned.pool)),
+                // The parent's threads and processes: ours only in name, and not ours to close.
+                Some(_) => std::mem::forget(guard.take()),
+            }
+        }
+        self.start(py)
+    }
+}
+
+impl Drop for PyGrader {
+    fn drop(&mut self) {
+        let owned = self.lock().take();
+        drop_owned(owned);
+    }
+}
+
+fn drop_owned(owned: Option<Owned>) {
+    match owned {
+        Some(owned) if owned.pid != std::process::id() => std::mem::forget(owned),
+        other => drop(other),
+    }
+}
+
+fn collect(py: Python<'_>, results: Vec<Result<Verdict, MachineError>>) -> PyResult<Vec<Py<PyVerdict>>> {
+    let lost: Vec<String> = results
+        .iter()
+        .enumerate()
+        .filter_map(|(index, result)| result.as_ref().err().map(|error| format!("jobs[{index}]: {error}")))
+        .collect();
+    let verdicts = results
+        .into_iter()
+        .map(|result| result.ok().map(|verdict| Py::new(py, PyVerdict::new(py, verdict))).transpose())
+        .collect::<PyResult<Vec<_>>>()?;
+    if lost.is_empty() { Ok(verdicts.into_iter().flatten().collect()) } else { Err(rollouts_lost(py, &lost, verdicts)) }
+}
+
+fn is_module_name(name: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty() && part.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+    };
+    name.split('.').all(part)
+}
+
+/// The interpreter that runs us and the file of this extension.
+fn own_paths(py: Python<'_>) -> PyResult<(PathBuf, PathBuf)> {
+    let executable: Option<PathBuf> = py.import("sys")?.getattr("executable")?.extract()?;
+    let extension: PathBuf = py.import("vgrout._native")?.getattr("__file__")?.extract()?;
+    let python = executable.filter(|path| !path.as_os_str().is_empty());
+    let python = python.ok_or_else(|| PyTypeError::new_err("sys.executable is empty: no interpreter to run the sandbox with"))?;
+    Ok((python, extension))
+}

@@ -1,0 +1,210 @@
+//! `Limits` and `GradeJob`: checked where they are made, so that a bad job never reaches a worker.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+use vgrout_grader::{Job, JobError, JobFields, Limits, Mode};
+
+use crate::error::job_error;
+
+/// Limits of one rollout as a whole.
+#[pyclass(frozen, eq, get_all, name = "Limits", module = "vgrout")]
+#[derive(Debug, Clone, PartialEq)]
+pub struct PyLimits {
+    /// CPU seconds.
+    pub cpu_s: f64,
+    /// Bytes on top of the interpreter's own memory.
+    pub memory_bytes: u64,
+    /// Wall-clock seconds; None is 4·cpu_s + 1.
+    pub wall_s: Option<f64>,
+    /// Bytes on standard output.
+    pub output_bytes: u64,
+    /// CPU limit as a multiple of the canonical solution's.
+    pub canonical_factor: Option<f64>,
+}
+
+impl Default for PyLimits {
+    fn default() -> Self {
+        Self { cpu_s: 3.0, memory_bytes: 1 << 30, wall_s: None, output_bytes: 16 << 20, canonical_factor: None }
+    }
+}
+
+impl PyLimits {
+    /// With the wall-clock default filled in.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            cpu_s: self.cpu_s,
+            memory_bytes: self.memory_bytes,
+            wall_s: self.wall_s.unwrap_or(4.0 * self.cpu_s + 1.0),
+            output_bytes: self.output_bytes,
+            canonical_factor: self.canonical_factor,
+        }
+    }
+}
+
+#[pymethods]
+impl PyLimits {
+    #[new]
+    #[pyo3(signature = (cpu_s=3.0, memory_bytes=1 << 30, wall_s=None, output_bytes=16 << 20, canonical_factor=None))]
+    fn new(
+        cpu_s: f64,
+        memory_bytes: i64,
+        wall_s: Option<f64>,
+        output_bytes: i64,
+        canonical_factor: Option<f64>,
+    ) -> PyResult<Self> {
+        let seconds = |field, value: f64| positive(field, value, value <= 86_400.0, "a number in (0, 86400] seconds");
+        seconds("limits.cpu_s", cpu_s)?;
+        wall_s.map_or(Ok(()), |wall| seconds("limits.wall_s", wall))?;
+        canonical_factor
+            .map_or(Ok(()), |factor| positive("limits.canonical_factor", factor, factor >= 1.0, "a finite factor ≥ 1"))?;
+        Ok(Self {
+            cpu_s,
+            memory_bytes: bytes("limits.memory_bytes", memory_bytes)?,
+            wall_s,
+            output_bytes: bytes("limits.output_bytes", output_bytes)?,
+            canonical_factor,
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        let option = |value: Option<f64>| value.map_or_else(|| "None".to_owned(), |value| value.to_string());
+        format!(
+            "Limits(cpu_s={}, memory_bytes={}, wall_s={}, output_bytes={}, canonical_factor={})",
+            self.cpu_s,
+            self.memory_bytes,
+            option(self.wall_s),
+            self.output_bytes,
+            option(self.canonical_factor)
+        )
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.get();
+        let arguments = (this.cpu_s, this.memory_bytes, this.wall_s, this.output_bytes, this.canonical_factor);
+        Ok((slf.get_type(), arguments).into_pyobject(slf.py())?.into_any())
+    }
+}
+
+fn positive(field: &'static str, value: f64, in_range: bool, expected: &'static str) -> PyResult<()> {
+    if value.is_finite() && value > 0.0 && in_range {
+        return Ok(());
+    }
+    Err(job_error(&JobError::Limit { field, value: value.to_string(), expected }))
+}
+
+fn bytes(field: &'static str, value: i64) -> PyResult<u64> {
+    let checked = u64::try_from(value).ok().filter(|value| *value > 0);
+    checked.ok_or_else(|| job_error(&JobError::Limit { field, value: value.to_string(), expected: "a number of bytes > 0" }))
+}
+
+/// One answer and what it is graded by.
+#[pyclass(frozen, name = "GradeJob", module = "vgrout")]
+pub struct PyGradeJob {
+    /// Checked and parsed.
+    pub job: Arc<Job>,
+    /// As the caller gave it.
+    response: Py<PyString>,
+}
+
+#[pymethods]
+impl PyGradeJob {
+    #[new]
+    #[pyo3(signature = (
+        response, tests, mode="run_tests", setup_code=String::new(), canonical_solution=String::new(),
+        func_name=String::new(), marker=None, want_gt_pass=false
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "the public constructor's fields")]
+    fn new(
+        response: &Bound<'_, PyString>,
+        tests: Vec<String>,
+        mode: &str,
+        setup_code: String,
+        canonical_solution: String,
+        func_name: String,
+        marker: Option<String>,
+        want_gt_pass: bool,
+    ) -> PyResult<Self> {
+        let mode: Mode = mode.parse().map_err(|error| job_error(&error))?;
+        // An answer may hold lone surrogates; they are data, and a verdict's business.
+        let encoded = response.call_method1("encode", ("utf-8", "surrogatepass"))?;
+        let fields = JobFields {
+            response: encoded.cast::<PyBytes>()?.as_bytes().to_vec(),
+            tests,
+            setup_code,
+            canonical_solution,
+            func_name,
+            marker,
+            want_gt_pass,
+        };
+        let job = Job::new(mode, fields).map_err(|error| job_error(&error))?;
+        Ok(Self { job: Arc::new(job), response: response.clone().unbind() })
+    }
+
+    #[getter]
+    fn response(&self, py: Python<'_>) -> Py<PyString> {
+        self.response.clone_ref(py)
+    }
+
+    #[getter]
+    fn tests(&self) -> Vec<String> {
+        self.job.tests.sources.clone()
+    }
+
+    #[getter]
+    fn mode(&self) -> &'static str {
+        self.job.mode.name()
+    }
+
+    #[getter]
+    fn setup_code(&self) -> &str {
+        &self.job.setup_code
+    }
+
+    #[getter]
+    fn canonical_solution(&self) -> &str {
+        &self.job.canonical_solution
+    }
+
+    #[getter]
+    fn func_name(&self) -> String {
+        if self.job.method.is_empty() { String::new() } else { format!("Solution().{}", self.job.method) }
+    }
+
+    #[getter]
+    fn marker(&self) -> Option<&str> {
+        Some(self.job.marker.as_str()).filter(|marker| !marker.is_empty())
+    }
+
+    #[getter]
+    fn want_gt_pass(&self) -> bool {
+        self.job.want_gt_pass
+    }
+
+    fn __repr__(&self) -> String {
+        let job = &self.job;
+        format!(
+            "GradeJob(mode={:?}, func_name={:?}, tests={}, response_bytes={})",
+            job.mode.name(),
+            self.func_name(),
+            job.tests.tests.len(),
+            job.response.len()
+        )
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let this = slf.get();
+        let arguments = (
+            this.response.clone_ref(slf.py()),
+            this.tests(),
+            this.mode(),
+            this.setup_code(),
+            this.canonical_solution(),
+            this.func_name(),
+            this.marker(),
+            this.want_gt_pass(),
+        );
+        Ok((slf.get_type(), arguments).into_pyobject(slf.py())?.into_any())
+    }
+}

@@ -1,0 +1,139 @@
+//! The broker: a trusted, single-threaded interpreter that has imported the modules once and forks zygotes.
+//!
+//! It never sees a rollout, an expected value or a verdict; it lives in its own session and ends with the host.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+
+use crate::cgroup::Cgroup;
+use crate::child::Zygote;
+use crate::error::SandboxError;
+use crate::namespaces::{Forked, clone_zygote};
+use crate::policy::{LayerSet, MAX_SLOTS, ZygotePolicy};
+use crate::probe::{Probe, probe};
+use crate::wire::{self, Message, kind};
+
+/// Memory that a zygote's cgroup allows besides what one rollout may use.
+const CGROUP_HEADROOM_BYTES: u64 = 256 << 20;
+
+struct Live {
+    pid: libc::pid_t,
+    slot: u32,
+    /// Removed when the zygote is reaped.
+    _cgroup: Option<Cgroup>,
+}
+
+/// Serves spawn requests on standard input until the host is gone.
+///
+/// Returns only in a new zygote, already fenced; the broker itself ends inside with `None`.
+///
+/// # Errors
+/// A kernel refusal at the start, or (in a zygote) while it fenced itself.
+pub fn serve(disabled: LayerSet) -> Result<Option<Zygote>, SandboxError> {
+    let control = detach_from_host()?;
+    // SAFETY: no preconditions.
+    let host = unsafe { libc::getppid() };
+    let Probe { report, plan } = probe(disabled)?;
+    wire::send(raw(&control), &[kind::REPORT, 0, 0, 0, 0, 0, 0, 0], &report.encode(), &[]).map_err(SandboxError::Wire)?;
+    let mut zygotes: HashMap<u64, Live> = HashMap::new();
+    loop {
+        reap(&mut zygotes);
+        // SAFETY: no preconditions.
+        if unsafe { libc::getppid() } != host {
+            break;
+        }
+        if !wire::readable(&control, 200).map_err(SandboxError::Wire)? {
+            continue;
+        }
+        let Some(mut message) = wire::recv(raw(&control), 0).map_err(SandboxError::Wire)? else { break };
+        match message.words[0] {
+            kind::SPAWN => {
+                let id = message.words[1];
+                let slot = free_slot(&zygotes);
+                let policy = plan.zygote(slot);
+                // SAFETY: the broker is single-threaded.
+                match unsafe { clone_zygote(&policy) }? {
+                    Forked::Parent { pid } => {
+                        let memory = message.words[2].saturating_add(CGROUP_HEADROOM_BYTES);
+                        let cgroup = match &plan.cgroup {
+                            Some(parent) => Some(confine(parent, id, memory, pid)?),
+                            None => None,
+                        };
+                        zygotes.insert(id, Live { pid, slot, _cgroup: cgroup });
+                    }
+                    Forked::Child => {
+                        drop(control);
+                        return become_zygote(&mut message, policy).map(Some);
+                    }
+                }
+            }
+            kind::KILL_ZYGOTE => {
+                if let Some(live) = zygotes.get(&message.words[1]) {
+                    // SAFETY: not reaped yet (reaped ones leave the table), so the pid is still its own.
+                    unsafe { libc::kill(live.pid, libc::SIGKILL) };
+                }
+            }
+            _ => {}
+        }
+    }
+    for live in zygotes.values() {
+        // SAFETY: as above.
+        unsafe { libc::kill(live.pid, libc::SIGKILL) };
+    }
+    Ok(None)
+}
+
+fn raw(fd: &OwnedFd) -> i32 {
+    std::os::fd::AsRawFd::as_raw_fd(fd)
+}
+
+/// Own session, not dumpable, the control socket moved off descriptor 0.
+fn detach_from_host() -> Result<OwnedFd, SandboxError> {
+    // SAFETY: plain system calls; descriptor 0 is the socket the host passed as standard input.
+    unsafe {
+        libc::setsid();
+        libc::prctl(libc::PR_SET_DUMPABLE, 0);
+        let moved = libc::fcntl(0, libc::F_DUPFD_CLOEXEC, 3);
+        if moved < 0 {
+            return Err(SandboxError::Wire(io::Error::last_os_error()));
+        }
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        libc::dup2(null, 0);
+        Ok(OwnedFd::from_raw_fd(moved))
+    }
+}
+
+fn become_zygote(message: &mut Message, policy: ZygotePolicy) -> Result<Zygote, SandboxError> {
+    let mut fds = std::mem::take(&mut message.fds).into_iter();
+    let (Some(control), Some(stdout), Some(arena)) = (fds.next(), fds.next(), fds.next()) else {
+        return Err(SandboxError::Wire(io::Error::from(io::ErrorKind::InvalidData)));
+    };
+    let zygote = Zygote::enter(control, &stdout, &arena, &policy);
+    // `enter` closed every descriptor but the control socket; these must not close a reused number.
+    std::mem::forget((stdout, arena));
+    zygote
+}
+
+fn confine(parent: &crate::cgroup::CgroupParent, id: u64, memory: u64, pid: libc::pid_t) -> Result<Cgroup, SandboxError> {
+    let group = parent.create(&format!("vgrout-{pid}-{id}"), memory, 8)?;
+    group.add(pid)?;
+    Ok(group)
+}
+
+/// The smallest uid slot that no live zygote holds.
+fn free_slot(zygotes: &HashMap<u64, Live>) -> u32 {
+    (0..MAX_SLOTS).find(|slot| zygotes.values().all(|live| live.slot != *slot)).unwrap_or(0)
+}
+
+fn reap(zygotes: &mut HashMap<u64, Live>) {
+    loop {
+        let mut status = 0;
+        // SAFETY: reaps any child that already exited; writes into a live local.
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+        if pid <= 0 {
+            return;
+        }
+        zygotes.retain(|_, live| live.pid != pid);
+    }
+}

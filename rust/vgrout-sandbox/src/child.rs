@@ -1,0 +1,340 @@
+//! The zygote's loop: one fenced, single-threaded process that forks one child per rollout and reaps it.
+//!
+//! It never reads what a child produced, and forgets each rollout's payload when the host empties the arena.
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use crate::arena::MappedArena;
+use crate::error::{RawErrno, SandboxError};
+use crate::fence::{fence_child, fence_zygote};
+use crate::limits::ChildLimits;
+use crate::namespaces::{Forked, fork_child};
+use crate::policy::ZygotePolicy;
+use crate::seccomp::{ChildFilter, install_sigsys_reporter};
+use crate::wire::{self, Message, kind};
+
+/// Soft stack limit of a child: deep recursion through C code is the rollout's right.
+const STACK_BYTES: u64 = 64 << 20;
+/// The stage a child writes into the page it then unmaps: the fence is on.
+const STAGE_FENCED: u32 = 1;
+
+/// What the zygote must do next.
+#[derive(Debug)]
+pub enum Next {
+    /// Run this setup code and answer through [`Zygote::setup_done`].
+    Setup {
+        /// Which of the cached setups this replaces.
+        slot: u64,
+        /// UTF-8 source text.
+        source: Vec<u8>,
+    },
+    /// This process is now a fenced child: run the rollout and exit.
+    Child {
+        /// Bytes of payload in the arena.
+        payload_len: usize,
+        /// Bytes of record area behind it.
+        record_capacity: usize,
+    },
+    /// The host or the broker is gone: exit.
+    Ended,
+}
+
+/// One zygote, after its fence went on.
+#[derive(Debug)]
+pub struct Zygote {
+    control: OwnedFd,
+    arena: MappedArena,
+    filter: ChildFilter,
+    base_address_space: u64,
+    stage: *mut u32,
+    wait_mask: libc::sigset_t,
+}
+
+// SAFETY: a zygote is single-threaded; the raw pointer never leaves the process.
+unsafe impl Send for Zygote {}
+// SAFETY: as above.
+unsafe impl Sync for Zygote {}
+
+impl Zygote {
+    /// Fences this process and tells the host that it is ready.
+    ///
+    /// # Errors
+    /// Whatever step failed; the host has been told, and the process must exit.
+    pub fn enter(control: OwnedFd, stdout: &OwnedFd, arena: &OwnedFd, policy: &ZygotePolicy) -> Result<Self, SandboxError> {
+        let entered = Self::enter_fence(control.as_raw_fd(), stdout.as_raw_fd(), arena.as_raw_fd(), policy);
+        let mut words = [kind::READY, 0, 0, 0, 0, 0, 0, 0];
+        match entered {
+            Ok((arena, filter, base_address_space, stage)) => {
+                // SAFETY: an all-zero sigset is overwritten by sigprocmask before use.
+                let mut wait_mask: libc::sigset_t = unsafe { mem::zeroed() };
+                // SAFETY: valid pointers to initialised sets; the handler below only interrupts ppoll.
+                unsafe {
+                    let mut blocked: libc::sigset_t = mem::zeroed();
+                    libc::sigemptyset(&raw mut blocked);
+                    libc::sigaddset(&raw mut blocked, libc::SIGCHLD);
+                    libc::signal(libc::SIGCHLD, note_child as *const () as libc::sighandler_t);
+                    libc::sigprocmask(libc::SIG_BLOCK, &raw const blocked, &raw mut wait_mask);
+                    libc::sigdelset(&raw mut wait_mask, libc::SIGCHLD);
+                }
+                words[1] = 1;
+                wire::send(control.as_raw_fd(), &words, &[], &[]).map_err(SandboxError::Wire)?;
+                Ok(Self { control, arena, filter, base_address_space, stage, wait_mask })
+            }
+            Err(error) => {
+                // The host may be gone too; there is nobody else to tell.
+                drop(wire::send(control.as_raw_fd(), &words, error.to_string().as_bytes(), &[]));
+                Err(error)
+            }
+        }
+    }
+
+    fn enter_fence(
+        control: RawFd,
+        stdout: RawFd,
+        arena: RawFd,
+        policy: &ZygotePolicy,
+    ) -> Result<(MappedArena, ChildFilter, u64, *mut u32), SandboxError> {
+        place_descriptors(control, stdout).map_err(SandboxError::Wire)?;
+        let mapped = MappedArena::map(arena).map_err(SandboxError::Wire)?;
+        let stage = map_stage().map_err(SandboxError::Wire)?;
+        let base_address_space = address_space_bytes().map_err(SandboxError::Wire)?;
+        let filter = ChildFilter::compile()?;
+        close_all_but(control).map_err(SandboxError::Wire)?;
+        fence_zygote(policy)?;
+        // SAFETY: plain prctl; set after the uid change, which clears it.
+        if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } != 0 {
+            return Err(SandboxError::Wire(io::Error::last_os_error()));
+        }
+        // SAFETY: the slot lies in the shared arena, mapped for the life of the process.
+        unsafe { install_sigsys_reporter(mapped.trapped_syscall_slot()) }.map_err(raw_error)?;
+        Ok((mapped, filter, base_address_space, stage))
+    }
+
+    /// Serves the host until there is something for Python to do.
+    ///
+    /// # Errors
+    /// The control socket's error, or a fork that failed.
+    pub fn wait(&mut self) -> Result<Next, SandboxError> {
+        loop {
+            let Some(message) = wire::recv(self.control.as_raw_fd(), 0).map_err(SandboxError::Wire)? else {
+                return Ok(Next::Ended);
+            };
+            match message.words[0] {
+                kind::SETUP => {
+                    let source = self.arena.payload(word(&message, 2)).to_vec();
+                    return Ok(Next::Setup { slot: message.words[1], source });
+                }
+                kind::RUN => {
+                    if let Some(child) = self.run(&message)? {
+                        return Ok(child);
+                    }
+                }
+                // A kill or a CPU question that crossed with the child's exit.
+                _ => {}
+            }
+        }
+    }
+
+    /// Answers a [`Next::Setup`]; an empty `failure` means it ran.
+    ///
+    /// # Errors
+    /// The control socket's error.
+    pub fn setup_done(&self, failure: &str) -> Result<(), SandboxError> {
+        let bytes = failure.as_bytes();
+        let cut = &bytes[..bytes.len().min(4096)];
+        wire::send(self.control.as_raw_fd(), &[kind::SETUP_DONE, 0, 0, 0, 0, 0, 0, 0], cut, &[]).map_err(SandboxError::Wire)
+    }
+
+    /// The arena, for the child's records.
+    #[must_use]
+    pub fn arena(&self) -> &MappedArena {
+        &self.arena
+    }
+
+    fn run(&self, message: &Message) -> Result<Option<Next>, SandboxError> {
+        let limits = ChildLimits::new(message.words[3], self.base_address_space.saturating_add(message.words[4]), STACK_BYTES);
+        // SAFETY: `stage` is a live shared page and `getpid` has no preconditions.
+        let zygote_pid = unsafe {
+            self.stage.write_volatile(0);
+            libc::getpid()
+        };
+        // SAFETY: the zygote is single-threaded.
+        match unsafe { fork_child() }.map_err(raw_error)? {
+            Forked::Parent { pid } => self.attend(pid).map(|()| None),
+            Forked::Child => {
+                self.become_child(zygote_pid, &limits);
+                Ok(Some(Next::Child { payload_len: word(message, 1), record_capacity: word(message, 2) }))
+            }
+        }
+    }
+
+    /// Puts the last layers on. A failure exits before the stage page says "fenced".
+    fn become_child(&self, zygote_pid: libc::pid_t, limits: &ChildLimits) {
+        // SAFETY: plain system calls on our own descriptors, masks and mapping, in a fresh
+        // single-threaded child; nothing allocates.
+        unsafe {
+            libc::close(self.control.as_raw_fd());
+            libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const self.wait_mask, std::ptr::null_mut());
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            let alone = libc::getppid() != zygote_pid;
+            if alone || fence_child(&self.filter, limits).is_err() {
+                libc::_exit(1);
+            }
+            // Out of reach before any foreign code runs: the host can trust what it says.
+            self.stage.write_volatile(STAGE_FENCED);
+            libc::munmap(self.stage.cast(), 4096);
+        }
+    }
+
+    /// Waits for the child, answering the host meanwhile; reports its end.
+    fn attend(&self, pid: libc::pid_t) -> Result<(), SandboxError> {
+        let (status, usage) = loop {
+            let mut status = 0;
+            // SAFETY: an all-zero rusage is valid; wait4 writes into live locals.
+            let mut usage: libc::rusage = unsafe { mem::zeroed() };
+            // SAFETY: as above.
+            match unsafe { libc::wait4(pid, &raw mut status, libc::WNOHANG, &raw mut usage) } {
+                0 => {}
+                reaped if reaped == pid => break (status, usage),
+                _ => return Err(SandboxError::Wire(io::Error::last_os_error())),
+            }
+            let mut entry = libc::pollfd { fd: self.control.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+            // SIGCHLD is let in only while waiting here, so an exit cannot slip in between.
+            // SAFETY: one pollfd, no timeout, a valid mask.
+            let ready = unsafe { libc::ppoll(&raw mut entry, 1, std::ptr::null(), &raw const self.wait_mask) };
+            if ready > 0 {
+                self.answer_while_running(pid)?;
+            }
+        };
+        // SAFETY: the stage page is mapped for the zygote's life.
+        let stage = unsafe { self.stage.read_volatile() };
+        let micros = |time: libc::timeval| time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_usec.unsigned_abs();
+        let words = [
+            kind::EXITED,
+            u64::from(status.cast_unsigned()),
+            micros(usage.ru_utime) + micros(usage.ru_stime),
+            usage.ru_maxrss.unsigned_abs() * 1024,
+            u64::from(stage == STAGE_FENCED),
+            0,
+            0,
+            0,
+        ];
+        wire::send(self.control.as_raw_fd(), &words, &[], &[]).map_err(SandboxError::Wire)
+    }
+
+    fn answer_while_running(&self, pid: libc::pid_t) -> Result<(), SandboxError> {
+        let message = wire::recv(self.control.as_raw_fd(), 0).map_err(SandboxError::Wire)?;
+        match message.map(|message| message.words[0]) {
+            Some(kind::CPU) => {
+                let words = [kind::CPU_USED, cpu_nanos(pid), 0, 0, 0, 0, 0, 0];
+                wire::send(self.control.as_raw_fd(), &words, &[], &[]).map_err(SandboxError::Wire)
+            }
+            Some(kind::KILL) => {
+                // SAFETY: the child is not reaped yet, so the pid is still its own.
+                unsafe { libc::kill(pid, libc::SIGKILL) };
+                Ok(())
+            }
+            Some(_) => Ok(()),
+            None => {
+                // SAFETY: as above; the host is gone, so is the rollout.
+                unsafe {
+                    libc::kill(pid, libc::SIGKILL);
+                    libc::_exit(0)
+                }
+            }
+        }
+    }
+}
+
+/// Leaves the process at once, running no handlers and flushing nothing.
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: `_exit` has no preconditions.
+    unsafe { libc::_exit(status) }
+}
+
+extern "C" fn note_child(_signal: libc::c_int) {}
+
+fn word(message: &Message, index: usize) -> usize {
+    usize::try_from(message.words[index]).unwrap_or(usize::MAX)
+}
+
+fn raw_error(error: RawErrno) -> SandboxError {
+    SandboxError::Wire(io::Error::new(
+        io::Error::from_raw_os_error(error.errno).kind(),
+        format!("{}: {}", error.step, io::Error::from_raw_os_error(error.errno)),
+    ))
+}
+
+/// Standard input and error become /dev/null, standard output the rollout's pipe.
+fn place_descriptors(control: RawFd, stdout: RawFd) -> io::Result<()> {
+    // SAFETY: a constant path and descriptors we hold.
+    unsafe {
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+        if null < 0 || control <= 2 || stdout <= 2 {
+            return Err(io::Error::last_os_error());
+        }
+        for (from, to) in [(null, 0), (stdout, 1), (null, 2)] {
+            if libc::dup2(from, to) < 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn close_all_but(keep: RawFd) -> io::Result<()> {
+    // SAFETY: closes descriptors of this process that nobody uses after this point.
+    unsafe {
+        let mut limit: libc::rlimit = mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let keep_unsigned = keep.cast_unsigned();
+        let below = keep_unsigned == 3 || libc::syscall(libc::SYS_close_range, 3, keep_unsigned - 1, 0) == 0;
+        let above = libc::syscall(libc::SYS_close_range, keep_unsigned + 1, u32::MAX, 0) == 0;
+        if !(below && above) {
+            let last = i32::try_from(limit.rlim_cur.min(65536)).unwrap_or(65536);
+            for fd in (3..last).filter(|fd| *fd != keep) {
+                libc::close(fd);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn map_stage() -> io::Result<*mut u32> {
+    // SAFETY: a fresh anonymous shared page.
+    let page = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            4096,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if page == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(page.cast()) }
+}
+
+fn address_space_bytes() -> io::Result<u64> {
+    let pages = std::fs::read_to_string("/proc/self/statm")?;
+    let total = pages.split(' ').next().and_then(|word| word.parse::<u64>().ok());
+    total.map(|pages| pages * 4096).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// CPU time of a live child of ours, from its own kernel clock.
+fn cpu_nanos(pid: libc::pid_t) -> u64 {
+    let mut clock = 0;
+    // SAFETY: an all-zero timespec is valid; both calls write into live locals.
+    unsafe {
+        let mut time: libc::timespec = mem::zeroed();
+        if libc::clock_getcpuclockid(pid, &raw mut clock) != 0 || libc::clock_gettime(clock, &raw mut time) != 0 {
+            return 0;
+        }
+        time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+    }
+}

@@ -1,0 +1,433 @@
+//! The host's side: starts the broker, asks it for zygotes, and supervises one rollout at a time in each.
+//!
+//! Every limit is enforced from here or by the kernel; nothing a child does is needed for a verdict to arrive.
+
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::arena::{self, ArenaRecords, HostArena};
+use crate::error::SandboxError;
+use crate::report::FenceReport;
+use crate::wire::{self, kind};
+
+/// How long a broker may take to import its modules and probe the kernel.
+const BROKER_START: Duration = Duration::from_secs(60);
+/// How long a zygote may take to fence itself or to run setup code.
+const ZYGOTE_STEP: Duration = Duration::from_secs(20);
+/// How long a killed child may take to be reaped.
+const REAP: Duration = Duration::from_secs(10);
+/// The longest sleep before cancellation is looked at again.
+const TICK: Duration = Duration::from_millis(20);
+/// Capacity asked for a rollout's output pipe: fewer wake-ups under a flood.
+const PIPE_BYTES: libc::c_int = 256 << 10;
+
+/// How to start a broker.
+#[derive(Debug, Clone)]
+pub struct BrokerCommand {
+    /// The interpreter.
+    pub program: PathBuf,
+    /// Its arguments, the runner among them.
+    pub args: Vec<OsString>,
+    /// The whole environment.
+    pub env: Vec<(OsString, OsString)>,
+}
+
+/// A running broker and what it found out about this kernel.
+#[derive(Debug)]
+pub struct Broker {
+    process: Mutex<Child>,
+    control: OwnedFd,
+    report: FenceReport,
+    next_id: AtomicU64,
+}
+
+impl Broker {
+    /// Starts the interpreter and waits for its fence report.
+    ///
+    /// # Errors
+    /// The interpreter cannot be started, dies, or reports nothing in time.
+    pub fn start(command: &BrokerCommand) -> Result<Self, SandboxError> {
+        let (ours, theirs) = wire::socket_pair().map_err(SandboxError::Wire)?;
+        // Standard input carries the socket: no pre-exec hook, so std starts the broker without
+        // running any of our code in a fork of a process that may hold CUDA and threads.
+        let mut process = Command::new(&command.program)
+            .args(&command.args)
+            .env_clear()
+            .envs(command.env.iter().map(|(key, value)| (key, value)))
+            .current_dir("/")
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|source| SandboxError::StartBroker { program: command.program.clone(), detail: source.to_string() })?;
+        match first_report(&ours) {
+            Ok(report) => Ok(Self { process: Mutex::new(process), control: ours, report, next_id: AtomicU64::new(0) }),
+            Err(error) => {
+                let detail = last_words(&mut process, &error);
+                Err(SandboxError::StartBroker { program: command.program.clone(), detail })
+            }
+        }
+    }
+
+    /// What this kernel enforces, as probed by attack at the start.
+    #[must_use]
+    pub fn report(&self) -> &FenceReport {
+        &self.report
+    }
+
+    /// The broker's process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.lock().map_or(0, |process| process.id())
+    }
+
+    /// Asks for a new zygote and waits until its fence is on.
+    ///
+    /// # Errors
+    /// The broker is gone, or the zygote could not fence itself.
+    pub fn zygote(&self, memory_bytes: u64) -> Result<ZygoteLink, SandboxError> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (control, theirs) = wire::socket_pair().map_err(SandboxError::Wire)?;
+        let (output, stdout) = output_pipe().map_err(SandboxError::Wire)?;
+        let arena = HostArena::new(arena::create().map_err(SandboxError::Wire)?);
+        wire::send(
+            self.control.as_raw_fd(),
+            &[kind::SPAWN, id, memory_bytes, 0, 0, 0, 0, 0],
+            &[],
+            &[theirs.as_raw_fd(), stdout.as_raw_fd(), arena.fd()],
+        )
+        .map_err(SandboxError::Wire)?;
+        drop((theirs, stdout));
+        let mut link = ZygoteLink { id, control, output, arena };
+        let ready = link.reply(kind::READY, Instant::now() + ZYGOTE_STEP)?;
+        if ready.words[1] == 1 {
+            Ok(link)
+        } else {
+            Err(SandboxError::FenceZygote { detail: String::from_utf8_lossy(&ready.bytes).into_owned() })
+        }
+    }
+
+    /// Kills a zygote that no longer answers; its child dies with it.
+    pub fn kill(&self, zygote: &ZygoteLink) {
+        // A broker that is gone took its zygotes along.
+        drop(wire::send(self.control.as_raw_fd(), &[kind::KILL_ZYGOTE, zygote.id, 0, 0, 0, 0, 0, 0], &[], &[]));
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // SAFETY: shutting down our own socket; the broker sees end-of-file and takes its zygotes along.
+        unsafe { libc::shutdown(self.control.as_raw_fd(), libc::SHUT_RDWR) };
+        let Ok(process) = self.process.get_mut() else { return };
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < deadline {
+            if !matches!(process.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // Nothing is left to do about errors here.
+        drop(process.kill());
+        drop(process.wait());
+    }
+}
+
+/// One rollout's limits and needs.
+#[derive(Debug, Clone, Copy)]
+pub struct RunLimits {
+    /// CPU time, judged by the child's own kernel clock.
+    pub cpu: Duration,
+    /// Wall-clock backstop.
+    pub wall: Duration,
+    /// Memory on top of the zygote's own address space.
+    pub memory_bytes: u64,
+    /// Bytes on standard output before the rollout is stopped.
+    pub output_bytes: u64,
+    /// Bytes of records the child may leave.
+    pub record_bytes: usize,
+}
+
+/// Why the host ended a rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// CPU limit.
+    Cpu,
+    /// Wall-clock backstop.
+    Wall,
+    /// Too much output.
+    Output,
+    /// The caller cancelled.
+    Cancelled,
+}
+
+/// What the kernel says about a finished rollout, and what it left behind.
+#[derive(Debug)]
+pub struct RunReport {
+    /// The wait status, undecoded.
+    pub wait_status: i32,
+    /// Why the host stopped it, if it did.
+    pub stop: Option<Stop>,
+    /// User plus system time.
+    pub cpu: Duration,
+    /// From the request to the reaping.
+    pub wall: Duration,
+    /// The largest resident set.
+    pub peak_memory_bytes: u64,
+    /// Bytes written to standard output.
+    pub output_bytes: u64,
+    /// What the child recorded: claims, not facts.
+    pub records: ArenaRecords,
+}
+
+/// The host's link to one zygote.
+#[derive(Debug)]
+pub struct ZygoteLink {
+    id: u64,
+    control: OwnedFd,
+    output: OwnedFd,
+    arena: HostArena,
+}
+
+impl ZygoteLink {
+    /// Runs setup code in the zygote under cache slot `slot`; the inner error is the code's own.
+    ///
+    /// # Errors
+    /// The zygote is gone or does not answer in time.
+    pub fn setup(&mut self, slot: u64, source: &[u8]) -> Result<Result<(), String>, SandboxError> {
+        self.arena.fill(&[source], 0).map_err(SandboxError::Wire)?;
+        self.tell(&[kind::SETUP, slot, source.len() as u64, 0, 0, 0, 0, 0])?;
+        let reply = self.reply(kind::SETUP_DONE, Instant::now() + ZYGOTE_STEP)?;
+        self.arena.clear().map_err(SandboxError::Wire)?;
+        self.drain(&mut |_| {})?;
+        Ok(if reply.bytes.is_empty() { Ok(()) } else { Err(String::from_utf8_lossy(&reply.bytes).into_owned()) })
+    }
+
+    /// Runs one rollout to its end; `sink` sees its output as it comes.
+    ///
+    /// # Errors
+    /// The machinery failed: the zygote died, would not reap, or its fence did not go on.
+    pub fn run(
+        &mut self,
+        payload: &[&[u8]],
+        limits: &RunLimits,
+        cancelled: &AtomicBool,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<RunReport, SandboxError> {
+        self.arena.fill(payload, limits.record_bytes).map_err(SandboxError::Wire)?;
+        let length: usize = payload.iter().map(|part| part.len()).sum();
+        let backstop = limits.cpu.as_secs() + 2;
+        let started = Instant::now();
+        self.tell(&[kind::RUN, length as u64, limits.record_bytes as u64, backstop, limits.memory_bytes, 0, 0, 0])?;
+        let mut watch = Watch { started, next_cpu_check: started + limits.cpu, stop: None, killed_at: None, output: 0 };
+        let exit = loop {
+            if let Some(exit) = self.wait_once(&mut watch, limits, sink)? {
+                break exit;
+            }
+            self.enforce(&mut watch, limits, cancelled)?;
+        };
+        let wall = started.elapsed();
+        watch.output += self.drain(sink)?;
+        if exit.words[4] != 1 {
+            return Err(SandboxError::FenceChild { wait_status: exit.words[1] });
+        }
+        if watch.output > limits.output_bytes {
+            watch.stop.get_or_insert(Stop::Output);
+        }
+        let records = self.arena.records(limits.record_bytes).map_err(SandboxError::Wire)?;
+        self.arena.clear().map_err(SandboxError::Wire)?;
+        Ok(RunReport {
+            wait_status: u32::try_from(exit.words[1]).unwrap_or(0).cast_signed(),
+            stop: watch.stop,
+            cpu: Duration::from_micros(exit.words[2]),
+            wall,
+            peak_memory_bytes: exit.words[3],
+            output_bytes: watch.output,
+            records,
+        })
+    }
+
+    /// Sleeps until output, a message or the next deadline; gives the exit message if it came.
+    fn wait_once(
+        &mut self,
+        watch: &mut Watch,
+        limits: &RunLimits,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<Option<wire::Message>, SandboxError> {
+        let mut entries = [
+            libc::pollfd { fd: self.control.as_raw_fd(), events: libc::POLLIN, revents: 0 },
+            libc::pollfd { fd: self.output.as_raw_fd(), events: libc::POLLIN, revents: 0 },
+        ];
+        let timeout = i32::try_from(watch.sleep(limits).as_millis()).unwrap_or(i32::MAX).max(1);
+        // SAFETY: two valid pollfds.
+        let ready = unsafe { libc::poll(entries.as_mut_ptr(), 2, timeout) };
+        if ready <= 0 {
+            return Ok(None);
+        }
+        if entries[1].revents & libc::POLLIN != 0 {
+            watch.output += self.drain_some(sink, 1 << 20)?;
+        }
+        if entries[0].revents == 0 {
+            return Ok(None);
+        }
+        let message = self.receive()?;
+        match message.words[0] {
+            kind::EXITED => Ok(Some(message)),
+            kind::CPU_USED => {
+                let used = Duration::from_nanos(message.words[1]);
+                if used >= limits.cpu {
+                    self.stop(watch, Stop::Cpu)?;
+                } else {
+                    // One thread cannot use CPU faster than the clock runs.
+                    watch.next_cpu_check = Instant::now() + limits.cpu.saturating_sub(used).max(Duration::from_millis(2));
+                }
+                Ok(None)
+            }
+            other => Err(SandboxError::UnexpectedMessage { kind: other }),
+        }
+    }
+
+    fn enforce(&mut self, watch: &mut Watch, limits: &RunLimits, cancelled: &AtomicBool) -> Result<(), SandboxError> {
+        let now = Instant::now();
+        if let Some(killed_at) = watch.killed_at {
+            if now > killed_at + REAP {
+                return Err(SandboxError::NotReaped { seconds: REAP.as_secs() });
+            }
+            return Ok(());
+        }
+        if cancelled.load(Ordering::Relaxed) {
+            return self.stop(watch, Stop::Cancelled);
+        }
+        if watch.output > limits.output_bytes {
+            return self.stop(watch, Stop::Output);
+        }
+        if now >= watch.started + limits.wall {
+            return self.stop(watch, Stop::Wall);
+        }
+        if now >= watch.next_cpu_check {
+            // The answer sets the next check; until it comes, do not ask again.
+            watch.next_cpu_check = now + Duration::from_secs(3600);
+            self.tell(&[kind::CPU, 0, 0, 0, 0, 0, 0, 0])?;
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, watch: &mut Watch, why: Stop) -> Result<(), SandboxError> {
+        if watch.killed_at.is_none() {
+            watch.stop = Some(why);
+            watch.killed_at = Some(Instant::now());
+            self.tell(&[kind::KILL, 0, 0, 0, 0, 0, 0, 0])?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, words: &[u64; wire::WORDS]) -> Result<(), SandboxError> {
+        wire::send(self.control.as_raw_fd(), words, &[], &[]).map_err(|_| SandboxError::ZygoteGone)
+    }
+
+    fn receive(&self) -> Result<wire::Message, SandboxError> {
+        wire::recv(self.control.as_raw_fd(), wire::MAX_BYTES).map_err(SandboxError::Wire)?.ok_or(SandboxError::ZygoteGone)
+    }
+
+    fn reply(&mut self, expected: u64, deadline: Instant) -> Result<wire::Message, SandboxError> {
+        while Instant::now() < deadline {
+            if wire::readable(&self.control, 100).map_err(SandboxError::Wire)? {
+                let message = self.receive()?;
+                if message.words[0] == expected {
+                    return Ok(message);
+                }
+                return Err(SandboxError::UnexpectedMessage { kind: message.words[0] });
+            }
+            // Setup code may print; a full pipe must not hold it up.
+            self.drain(&mut |_| {})?;
+        }
+        Err(SandboxError::ZygoteSilent { seconds: ZYGOTE_STEP.as_secs() })
+    }
+
+    fn drain(&self, sink: &mut dyn FnMut(&[u8])) -> Result<u64, SandboxError> {
+        self.drain_some(sink, u64::MAX)
+    }
+
+    /// Reads what is there, at most about `most` bytes.
+    fn drain_some(&self, sink: &mut dyn FnMut(&[u8]), most: u64) -> Result<u64, SandboxError> {
+        let mut buffer = vec![0u8; 64 << 10];
+        let mut total = 0u64;
+        while total < most {
+            // SAFETY: the buffer is live and its length is given.
+            let got = unsafe { libc::read(self.output.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+            match got {
+                0 => break,
+                n if n > 0 => {
+                    sink(&buffer[..n.unsigned_abs()]);
+                    total += n.unsigned_abs() as u64;
+                }
+                _ => match io::Error::last_os_error() {
+                    error if error.kind() == io::ErrorKind::WouldBlock => break,
+                    error if error.kind() == io::ErrorKind::Interrupted => {}
+                    error => return Err(SandboxError::Wire(error)),
+                },
+            }
+        }
+        Ok(total)
+    }
+}
+
+struct Watch {
+    started: Instant,
+    next_cpu_check: Instant,
+    stop: Option<Stop>,
+    killed_at: Option<Instant>,
+    output: u64,
+}
+
+impl Watch {
+    fn sleep(&self, limits: &RunLimits) -> Duration {
+        let deadline = self.next_cpu_check.min(self.started + limits.wall);
+        deadline.saturating_duration_since(Instant::now()).min(TICK)
+    }
+}
+
+fn first_report(control: &OwnedFd) -> Result<FenceReport, SandboxError> {
+    let timeout = i32::try_from(BROKER_START.as_millis()).unwrap_or(i32::MAX);
+    if !wire::readable(control, timeout).map_err(SandboxError::Wire)? {
+        return Err(SandboxError::ZygoteSilent { seconds: BROKER_START.as_secs() });
+    }
+    let message = wire::recv(control.as_raw_fd(), wire::MAX_BYTES).map_err(SandboxError::Wire)?;
+    FenceReport::decode(&message.ok_or(SandboxError::ZygoteGone)?.bytes)
+}
+
+/// What a broker that failed to start wrote to standard error.
+fn last_words(process: &mut Child, error: &SandboxError) -> String {
+    drop(process.kill());
+    drop(process.wait());
+    let mut text = String::new();
+    if let Some(stderr) = process.stderr.as_mut() {
+        drop(stderr.take(8192).read_to_string(&mut text));
+    }
+    let text = text.trim();
+    if text.is_empty() { error.to_string() } else { format!("{error}; it wrote: {text}") }
+}
+
+fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut fds = [0; 2];
+    // SAFETY: room for two descriptors.
+    if unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: both descriptors are open and ours.
+    let (read, write) = unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) };
+    // SAFETY: plain fcntl on our own descriptors; only the reading end becomes non-blocking.
+    unsafe {
+        // A smaller pipe still works: the size is a wish.
+        libc::fcntl(write.as_raw_fd(), libc::F_SETPIPE_SZ, PIPE_BYTES);
+        if libc::fcntl(read.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok((read, write))
+}
