@@ -10,6 +10,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from vgrout.adapters.decoder import decoder_hidden
 from vgrout.errors import ConfigError, ShapeError
 
 CHUNK_TOKENS = 1024
@@ -113,11 +114,8 @@ def _complete(
             f"input_ids {list(input_ids.shape)}, attention_mask {list(attention_mask.shape)}, completion_mask "
             f"{list(completion_mask.shape)}: expected [B, T+L], [B, T+L], [B, L] with T >= 1"
         )
-    decoder, head = _decoder_and_head(model)
-    mask = attention_mask.long()
-    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    output = decoder(input_ids=input_ids, attention_mask=mask, position_ids=positions, use_cache=False)
-    hidden = output.last_hidden_state[:, -length - 1 : -1][completion_mask]
+    head = _head(model)
+    hidden = decoder_hidden(model, input_ids, attention_mask)[:, -length - 1 : -1][completion_mask]
     targets = input_ids[:, -length:][completion_mask]
     values = _score(
         hidden, head.weight, targets, bias=head.bias, temperature=temperature, chunks=chunks, entropy=entropy
@@ -126,7 +124,7 @@ def _complete(
     return scattered[0], scattered[1]
 
 
-def _decoder_and_head(model: Any) -> tuple[Any, nn.Linear]:
+def _head(model: Any) -> nn.Linear:
     config = model.config.get_text_config()
     for name in ("final_logit_softcapping", "logits_scaling", "logit_scale"):
         if getattr(config, name, None) not in (None, 1, 1.0):
@@ -136,7 +134,7 @@ def _decoder_and_head(model: Any) -> tuple[Any, nn.Linear]:
         raise ConfigError(
             f"{type(model).__name__}: the output head is {type(head).__name__}, expected a Linear"
         )
-    return model.base_model, head
+    return head
 
 
 def _score(

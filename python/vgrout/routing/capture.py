@@ -1,0 +1,53 @@
+"""What the gate may see of a rollout, and the activations of the contrast pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from vgrout.adapters.decoder import decoder_hidden
+from vgrout.adapters.lora2r import Lora2r
+from vgrout.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """The no-grad forward of a batch: all that a label-free gate is given. It holds no label and no reward."""
+
+    old_logprobs: Float[Tensor, "B L"]
+    """Log-probs under the policy that sampled each row, at the sampling temperature."""
+    pooled: Float[Tensor, "B M r"]
+    """A[:r]·x, mean over completion tokens, quarantine ablated."""
+
+
+def pooled_activations(
+    model: nn.Module,
+    adapter: Lora2r,
+    input_ids: Int[Tensor, "B S"],
+    attention_mask: Int[Tensor, "B S"] | Bool[Tensor, "B S"],
+    completion_mask: Bool[Tensor, "B S"],
+    *,
+    batch_rows: int = 16,
+) -> Float[Tensor, "B M r"]:
+    """Pooled bottleneck activations of given texts under the deployed model, without gradient.
+
+    `completion_mask` is over the whole row, on at completion tokens only. Runs `batch_rows` rows at a time.
+
+    Raises:
+        ConfigError: `batch_rows` is below 1.
+    """
+    if batch_rows < 1:
+        raise ConfigError(f"batch_rows: {batch_rows} is below 1")
+    parts = []
+    with torch.no_grad(), adapter.ablated():
+        for start in range(0, input_ids.shape[0], batch_rows):
+            rows = slice(start, start + batch_rows)
+            with adapter.capture(completion_mask[rows]) as capture:
+                decoder_hidden(model, input_ids[rows], attention_mask[rows])
+            parts.append(capture.pooled())
+    if not parts:
+        return torch.zeros(0, len(adapter.module_names), adapter.rank, device=adapter.device)
+    return torch.cat(parts)
