@@ -37,6 +37,8 @@ pub struct ZygoteFence {
 pub fn fence_zygote(policy: &ZygotePolicy) -> Result<ZygoteFence, SandboxError> {
     let program = zygote_program()?;
     if policy.namespaces != NamespacePlan::None {
+        // In the host's own mount namespace the next step would take the host's root away.
+        expect_first_of_namespace()?;
         seal_mounts()?;
     }
     creds::drop_bounding_set()?;
@@ -83,6 +85,18 @@ pub fn fence_zygote(policy: &ZygotePolicy) -> Result<ZygoteFence, SandboxError> 
 pub fn fence_child(filter: &ChildFilter, limits: &ChildLimits) -> Result<(), RawErrno> {
     apply_child_limits(limits)?;
     filter.load()
+}
+
+/// Refuses to go on in a process that is not process 1 of its namespace, as a cloned zygote is.
+fn expect_first_of_namespace() -> Result<(), SandboxError> {
+    match std::process::id() {
+        1 => Ok(()),
+        found => Err(SandboxError::NotEnforced {
+            fact: "the process number in an own namespace",
+            found: found.into(),
+            expected: 1,
+        }),
+    }
 }
 
 /// Whether the real, effective or saved uid is root's.

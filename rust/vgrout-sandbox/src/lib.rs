@@ -9,7 +9,10 @@
 //! nothing of what the children compute.
 #![cfg(target_os = "linux")]
 
+pub mod arena;
+pub mod broker;
 pub mod cgroup;
+pub mod child;
 pub mod error;
 pub mod fence;
 pub mod landlock;
@@ -19,6 +22,8 @@ pub mod policy;
 pub mod probe;
 pub mod report;
 pub mod seccomp;
+pub mod supervise;
+pub mod wire;
 mod attacks;
 mod attempts;
 mod creds;

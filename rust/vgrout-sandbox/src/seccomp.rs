@@ -290,19 +290,5 @@ extern "C" fn report_and_die(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{ChildFilter, syscall_name, zygote_program};
-
-    #[test]
-    fn both_filters_compile_and_fit_the_kernel() {
-        let child = ChildFilter::compile().expect("the child's tables are consistent");
-        let zygote = zygote_program().expect("the zygote's tables are consistent");
-        assert!(child.instructions() < 4096 && zygote.len() < 4096);
-    }
-
-    #[test]
-    fn trapped_calls_have_names() {
-        assert_eq!(syscall_name(libc::SYS_ptrace), Some("ptrace"));
-        assert_eq!(syscall_name(-7), None);
-    }
-}
+#[path = "seccomp_tests.rs"]
+mod tests;

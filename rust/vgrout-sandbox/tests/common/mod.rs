@@ -1,5 +1,7 @@
 //! Runs a claim in a forked process, so that no filter is ever loaded into the test's own.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::io::Read;
 use std::os::fd::{FromRawFd, OwnedFd};
 
