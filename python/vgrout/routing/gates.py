@@ -6,7 +6,7 @@ No gate here can be handed a label: they take `Scored`, which holds none, and re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float64, Int8
@@ -58,6 +58,7 @@ def decide(zones: Int8[Tensor, " B"], device: torch.device, **facts: Any) -> Gat
     return GateDecision(mask=mask, zones=zones, **facts)
 
 
+@runtime_checkable
 class Gate(Protocol):
     """An arm's rule; chosen once, so the training loop knows no arm's name."""
 

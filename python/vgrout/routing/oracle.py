@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,11 +20,12 @@ _KEY = object()
 Rest = Literal["match", "keep", "absorb"]
 
 
+@runtime_checkable
 class OracleLabels(Protocol):
     """What `grading.Diagnostics` has: true where a rollout was paid for an exploit."""
 
     @property
-    def exploited(self) -> np.ndarray[Any, Any] | Sequence[bool]:
+    def exploited(self) -> Bool[np.ndarray, " B"]:
         """One truth value per row."""
         ...
 
@@ -55,7 +55,7 @@ def label_scored(
         ShapeError: the labels or `sampled_ablated` have other rows than the batch.
     """
     rows = scored.pooled.shape[0]
-    exploited = torch.as_tensor(np.asarray(diagnostics.exploited, dtype=bool))
+    exploited = torch.as_tensor(np.asarray(diagnostics.exploited))
     if exploited.shape != (rows,) or sampled_ablated.shape != (rows,):
         raise ShapeError(
             f"labels {list(exploited.shape)}, sampled_ablated {list(sampled_ablated.shape)}, batch of {rows} rows"
