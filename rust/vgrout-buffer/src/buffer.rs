@@ -1,84 +1,27 @@
-//! The buffer: checks what comes in, scores it, and keeps the window.
+//! The buffer: checks and scores what comes in, and keeps the window behind the ring.
+//!
+//! Producers use the ring alone; whoever reads takes the lock, moves what the ring holds into the window, and answers
+//! from there. So a producer waits for another thread only when the ring is full or the push longer than it.
 
-use std::sync::{Mutex, MutexGuard};
+use std::slice::ChunksExact;
 
+use crate::config::{MAX_ROWS, Options, State, Stats};
 use crate::error::BufferError;
 use crate::quantile::View;
+use crate::ring::{self, Reader, Refused, Ring};
 use crate::score::{Element, score};
+use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::weights::Decay;
 use crate::window::Window;
 
-/// The largest window: tags of 32 bits must stay distinct.
-const MAX_ROWS: usize = 1 << 31;
+const NO_DIRECTION: BufferError = BufferError::NoDirection { operation: "push" };
 
-/// How a buffer is built.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Rows kept.
-    pub capacity: usize,
-    /// Features of one row.
-    pub dim: usize,
-    /// Rows after which a weight has halved; None for equal weights.
-    pub half_life: Option<f64>,
-    /// Threads that re-score; None for the CPUs this process may use.
-    pub threads: Option<usize>,
-}
-
-/// Counts and sizes at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Rows held.
-    pub rows: usize,
-    /// Rows that ever came.
-    pub pushed: u64,
-    /// Rows that left for a newer one.
-    pub evicted: u64,
-    /// Pushes refused as a whole.
-    pub refused_pushes: u64,
-    /// Directions set so far.
-    pub direction_epoch: u64,
-    /// Rows scored again, by a new direction or because a push raced one.
-    pub rescored: u64,
-    /// Bytes of feature rows.
-    pub feature_bytes: usize,
-    /// Bytes of scores, weights and the order index.
-    pub index_bytes: usize,
-}
-
-impl Stats {
-    /// Each count with its name.
-    #[must_use]
-    pub fn fields(&self) -> [(&'static str, u64); 8] {
-        [
-            ("rows", self.rows as u64),
-            ("pushed", self.pushed),
-            ("evicted", self.evicted),
-            ("refused_pushes", self.refused_pushes),
-            ("direction_epoch", self.direction_epoch),
-            ("rescored", self.rescored),
-            ("feature_bytes", self.feature_bytes as u64),
-            ("index_bytes", self.index_bytes as u64),
-        ]
-    }
-}
-
-/// All that a buffer's future depends on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct State<E> {
-    /// The sequence number of the next row.
-    pub next_sequence: u64,
-    /// The direction; None before the first.
-    pub direction: Option<Vec<f32>>,
-    /// The rows from the oldest to the newest, end to end.
-    pub rows: Vec<E>,
-}
-
+/// What readers share, one at a time.
 #[derive(Debug)]
 struct Inner<E> {
+    reader: Reader<E>,
     window: Window<E>,
     direction: Option<Vec<f32>>,
-    direction_epoch: u64,
-    refused: u64,
     rescored: u64,
 }
 
@@ -88,7 +31,11 @@ pub struct ScoreBuffer<E> {
     options: Options,
     decay: Option<Decay>,
     threads: usize,
+    ring: Arc<Ring<E>>,
     inner: Mutex<Inner<E>>,
+    refused: AtomicU64,
+    full: AtomicU64,
+    direct: AtomicU64,
 }
 
 impl<E: Element> ScoreBuffer<E> {
@@ -102,6 +49,7 @@ impl<E: Element> ScoreBuffer<E> {
             dim,
             half_life,
             threads,
+            ..
         } = options;
         if capacity == 0 || capacity > MAX_ROWS {
             return Err(BufferError::Capacity { capacity });
@@ -117,19 +65,23 @@ impl<E: Element> ScoreBuffer<E> {
         };
         let threads =
             threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let (ring, reader) = ring::ring(options.ingress_slots(size_of::<E>()), dim);
         let window = Window::new(capacity, dim, decay, 0);
         let inner = Inner {
+            reader,
             window,
             direction: None,
-            direction_epoch: 0,
-            refused: 0,
             rescored: 0,
         };
         Ok(Self {
             options,
             decay,
             threads,
+            ring,
             inner: Mutex::new(inner),
+            refused: AtomicU64::new(0),
+            full: AtomicU64::new(0),
+            direct: AtomicU64::new(0),
         })
     }
 
@@ -142,14 +94,25 @@ impl<E: Element> ScoreBuffer<E> {
     /// Puts a direction in force and scores every row against it.
     ///
     /// # Errors
-    /// `Length` unless it has `dim` components, `NonFiniteDirection`.
+    /// `Length` unless it has `dim` components, `NonFiniteDirection`; the old one then stays.
     pub fn set_direction(&self, direction: &[f32]) -> Result<(), BufferError> {
         self.check_direction(direction)?;
-        let mut inner = self.lock();
+        let mut inner = self.drained();
+        let Inner {
+            reader,
+            window,
+            rescored,
+            ..
+        } = &mut *inner;
+        *rescored += window.len() as u64;
+        window.rescore(direction, self.threads);
+        // What was pushed meanwhile was still scored with the old direction.
+        reader.publish(Some(direction.to_vec()), |rows, _| {
+            let scores: Vec<f32> = self.rows(rows).map(|row| score(row, direction)).collect();
+            *rescored += scores.len() as u64;
+            window.append(rows, &scores);
+        });
         inner.direction = Some(direction.to_vec());
-        inner.direction_epoch += 1;
-        inner.rescored += inner.window.len() as u64;
-        inner.window.rescore(direction, self.threads);
         Ok(())
     }
 
@@ -158,28 +121,84 @@ impl<E: Element> ScoreBuffer<E> {
     /// # Errors
     /// `NoDirection`, `Length`, `NonFiniteRow`; then nothing was stored.
     pub fn push(&self, rows: &[E]) -> Result<Vec<f32>, BufferError> {
+        let mut scores = vec![0.0; rows.len() / self.options.dim];
+        self.push_into(rows, &mut scores)?;
+        Ok(scores)
+    }
+
+    /// `push` without an allocation: `scores` has one place for each row.
+    ///
+    /// # Errors
+    /// As `push`; `Length` also when `scores` does not match.
+    pub fn push_into(&self, rows: &[E], scores: &mut [f32]) -> Result<(), BufferError> {
         let dim = self.options.dim;
-        if !rows.len().is_multiple_of(dim) {
+        if rows.len() != scores.len() * dim {
             return Err(BufferError::Length {
                 field: "rows",
                 found: rows.len(),
                 dim,
             });
         }
-        let mut inner = self.lock();
-        let Some(direction) = &inner.direction else {
-            return Err(BufferError::NoDirection { operation: "push" });
-        };
-        let scores: Vec<f32> = rows
-            .chunks_exact(dim)
-            .map(|row| score(row, direction))
-            .collect();
-        if let Some(row) = scores.iter().position(|score| score.is_nan()) {
-            inner.refused += 1;
-            return Err(non_finite(row, &rows[row * dim..(row + 1) * dim]));
+        if scores.is_empty() {
+            return self
+                .ring
+                .pinned(|pinned| pinned.direction.map(drop))
+                .ok_or(NO_DIRECTION);
         }
-        inner.window.append(rows, &scores);
-        Ok(scores)
+        loop {
+            let (epoch, outcome) = self.ring.pinned(|pinned| {
+                let direction = pinned.direction.ok_or(NO_DIRECTION)?;
+                for (index, (row, out)) in self.rows(rows).zip(&mut *scores).enumerate() {
+                    *out = score(row, direction);
+                    if out.is_nan() {
+                        self.refused.fetch_add(1, Ordering::Relaxed);
+                        return Err(non_finite(index, row));
+                    }
+                }
+                if scores.len() > self.ring.slots() {
+                    self.direct.fetch_add(1, Ordering::Relaxed);
+                    return Ok((pinned.epoch, Err(Refused::Full)));
+                }
+                let outcome = pinned.push(rows, scores);
+                if outcome == Err(Refused::Full) {
+                    self.full.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok((pinned.epoch, outcome))
+            })?;
+            match outcome {
+                Ok(()) => return Ok(()),
+                Err(Refused::Stale) => {}
+                Err(Refused::Full) => return self.push_direct(rows, scores, epoch),
+            }
+        }
+    }
+
+    /// Stores rows past the ring, yet in the order of reservation.
+    fn push_direct(&self, rows: &[E], scores: &mut [f32], epoch: u64) -> Result<(), BufferError> {
+        let count = scores.len() as u64;
+        let mut inner = self.drained();
+        while !inner.reader.claim(count) {
+            inner.drain();
+        }
+        let stale = inner.reader.epoch() != epoch;
+        let Inner {
+            reader,
+            window,
+            direction,
+            ..
+        } = &mut *inner;
+        if stale {
+            let Some(direction) = direction else {
+                reader.release(count);
+                return Err(NO_DIRECTION);
+            };
+            for (row, out) in self.rows(rows).zip(&mut *scores) {
+                *out = score(row, direction);
+            }
+        }
+        window.append(rows, scores);
+        reader.release(count);
+        Ok(())
     }
 
     /// The scores at these probabilities; see [`View::quantile`].
@@ -187,7 +206,7 @@ impl<E: Element> ScoreBuffer<E> {
     /// # Errors
     /// `NoDirection`, `Empty`, `Probability`.
     pub fn quantiles(&self, probabilities: &[f64]) -> Result<Vec<f64>, BufferError> {
-        let inner = self.lock();
+        let inner = self.drained();
         if inner.direction.is_none() {
             return Err(BufferError::NoDirection {
                 operation: "quantiles",
@@ -201,7 +220,7 @@ impl<E: Element> ScoreBuffer<E> {
     /// # Errors
     /// `NoDirection`, `Empty`, `Probability`.
     pub fn thresholds(&self, q: f64) -> Result<(f64, f64), BufferError> {
-        let inner = self.lock();
+        let inner = self.drained();
         if inner.direction.is_none() {
             return Err(BufferError::NoDirection {
                 operation: "thresholds",
@@ -210,16 +229,16 @@ impl<E: Element> ScoreBuffer<E> {
         inner.window.view().thresholds(q)
     }
 
-    /// The window as it is now, unaffected by what comes later.
+    /// The window as it is now, untouched by what comes later; copies no row and no key.
     #[must_use]
     pub fn snapshot(&self) -> View {
-        self.lock().window.view().clone()
+        self.drained().window.view().clone()
     }
 
     /// Rows held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lock().window.len()
+        self.drained().window.len()
     }
 
     /// Whether no row is held.
@@ -231,25 +250,29 @@ impl<E: Element> ScoreBuffer<E> {
     /// Counts and sizes.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let inner = self.lock();
+        let inner = self.drained();
         let (feature_bytes, index_bytes) = inner.window.bytes();
-        let (rows, pushed) = (inner.window.len(), inner.window.next_sequence());
+        let (rows, pushed) = (inner.window.len() as u64, inner.window.next_sequence());
         Stats {
             rows,
             pushed,
-            evicted: pushed - rows as u64,
-            refused_pushes: inner.refused,
-            direction_epoch: inner.direction_epoch,
+            evicted: pushed - rows,
+            refused_pushes: self.refused.load(Ordering::Relaxed),
+            ingress_full: self.full.load(Ordering::Relaxed),
+            direct_pushes: self.direct.load(Ordering::Relaxed),
+            ingress_slots: self.ring.slots() as u64,
+            direction_epoch: inner.reader.epoch(),
             rescored: inner.rescored,
-            feature_bytes,
-            index_bytes,
+            feature_bytes: feature_bytes as u64,
+            index_bytes: index_bytes as u64,
+            ingress_bytes: self.ring.bytes() as u64,
         }
     }
 
     /// All that is needed to go on elsewhere.
     #[must_use]
     pub fn state(&self) -> State<E> {
-        let inner = self.lock();
+        let inner = self.drained();
         State {
             next_sequence: inner.window.next_sequence(),
             direction: inner.direction.clone(),
@@ -257,11 +280,25 @@ impl<E: Element> ScoreBuffer<E> {
         }
     }
 
-    /// Replaces the contents by a saved state.
+    /// Replaces the contents by a saved state. A push that races it may come before it and be replaced too.
     ///
     /// # Errors
     /// `State` naming the field that cannot be; then nothing has changed.
     pub fn restore(&self, state: &State<E>) -> Result<(), BufferError> {
+        let scores = self.check_state(state)?;
+        let first = state.next_sequence - scores.len() as u64;
+        let mut window = Window::new(self.options.capacity, self.options.dim, self.decay, first);
+        window.append(&state.rows, &scores);
+        let mut inner = self.lock();
+        // Rows still in the ring came before the restore and are replaced with the rest.
+        inner.reader.publish(state.direction.clone(), |_, _| {});
+        inner.window = window;
+        inner.direction.clone_from(&state.direction);
+        Ok(())
+    }
+
+    /// The rows' scores, if this can be a state of this buffer.
+    fn check_state(&self, state: &State<E>) -> Result<Vec<f32>, BufferError> {
         let Options { capacity, dim, .. } = self.options;
         let rows = state.rows.len() / dim;
         let refuse = |field, found: String, expected: String| {
@@ -272,59 +309,39 @@ impl<E: Element> ScoreBuffer<E> {
             })
         };
         if !state.rows.len().is_multiple_of(dim) || rows > capacity {
-            return refuse(
-                "rows",
-                format!("{} values", state.rows.len()),
-                format!("at most {capacity} rows of {dim}"),
-            );
+            let expected = format!("at most {capacity} rows of {dim}");
+            return refuse("rows", format!("{} values", state.rows.len()), expected);
         }
         // Every row that ever came is either held or was pushed out by a full window.
         let held = state.next_sequence.min(capacity as u64);
         if held != rows as u64 || state.next_sequence > 1 << 62 {
-            return refuse(
-                "next_sequence",
-                state.next_sequence.to_string(),
-                format!("a number that leaves {rows} rows"),
-            );
+            let expected = format!("a number of rows of which {rows} are held");
+            return refuse("next_sequence", state.next_sequence.to_string(), expected);
         }
-        let scores = match &state.direction {
-            None if rows > 0 => {
-                return refuse(
-                    "direction",
-                    "None".into(),
-                    "the direction the rows were scored with".into(),
-                );
+        let Some(direction) = &state.direction else {
+            if rows == 0 {
+                return Ok(Vec::new());
             }
-            None => Vec::new(),
-            Some(direction) => {
-                if self.check_direction(direction).is_err() {
-                    return refuse(
-                        "direction",
-                        format!("{} values", direction.len()),
-                        format!("{dim} finite values"),
-                    );
-                }
-                state
-                    .rows
-                    .chunks_exact(dim)
-                    .map(|row| score(row, direction))
-                    .collect()
-            }
+            let expected = "the direction the rows were scored with".into();
+            return refuse("direction", "None".into(), expected);
         };
-        if let Some(row) = scores.iter().position(|score| score.is_nan()) {
-            return refuse(
+        if self.check_direction(direction).is_err() {
+            let found = format!("{} values", direction.len());
+            return refuse("direction", found, format!("{dim} finite values"));
+        }
+        let scores: Vec<f32> = state
+            .rows
+            .chunks_exact(dim)
+            .map(|row| score(row, direction))
+            .collect();
+        match scores.iter().position(|score| score.is_nan()) {
+            Some(row) => refuse(
                 "rows",
                 format!("a non-finite value in row {row}"),
                 "finite values".into(),
-            );
+            ),
+            None => Ok(scores),
         }
-        let mut window = Window::new(capacity, dim, self.decay, state.next_sequence - rows as u64);
-        window.append(&state.rows, &scores);
-        let mut inner = self.lock();
-        inner.window = window;
-        inner.direction.clone_from(&state.direction);
-        inner.direction_epoch += 1;
-        Ok(())
     }
 
     fn check_direction(&self, direction: &[f32]) -> Result<(), BufferError> {
@@ -345,10 +362,28 @@ impl<E: Element> ScoreBuffer<E> {
         }
     }
 
+    fn rows<'a>(&self, rows: &'a [E]) -> ChunksExact<'a, E> {
+        rows.chunks_exact(self.options.dim)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner<E>> {
         self.inner
             .lock()
             .expect("an earlier call panicked while it changed the buffer")
+    }
+
+    /// The lock, with every row whose push has returned in the window.
+    fn drained(&self) -> MutexGuard<'_, Inner<E>> {
+        let mut inner = self.lock();
+        inner.drain();
+        inner
+    }
+}
+
+impl<E: Element> Inner<E> {
+    fn drain(&mut self) {
+        self.reader
+            .drain(|rows, scores| self.window.append(rows, scores));
     }
 }
 

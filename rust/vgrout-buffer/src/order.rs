@@ -74,6 +74,7 @@ impl OrderIndex {
     }
 
     /// Every key in order.
+    #[cfg(test)]
     pub fn keys(&self) -> impl Iterator<Item = u64> + '_ {
         self.blocks.iter().flat_map(|block| block.iter().copied())
     }

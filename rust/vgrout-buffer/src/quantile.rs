@@ -59,8 +59,7 @@ pub struct View {
 
 impl View {
     /// An empty view.
-    #[must_use]
-    pub fn new(capacity: usize, weighted: bool) -> Self {
+    pub(crate) fn new(capacity: usize, weighted: bool) -> Self {
         Self {
             index: OrderIndex::default(),
             weights: Slab::default(),
@@ -72,9 +71,8 @@ impl View {
     }
 
     /// The slot of a sequence number.
-    #[must_use]
     #[allow(clippy::cast_possible_truncation)]
-    pub fn slot(&self, sequence: u64) -> usize {
+    pub(crate) fn slot(&self, sequence: u64) -> usize {
         (sequence % self.capacity as u64) as usize
     }
 
@@ -93,8 +91,7 @@ impl View {
     ///
     /// Weighted: the first score, by score then sequence number, whose cumulative weight is at least `q` of the
     /// total. Unweighted: linear interpolation between order statistics, in the operations of `numpy.quantile`.
-    #[must_use]
-    pub fn quantile(&self, q: f64) -> f64 {
+    fn quantile(&self, q: f64) -> f64 {
         if self.weighted {
             let target = quantile_target(q, self.index.total_weight());
             let key = self.index.at_weight(target, self.weight_of());

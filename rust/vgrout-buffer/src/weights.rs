@@ -84,8 +84,10 @@ fn exp2_negative(whole: u64, fraction: u128) -> u64 {
     let line = ONE - ((slope * (fraction & LOW)) >> 64);
     power = multiply(power, line);
     let shift = 65 + u32::try_from(whole).unwrap_or(63);
-    // `shift` is at most 127.
-    ((power + (1 << (shift - 1))) >> shift) as u64
+    // `shift` is at most 127, and the result at most 2^62.
+    #[allow(clippy::cast_possible_truncation)]
+    let rounded = ((power + (1 << (shift - 1))) >> shift) as u64;
+    rounded
 }
 
 /// The decay rule of one buffer: its half-life, exactly, as `mantissa * 2^exponent`.

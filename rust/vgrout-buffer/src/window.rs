@@ -113,12 +113,6 @@ impl<E: Element> Window<E> {
         self.next
     }
 
-    /// The last sequence number of the decay epoch in force; 0 without decay.
-    #[must_use]
-    pub fn decay_epoch_end(&self) -> u64 {
-        self.epoch_end
-    }
-
     /// Bytes of features, and of everything else.
     #[must_use]
     pub fn bytes(&self) -> (usize, usize) {

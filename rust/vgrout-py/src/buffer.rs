@@ -1,15 +1,15 @@
 //! `ScoreBuffer` for Python: arrays in without a copy where their layout allows it, the GIL released for the work.
 
-use std::ffi::CStr;
-
-use pyo3::BoundObject;
 use pyo3::buffer::{Element as BufferElement, PyBuffer};
-use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::PyDict;
 use vgrout_buffer::{Bf16, BufferError, Element, Options, ScoreBuffer, State};
 
+use crate::arrays::{
+    expect_field, field, float64_array, in_place, is_native, natural, new_array, to_numpy,
+};
 use crate::error::buffer_error;
 
 /// Tells one saved layout from the next.
@@ -54,10 +54,9 @@ impl PyScoreBuffer {
             ));
         }
         let options = Options {
-            capacity: natural("capacity", capacity)?,
-            dim: natural("dim", dim)?,
             half_life,
             threads,
+            ..Options::new(natural("capacity", capacity)?, natural("dim", dim)?)
         };
         let inner = match dtype {
             f32::NAME => Inner::F32(ScoreBuffer::new(options).map_err(raise)?),
@@ -108,6 +107,7 @@ impl PyScoreBuffer {
         float64_array(py, &scores)
     }
 
+    #[allow(clippy::needless_pass_by_value)]
     fn quantiles<'py>(&self, py: Python<'py>, q: Vec<f64>) -> PyResult<Bound<'py, PyAny>> {
         let values = py
             .detach(|| each!(self, buffer => buffer.quantiles(&q)))
@@ -253,48 +253,6 @@ fn restore<E: Storage>(
     .map_err(raise)
 }
 
-fn field<'py>(state: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    state.get_item(name)?.ok_or_else(|| {
-        PyValueError::new_err(format!(
-            "state[{name:?}]: missing; give what state_dict() of a ScoreBuffer returned"
-        ))
-    })
-}
-
-fn expect_field<'py>(
-    state: &Bound<'py, PyDict>,
-    name: &str,
-    expected: impl IntoPyObject<'py>,
-) -> PyResult<()> {
-    let found = field(state, name)?;
-    let expected = expected
-        .into_pyobject(state.py())
-        .map_err(Into::into)?
-        .into_any()
-        .into_bound();
-    if found.eq(&expected)? {
-        return Ok(());
-    }
-    Err(PyValueError::new_err(format!(
-        "state[{name:?}]: found {}, but this buffer has {}; build the buffer as the saved one was",
-        found.repr()?,
-        expected.repr()?
-    )))
-}
-
-/// A size given as a Python integer.
-fn natural(name: &str, value: &Bound<'_, PyAny>) -> PyResult<usize> {
-    value.extract::<usize>().map_err(|error| {
-        if error.is_instance_of::<PyOverflowError>(value.py()) {
-            PyValueError::new_err(format!(
-                "{name}: {value} is outside the range of sizes; give a positive integer"
-            ))
-        } else {
-            error
-        }
-    })
-}
-
 /// Values of one argument: borrowed from the caller's array, or converted.
 enum Array<B: BufferElement, E> {
     Borrowed(PyBuffer<B>),
@@ -345,7 +303,7 @@ impl<B: BufferElement, E: Storage<Raw = B>> Array<B, E> {
 unsafe trait Storage: Element + Sized {
     /// The buffer's element type.
     type Raw: BufferElement;
-    /// The NumPy type whose memory is read in place.
+    /// The `numpy` type whose memory is read in place.
     const IN_PLACE: &'static str;
     /// Whether 16-bit integers are this type's bits.
     const BITS: bool;
@@ -415,69 +373,6 @@ unsafe impl Storage for Bf16 {
     const BITS: bool = true;
 }
 
-/// Whether a buffer's items have this machine's byte order, which `PyBuffer` does not check.
-fn is_native(format: &CStr) -> bool {
-    let foreign: &[u8] = if cfg!(target_endian = "little") {
-        b">!"
-    } else {
-        b"<"
-    };
-    !format
-        .to_bytes()
-        .first()
-        .is_some_and(|first| foreign.contains(first))
-}
-
-/// A NumPy array of what was given, sharing memory where possible.
-fn to_numpy<'py>(
-    object: &Bound<'py, PyAny>,
-    field: &str,
-    bits: bool,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = object.py();
-    if object.hasattr(intern!(py, "detach"))? && object.hasattr(intern!(py, "is_cpu"))? {
-        if !object.getattr(intern!(py, "is_cpu"))?.is_truthy()? {
-            let device = object.getattr(intern!(py, "device"))?;
-            return Err(PyValueError::new_err(format!(
-                "{field}: the tensor is on {device}; pass tensor.cpu()"
-            )));
-        }
-        let tensor = object.call_method0(intern!(py, "detach"))?;
-        let torch = py.import(intern!(py, "torch"))?;
-        let dtype = tensor.getattr(intern!(py, "dtype"))?;
-        let tensor = match dtype.str()?.to_str()? {
-            "torch.bfloat16" if bits => {
-                tensor.call_method1(intern!(py, "view"), (torch.getattr("int16")?,))?
-            }
-            "torch.bfloat16" => tensor.call_method0(intern!(py, "float"))?,
-            _ => tensor,
-        };
-        return tensor.call_method0(intern!(py, "numpy"));
-    }
-    py.import(intern!(py, "numpy"))?
-        .call_method1(intern!(py, "asarray"), (object,))
-}
-
-/// A contiguous, aligned buffer of `array` as `dtype`, its items then seen as `seen` (of the same size).
-fn in_place<T: BufferElement>(
-    array: &Bound<'_, PyAny>,
-    dtype: &str,
-    seen: &str,
-) -> PyResult<PyBuffer<T>> {
-    let py = array.py();
-    let requirements = PyList::new(py, ["C", "A"])?;
-    let native = dtype.trim_start_matches(['>', '<', '=', '|']);
-    let native = match native {
-        "i2" => "int16",
-        "u2" => "uint16",
-        name => name,
-    };
-    let array = py
-        .import(intern!(py, "numpy"))?
-        .call_method1(intern!(py, "require"), (array, native, requirements))?;
-    PyBuffer::get(&array.call_method1(intern!(py, "view"), (seen,))?)
-}
-
 fn read_direction(object: &Bound<'_, PyAny>, dim: usize) -> PyResult<Vec<f32>> {
     let array = <f32 as Storage>::read(object, "direction")?;
     match array.shape() {
@@ -486,22 +381,4 @@ fn read_direction(object: &Bound<'_, PyAny>, dim: usize) -> PyResult<Vec<f32>> {
             "direction: shape {shape:?} is not [{dim}]; flatten it to one component per feature"
         ))),
     }
-}
-
-fn new_array<'py, T: BufferElement>(
-    py: Python<'py>,
-    values: &[T],
-    dtype: &str,
-) -> PyResult<Bound<'py, PyAny>> {
-    let array = py
-        .import(intern!(py, "numpy"))?
-        .call_method1(intern!(py, "empty"), (values.len(), dtype))?;
-    if !values.is_empty() {
-        PyBuffer::<T>::get(&array)?.copy_from_slice(py, values)?;
-    }
-    Ok(array)
-}
-
-fn float64_array<'py>(py: Python<'py>, values: &[f64]) -> PyResult<Bound<'py, PyAny>> {
-    new_array(py, values, "float64")
 }
