@@ -119,6 +119,8 @@ class BlockLinear:
 
     def apply(self, x: Tensor, forward_mask: Tensor, backward_mask: Tensor) -> tuple[Tensor, Tensor]:
         """The adapter's contribution to this Linear's output and the deployed activations of `x`."""
+        if not torch.compiler.is_compiling():
+            self.sync()
         masks = (forward_mask.to(self.down), backward_mask.to(self.down))
         result: tuple[Tensor, Tensor] = DeltaLora.apply(  # type: ignore[no-untyped-call]
             x.to(self.down.dtype), self.down, self.up_t, *masks, *self.parameters

@@ -136,7 +136,6 @@ class Lora2r:
         block, masks, x = self._blocks[index], self._masks, args[0]
         if not torch.compiler.is_compiling():
             self._check_recompute()
-            block.sync()
         if not masks.enabled:
             return output
         forward, backward = self._fit(masks, x, block.name)
