@@ -1,5 +1,6 @@
-//! The attacks that a probe attempts under each layer, and what counts as their refusal. Each one runs in a process of
-//! its own that may die of it; `attempts.rs` holds the system calls themselves.
+//! The attacks that a probe attempts under each layer, and what counts as their refusal. Each one
+//! runs in a process of its own that may die of it; `attempts.rs` holds the system calls
+//! themselves.
 
 use std::ffi::CStr;
 

@@ -1,13 +1,15 @@
 //! The system calls behind the attacks.
 //!
-//! An attempt gives the value it got away with, or the kernel's errno. Nothing here allocates, and nothing here does
-//! damage where it succeeds: directories are removed again, signals are signal 0, memory is only read.
+//! An attempt gives the value it got away with, or the kernel's errno. Nothing here allocates, and
+//! nothing here does damage where it succeeds: directories are removed again, signals are signal 0,
+//! memory is only read.
 
 use crate::attacks::Target;
 use crate::sys::{self, call, errno};
 
 pub(crate) fn plain(number: libc::c_long, arguments: [u64; 6]) -> Result<i64, i32> {
-    // SAFETY: the calls above pass numbers, C string literals or null; what they create dies with this process.
+    // SAFETY: the calls above pass numbers, C string literals or null; what they create dies with
+    // this process.
     unsafe { call(number, arguments) }
 }
 
@@ -104,7 +106,8 @@ pub(crate) fn read_memory_call(target: &Target<'_>) -> Result<i64, i32> {
         (&raw const local).addr() as u64,
         (&raw const remote).addr() as u64,
     );
-    // SAFETY: the local vector is eight writable bytes; the remote one is only read, in another process.
+    // SAFETY: the local vector is eight writable bytes; the remote one is only read, in another
+    // process.
     unsafe {
         call(
             libc::SYS_process_vm_readv,
@@ -284,7 +287,8 @@ pub(crate) fn use_memory(_: &Target<'_>) -> Result<i64, i32> {
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn call_int80(_: &Target<'_>) -> Result<i64, i32> {
     let value: i64;
-    // SAFETY: number 20 of the 32-bit table is getpid; the kernel changes rax only, r8 to r11 on older versions.
+    // SAFETY: number 20 of the 32-bit table is getpid; the kernel changes rax only, r8 to r11 on
+    // older versions.
     unsafe {
         std::arch::asm!(
             "int 0x80",

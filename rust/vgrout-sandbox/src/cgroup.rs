@@ -1,7 +1,8 @@
-//! A control group (v2) per zygote, where one is delegated: memory and process count bounded by the kernel.
+//! A control group (v2) per zygote, where one is delegated: memory and process count bounded by the
+//! kernel.
 //!
-//! Nothing of the host's is moved: a group is only made below an ancestor that the caller may write to and that already
-//! hands down the memory and pids controllers.
+//! Nothing of the host's is moved: a group is only made below an ancestor that the caller may write
+//! to and that already hands down the memory and pids controllers.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -37,7 +38,8 @@ pub struct CgroupParent {
 }
 
 impl CgroupParent {
-    /// Finds the nearest ancestor of the caller's own group that is delegated with both controllers, by making a group.
+    /// Finds the nearest ancestor of the caller's own group that is delegated with both
+    /// controllers, by making a group.
     ///
     /// # Errors
     /// The precise reason why there is none.
@@ -97,7 +99,8 @@ impl CgroupParent {
         Self { directory }
     }
 
-    /// Makes an empty group with these bounds; swap is bounded to nothing where the kernel accounts it.
+    /// Makes an empty group with these bounds; swap is bounded to nothing where the kernel accounts
+    /// it.
     ///
     /// # Errors
     /// [`SandboxError::Cgroup`]; a half-made group is removed.
@@ -197,7 +200,8 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // A group that is still busy is left to the delegation's owner; there is nobody to tell here.
+        // A group that is still busy is left to the delegation's owner; there is nobody to tell
+        // here.
         let _ = fs::remove_dir(&self.directory);
     }
 }

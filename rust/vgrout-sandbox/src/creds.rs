@@ -1,4 +1,5 @@
-//! Uid, gid and capabilities of the calling process: giving them up, and reading back that they are gone.
+//! Uid, gid and capabilities of the calling process: giving them up, and reading back that they are
+//! gone.
 
 use std::io;
 
@@ -49,7 +50,8 @@ pub(crate) fn has_capability(capability: u32) -> bool {
 
 /// Empties the bounding set where `CAP_SETPCAP` permits it, then the ambient set.
 ///
-/// Without that capability the bounding set cannot be changed; it grants nothing to a process that has no new privileges.
+/// Without that capability the bounding set cannot be changed; it grants nothing to a process that
+/// has no new privileges.
 pub(crate) fn drop_bounding_set() -> Result<(), SandboxError> {
     if has_capability(CAP_SETPCAP) {
         for capability in 0..CAP_END {
@@ -121,7 +123,8 @@ pub(crate) fn drop_all_capabilities() -> Result<(), SandboxError> {
 /// Takes the slot's unused uid and gid, without supplementary groups; gives the number.
 pub(crate) fn take_unused_uid(slot: u32) -> Result<u32, SandboxError> {
     match become_id(FENCED_UID_BASE + slot) {
-        // The container's id map ends below: EINVAL is the kernel's word for an id without a mapping.
+        // The container's id map ends below: EINVAL is the kernel's word for an id without a
+        // mapping.
         Err(SandboxError::DropUid { source, .. })
             if source.raw_os_error() == Some(libc::EINVAL) =>
         {
@@ -138,7 +141,8 @@ pub(crate) fn become_id(id: u32) -> Result<u32, SandboxError> {
         step,
         source: io::Error::last_os_error(),
     };
-    // SAFETY: plain numbers; an empty group list needs no memory. Raw calls, since the process is single-threaded.
+    // SAFETY: plain numbers; an empty group list needs no memory. Raw calls, since the process is
+    // single-threaded.
     unsafe {
         if libc::syscall(libc::SYS_setresgid, id, id, id) == -1 {
             return Err(failed("setresgid"));

@@ -1,4 +1,5 @@
-//! The two moments at which a fence goes on: once around a zygote, and once more around each child it forks.
+//! The two moments at which a fence goes on: once around a zygote, and once more around each child
+//! it forks.
 
 use std::io;
 
@@ -24,13 +25,13 @@ pub struct ZygoteFence {
     pub filters: u32,
 }
 
-/// Fences the calling process for good. It must be single-threaded and must have come from [`crate::clone_zygote`] with
-/// the same policy.
+/// Fences the calling process for good. It must be single-threaded and must have come from
+/// [`crate::clone_zygote`] with the same policy.
 ///
-/// Order: seal the mounts (needs capabilities) → empty the bounding set → take the slot's unused uid, if any uid is 0 →
-/// drop every capability → no new privileges → Landlock → non-dumpable → seccomp. A change of uid clears the parent's
-/// death signal, so set that afterwards. Descriptors are not touched: close beforehand what the zygote must not have,
-/// directories above all.
+/// Order: seal the mounts (needs capabilities) → empty the bounding set → take the slot's unused
+/// uid, if any uid is 0 → drop every capability → no new privileges → Landlock → non-dumpable →
+/// seccomp. A change of uid clears the parent's death signal, so set that afterwards. Descriptors
+/// are not touched: close beforehand what the zygote must not have, directories above all.
 ///
 /// # Errors
 /// The first step that fails or does not read back. The process is then half fenced and must end.
@@ -78,7 +79,8 @@ pub fn fence_zygote(policy: &ZygotePolicy) -> Result<ZygoteFence, SandboxError> 
     })
 }
 
-/// Limits and filters the calling child; the last trusted step before untrusted code. Async-signal-safe, no allocation.
+/// Limits and filters the calling child; the last trusted step before untrusted code.
+/// Async-signal-safe, no allocation.
 ///
 /// # Errors
 /// The step that failed; the child must end at once.

@@ -1,4 +1,5 @@
-//! A Landlock domain that grants nothing: no path, no TCP port, no abstract socket and no signal outward.
+//! A Landlock domain that grants nothing: no path, no TCP port, no abstract socket and no signal
+//! outward.
 //!
 //! "Partially enforced" stays partial: a kernel older than the request is reported as such.
 
@@ -9,7 +10,8 @@ use ::landlock::{
 
 use crate::error::SandboxError;
 
-/// The interface version whose every right is requested (Linux 6.12: files, TCP, abstract sockets, signals).
+/// The interface version whose every right is requested (Linux 6.12: files, TCP, abstract sockets,
+/// signals).
 const WANTED: ABI = ABI::V6;
 
 /// What the kernel made of the domain.
@@ -41,10 +43,12 @@ pub fn kernel_abi() -> Result<i64, i32> {
     }
 }
 
-/// Puts the calling thread into a domain without a single rule. It needs `no_new_privs`, and sets it.
+/// Puts the calling thread into a domain without a single rule. It needs `no_new_privs`, and sets
+/// it.
 ///
 /// # Errors
-/// [`SandboxError::Landlock`] where the kernel has none, or refuses. Allocates: call it before any raw fork.
+/// [`SandboxError::Landlock`] where the kernel has none, or refuses. Allocates: call it before any
+/// raw fork.
 pub(crate) fn restrict_to_nothing() -> Result<LandlockStatus, SandboxError> {
     let failed = |error: ::landlock::RulesetError| SandboxError::Landlock {
         reason: error.to_string(),

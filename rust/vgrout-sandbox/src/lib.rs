@@ -1,12 +1,12 @@
 //! A fence of kernel limits around one untrusted Linux process.
 //!
-//! The crate builds the fence in two halves. A *zygote* is fenced once ([`fence_zygote`]): mounts, uid, capabilities,
-//! Landlock, an inherited seccomp filter. Each *child* it forks adds its rlimits and a default-deny allow-list
-//! ([`fence_child`]) and then runs code nobody trusts. [`probe`] says which layers this kernel really enforces, by
-//! attempting the attacks.
+//! The crate builds the fence in two halves. A *zygote* is fenced once ([`fence_zygote`]): mounts,
+//! uid, capabilities, Landlock, an inherited seccomp filter. Each *child* it forks adds its rlimits
+//! and a default-deny allow-list ([`fence_child`]) and then runs code nobody trusts. [`probe`] says
+//! which layers this kernel really enforces, by attempting the attacks.
 //!
-//! It refuses to degrade in silence: a step that fails is an error, a layer that is missing is in the report. It knows
-//! nothing of what the children compute.
+//! It refuses to degrade in silence: a step that fails is an error, a layer that is missing is in
+//! the report. It knows nothing of what the children compute.
 #![cfg(target_os = "linux")]
 
 pub mod arena;

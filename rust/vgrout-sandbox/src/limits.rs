@@ -1,4 +1,5 @@
-//! The rlimits of one child: the kernel's backstop below the supervisor's own clock. Applies nothing to a zygote.
+//! The rlimits of one child: the kernel's backstop below the supervisor's own clock. Applies
+//! nothing to a zygote.
 
 use crate::error::RawErrno;
 
@@ -7,13 +8,15 @@ use crate::error::RawErrno;
 pub struct ChildLimits {
     /// `RLIMIT_CPU`, whole seconds; SIGKILL follows at once, since soft and hard are equal.
     pub cpu_seconds: u64,
-    /// `RLIMIT_AS`: the whole address space, so the zygote's own size is included. Below that size every `mmap` fails.
+    /// `RLIMIT_AS`: the whole address space, so the zygote's own size is included. Below that size
+    /// every `mmap` fails.
     pub address_space_bytes: u64,
     /// `RLIMIT_STACK`.
     pub stack_bytes: u64,
     /// `RLIMIT_FSIZE`; pipes and sockets are not files.
     pub file_size_bytes: u64,
-    /// `RLIMIT_NOFILE`; 0 is a barrier against `open` that does not depend on seccomp. `poll` with descriptors fails too.
+    /// `RLIMIT_NOFILE`; 0 is a barrier against `open` that does not depend on seccomp. `poll` with
+    /// descriptors fails too.
     pub open_files: u64,
     /// `RLIMIT_CORE`.
     pub core_bytes: u64,
@@ -79,7 +82,8 @@ pub fn apply_child_limits(limits: &ChildLimits) -> Result<(), RawErrno> {
     set(libc::RLIMIT_CPU, limits.cpu_seconds, "set RLIMIT_CPU")
 }
 
-/// Lowers one limit; a hard limit that is lower already stays, since only a privileged process may raise it.
+/// Lowers one limit; a hard limit that is lower already stays, since only a privileged process may
+/// raise it.
 fn set(
     resource: libc::__rlimit_resource_t,
     wanted: u64,

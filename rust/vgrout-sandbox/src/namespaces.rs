@@ -1,7 +1,7 @@
 //! Own namespaces for a zygote, by raw `clone`, and the empty read-only root inside them.
 //!
-//! All or nothing: a plan either gives pid, mount, network, IPC and UTS namespaces, or the clone is refused. Which plan
-//! works here is the probe's finding; nothing in this module falls back.
+//! All or nothing: a plan either gives pid, mount, network, IPC and UTS namespaces, or the clone is
+//! refused. Which plan works here is the probe's finding; nothing in this module falls back.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -35,14 +35,15 @@ const EXIT_UNMAPPED: i32 = 113;
 /// Directories of which one is there to mount the new root upon.
 const MOUNT_POINTS: [&CStr; 4] = [c"/tmp", c"/proc", c"/dev", c"/sys"];
 
-/// Forks with `clone(SIGCHLD)`: the only fork that a zygote's filter lets through. Async-signal-safe.
+/// Forks with `clone(SIGCHLD)`: the only fork that a zygote's filter lets through.
+/// Async-signal-safe.
 ///
 /// # Errors
 /// The kernel's refusal.
 ///
 /// # Safety
-/// No handler of `pthread_atfork` runs. The caller must be single-threaded, or the child must keep to async-signal-safe
-/// functions until it ends.
+/// No handler of `pthread_atfork` runs. The caller must be single-threaded, or the child must keep
+/// to async-signal-safe functions until it ends.
 pub unsafe fn fork_child() -> Result<Forked, RawErrno> {
     // SAFETY: without CLONE_VM the child has its own copy of this stack, so a null stack is right.
     unsafe { raw_clone(libc::SIGCHLD) }.map_err(|errno| RawErrno {
@@ -53,9 +54,10 @@ pub unsafe fn fork_child() -> Result<Forked, RawErrno> {
 
 /// Forks a zygote into the policy's namespaces, where it is process 1.
 ///
-/// In [`NamespacePlan::User`] the child comes back with its ids mapped: an ordinary uid maps itself; a caller of uid 0
-/// (which has `CAP_SETUID` but no `CAP_SYS_ADMIN`) maps the slot's unused uid, and the call waits for that. The mounts
-/// are still the host's: [`crate::fence_zygote`] seals them.
+/// In [`NamespacePlan::User`] the child comes back with its ids mapped: an ordinary uid maps
+/// itself; a caller of uid 0 (which has `CAP_SETUID` but no `CAP_SYS_ADMIN`) maps the slot's unused
+/// uid, and the call waits for that. The mounts are still the host's: [`crate::fence_zygote`] seals
+/// them.
 ///
 /// # Errors
 /// [`SandboxError::CloneNamespaces`] or [`SandboxError::MapIds`]; no process is left behind.
@@ -86,8 +88,8 @@ pub unsafe fn clone_zygote(policy: &ZygotePolicy) -> Result<Forked, SandboxError
 /// `flags` must not share memory with the child; otherwise as for [`fork_child`].
 unsafe fn raw_clone(flags: libc::c_int) -> Result<Forked, i32> {
     let flags = u64::from(flags.cast_unsigned());
-    // SAFETY: the caller keeps CLONE_VM out; with a null stack and no tid pointers the order of the later arguments,
-    // which differs by architecture, does not matter.
+    // SAFETY: the caller keeps CLONE_VM out; with a null stack and no tid pointers the order of the
+    // later arguments, which differs by architecture, does not matter.
     match unsafe { sys::call(libc::SYS_clone, [flags, 0, 0, 0, 0, 0]) }? {
         0 => Ok(Forked::Child),
         pid => Ok(Forked::Parent {
@@ -96,66 +98,100 @@ unsafe fn raw_clone(flags: libc::c_int) -> Result<Forked, i32> {
     }
 }
 
+/// The pipes of one handshake: the child says that it runs and how its mapping went, the parent
+/// that it has mapped.
+struct Handshake {
+    ready: [libc::c_int; 2],
+    mapped: [libc::c_int; 2],
+}
+
+impl Handshake {
+    fn new() -> Result<Self, SandboxError> {
+        let pipe = || {
+            sys::pipe().map_err(|source| SandboxError::Process {
+                step: "make a pipe",
+                source,
+            })
+        };
+        let ready = pipe()?;
+        match pipe() {
+            Ok(mapped) => Ok(Self { ready, mapped }),
+            Err(error) => {
+                ready.into_iter().for_each(sys::close);
+                Err(error)
+            }
+        }
+    }
+
+    fn close(self) {
+        self.ready
+            .into_iter()
+            .chain(self.mapped)
+            .for_each(sys::close);
+    }
+
+    /// The child's half; it ends the process where it fails, so that the parent's answer is the
+    /// only one.
+    fn child(self, uid: u32, gid: u32, slot: u32) {
+        sys::close(self.ready[0]);
+        sys::close(self.mapped[1]);
+        let outcome = map_self(uid, gid, self.ready[1], self.mapped[0], slot);
+        let answer = outcome.map_or_else(|errno| u8::try_from(errno).unwrap_or(u8::MAX), |()| 0);
+        report_byte(self.ready[1], answer);
+        sys::close(self.ready[1]);
+        sys::close(self.mapped[0]);
+        if outcome.is_err() {
+            sys::exit_now(EXIT_UNMAPPED);
+        }
+    }
+
+    fn parent(self, pid: libc::pid_t, uid: u32, slot: u32) -> Result<(), SandboxError> {
+        sys::close(self.ready[1]);
+        sys::close(self.mapped[0]);
+        let written = if uid == 0 {
+            map_for_child(pid, slot, self.ready[0])
+        } else {
+            Ok(())
+        };
+        report_byte(self.mapped[1], u8::from(written.is_err()));
+        let mut answer = [u8::MAX];
+        let told = sys::read_full(self.ready[0], &mut answer).unwrap_or(0);
+        sys::close(self.ready[0]);
+        sys::close(self.mapped[1]);
+        written?;
+        match (told, answer[0]) {
+            (1, 0) => Ok(()),
+            (_, errno) => Err(SandboxError::MapIds {
+                path: "/proc/self/uid_map".to_owned(),
+                source: io::Error::from_raw_os_error(i32::from(errno)),
+            }),
+        }
+    }
+}
+
 /// # Safety
 /// As for [`fork_child`].
 unsafe fn clone_into_user_namespace(slot: u32) -> Result<Forked, SandboxError> {
     // SAFETY: no preconditions.
     let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
-    let process = |step| move |source| SandboxError::Process { step, source };
-    let [ready_read, ready_write] = sys::pipe().map_err(process("make a pipe"))?;
-    let [mapped_read, mapped_write] = sys::pipe().map_err(process("make a pipe"))?;
+    let handshake = Handshake::new()?;
     // SAFETY: as promised by the caller.
-    let forked = unsafe { raw_clone(libc::SIGCHLD | libc::CLONE_NEWUSER | NAMESPACES) };
-    match forked {
+    match unsafe { raw_clone(libc::SIGCHLD | libc::CLONE_NEWUSER | NAMESPACES) } {
         Ok(Forked::Child) => {
-            sys::close(ready_read);
-            sys::close(mapped_write);
-            let outcome = map_self(uid, gid, ready_write, mapped_read, slot);
-            report_byte(
-                ready_write,
-                outcome
-                    .err()
-                    .map_or(0, |errno| u8::try_from(errno).unwrap_or(u8::MAX)),
-            );
-            sys::close(ready_write);
-            sys::close(mapped_read);
-            if outcome.is_err() {
-                sys::exit_now(EXIT_UNMAPPED);
-            }
+            handshake.child(uid, gid, slot);
             Ok(Forked::Child)
         }
-        Ok(Forked::Parent { pid }) => {
-            sys::close(ready_write);
-            sys::close(mapped_read);
-            let outcome = if uid == 0 {
-                map_for_child(pid, slot, ready_read)
-            } else {
-                Ok(())
-            };
-            report_byte(mapped_write, u8::from(outcome.is_err()));
-            let mut answer = [u8::MAX];
-            let told = sys::read_full(ready_read, &mut answer).unwrap_or(0);
-            sys::close(ready_read);
-            sys::close(mapped_write);
-            let outcome = outcome.and_then(|()| match (told, answer[0]) {
-                (1, 0) => Ok(()),
-                (_, errno) => Err(SandboxError::MapIds {
-                    path: "/proc/self/uid_map".to_owned(),
-                    source: io::Error::from_raw_os_error(i32::from(errno)),
-                }),
-            });
-            if let Err(error) = outcome {
+        Ok(Forked::Parent { pid }) => match handshake.parent(pid, uid, slot) {
+            Ok(()) => Ok(Forked::Parent { pid }),
+            Err(error) => {
                 // SAFETY: the child is ours and not reaped yet.
                 unsafe { libc::kill(pid, libc::SIGKILL) };
                 let _ = sys::wait(pid);
-                return Err(error);
+                Err(error)
             }
-            Ok(Forked::Parent { pid })
-        }
+        },
         Err(errno) => {
-            [ready_read, ready_write, mapped_read, mapped_write]
-                .into_iter()
-                .for_each(sys::close);
+            handshake.close();
             Err(SandboxError::CloneNamespaces {
                 plan: NamespacePlan::User,
                 source: io::Error::from_raw_os_error(errno),
@@ -165,11 +201,13 @@ unsafe fn clone_into_user_namespace(slot: u32) -> Result<Forked, SandboxError> {
 }
 
 fn report_byte(fd: libc::c_int, byte: u8) {
-    // SAFETY: one readable byte. A reader that is gone is the other side's failure and is noticed there.
+    // SAFETY: one readable byte. A reader that is gone is the other side's failure and is noticed
+    // there.
     unsafe { libc::write(fd, (&raw const byte).cast(), 1) };
 }
 
-/// The child's half: an ordinary uid maps itself, uid 0 waits for its parent and then takes the mapped uid.
+/// The child's half: an ordinary uid maps itself, uid 0 waits for its parent and then takes the
+/// mapped uid.
 fn map_self(
     uid: u32,
     gid: u32,
@@ -177,7 +215,8 @@ fn map_self(
     mapped: libc::c_int,
     slot: u32,
 ) -> Result<(), i32> {
-    // The id files of a process that is not dumpable belong to the real root, who has no name in here.
+    // The id files of a process that is not dumpable belong to the real root, who has no name in
+    // here.
     sys::prctl(libc::PR_SET_DUMPABLE, 1, "become dumpable").map_err(|refusal| refusal.errno)?;
     if uid == 0 {
         report_byte(ready, 0);
@@ -200,7 +239,8 @@ fn map_self(
     )
 }
 
-/// The parent's half for uid 0: maps the slot's number to itself, or to the short range where the container ends below.
+/// The parent's half for uid 0: maps the slot's number to itself, or to the short range where the
+/// container ends below.
 fn map_for_child(pid: libc::pid_t, slot: u32, ready: libc::c_int) -> Result<(), SandboxError> {
     let mut started = [0];
     if sys::read_full(ready, &mut started) != Ok(1) {
@@ -269,7 +309,8 @@ impl MapLine {
 /// Replaces the root of the calling process's own mount namespace by an empty read-only tmpfs.
 ///
 /// # Errors
-/// [`SandboxError::SealMounts`] with the step; the namespace is then half built and the process must end.
+/// [`SandboxError::SealMounts`] with the step; the namespace is then half built and the process
+/// must end.
 pub(crate) fn seal_mounts() -> Result<(), SandboxError> {
     mount(
         None,
@@ -298,7 +339,8 @@ pub(crate) fn seal_mounts() -> Result<(), SandboxError> {
         source: io::Error::last_os_error(),
     };
     let target = target.unwrap_or(c"/");
-    // SAFETY: C strings throughout; the process holds no reference into the old root that it still needs.
+    // SAFETY: C strings throughout; the process holds no reference into the old root that it still
+    // needs.
     unsafe {
         if libc::chdir(target.as_ptr()) == -1 {
             return Err(failed("enter the new root"));

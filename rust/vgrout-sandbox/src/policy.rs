@@ -1,4 +1,5 @@
-//! What a fence consists of and which parts of it are wanted. Decides nothing about the kernel: that is the probe's.
+//! What a fence consists of and which parts of it are wanted. Decides nothing about the kernel:
+//! that is the probe's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +7,8 @@ use std::str::FromStr;
 use crate::cgroup::CgroupParent;
 use crate::error::SandboxError;
 
-/// The layers of the fence, from the ground up. A layer counts only where all below it are enforced.
+/// The layers of the fence, from the ground up. A layer counts only where all below it are
+/// enforced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Layer {
@@ -141,7 +143,8 @@ impl fmt::Display for NamespacePlan {
 /// It lies in 1879048192..2147483647, which systemd's table of uid ranges leaves to nobody.
 pub const FENCED_UID_BASE: u32 = 1_987_470_000;
 
-/// The first uid where a container maps only 16 bits of ids, again in a range that systemd's table leaves unused.
+/// The first uid where a container maps only 16 bits of ids, again in a range that systemd's table
+/// leaves unused.
 pub const FENCED_UID_BASE_SHORT: u32 = 60_600;
 
 /// Slots are below this number, so that both uid ranges hold them.
@@ -154,7 +157,8 @@ pub struct ZygotePolicy {
     pub namespaces: NamespacePlan,
     /// Whether it enters a Landlock domain; it must succeed then, in full or in part.
     pub landlock: bool,
-    /// A number below [`MAX_SLOTS`] that no other live zygote of this broker has: it selects the uid.
+    /// A number below [`MAX_SLOTS`] that no other live zygote of this broker has: it selects the
+    /// uid.
     pub slot: u32,
 }
 

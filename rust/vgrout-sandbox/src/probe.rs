@@ -1,7 +1,7 @@
 //! Says which layers this machine enforces by attempting the attacks in throw-away processes.
 //!
-//! Every layer is judged alone, so that a strong one cannot hide a weak one, and then the whole fence is built once and
-//! attacked again. No finding is assumed from a version number.
+//! Every layer is judged alone, so that a strong one cannot hide a weak one, and then the whole
+//! fence is built once and attacked again. No finding is assumed from a version number.
 
 use std::ffi::CString;
 use std::io;
@@ -32,13 +32,14 @@ pub struct Probe {
     pub plan: FencePlan,
 }
 
-/// Probes every layer that is not disabled. The calling process must be single-threaded; it is left as it was.
+/// Probes every layer that is not disabled. The calling process must be single-threaded; it is left
+/// as it was.
 ///
 /// Takes some tens of milliseconds; each throw-away process has a deadline and is reaped.
 ///
 /// # Errors
-/// [`SandboxError::BaseDisabled`], or a machine on which not even a pipe or a mapping can be had. What the kernel
-/// refuses is in the report.
+/// [`SandboxError::BaseDisabled`], or a machine on which not even a pipe or a mapping can be had.
+/// What the kernel refuses is in the report.
 pub fn probe(disabled: LayerSet) -> Result<Probe, SandboxError> {
     disabled.check_disabled()?;
     let prober = Prober {
@@ -405,7 +406,8 @@ impl Prober {
             Outcome::Got(_) => (false, "it got through".to_owned()),
             Outcome::Refused(errno) => (attack.refusals.contains(&errno), errno_name(errno)),
             Outcome::Died(libc::SIGSYS) => (true, "SIGSYS".to_owned()),
-            // A kernel without the 32-bit table faults on its gate; memory beyond a group's bound is SIGKILL.
+            // A kernel without the 32-bit table faults on its gate; memory beyond a group's bound
+            // is SIGKILL.
             Outcome::Died(libc::SIGSEGV) if attack.name.contains("32-bit") => {
                 (true, "SIGSEGV".to_owned())
             }

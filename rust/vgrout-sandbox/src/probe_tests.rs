@@ -1,4 +1,5 @@
-//! Controls: without a layer the same attacks get through, so a report of "blocked" means something.
+//! Controls: without a layer the same attacks get through, so a report of "blocked" means
+//! something.
 
 use super::{Entry, Prober, Trial};
 use crate::attacks::{self, Attack};
@@ -13,7 +14,8 @@ fn open_attacks(
     attacks: &[Attack],
     check: impl FnOnce(&[String]) -> bool,
 ) {
-    // SAFETY: the child has one thread and leaves by `_exit`; the C library's `fork` keeps its allocator sound.
+    // SAFETY: the child has one thread and leaves by `_exit`; the C library's `fork` keeps its
+    // allocator sound.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         let prober = Prober {

@@ -1,9 +1,11 @@
 //! The seccomp filters: compiled in advance, loaded without allocation.
 //!
-//! Each program has three answers, where the compiler's own format has two: a hand-written head (foreign architecture →
-//! kill; x32 numbers and attack-only calls → SIGSYS; `clone3` → `ENOSYS`) is followed by the compiled allow-list, whose
-//! mismatch is `EPERM`. Filters stack and the strictest answer wins, so a child is bound by its zygote's head as well.
-//! The filters see numbers, never paths; that is why `openat` is refused.
+//! Each program has three answers, where the compiler's own format has two: a hand-written head
+//! (foreign architecture → kill; x32 numbers and attack-only calls → SIGSYS; `clone3` → `ENOSYS`;
+//! calls without a condition → allow) is followed by the compiled rules for calls with conditions,
+//! whose mismatch is `EPERM`. Filters stack and the strictest answer wins, so a child is bound by
+//! its zygote's head as well. The filters see numbers, never paths; that is why `openat` is
+//! refused.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -28,7 +30,8 @@ const ARCH: TargetArch = TargetArch::aarch64;
 #[cfg(target_arch = "aarch64")]
 const AUDIT_ARCH: u32 = 0xC000_00B7;
 
-/// The bit that marks a call of the x32 interface, which shares the architecture's tag with the native one.
+/// The bit that marks a call of the x32 interface, which shares the architecture's tag with the
+/// native one.
 #[cfg(target_arch = "x86_64")]
 const X32_BIT: u32 = 0x4000_0000;
 
@@ -37,6 +40,14 @@ const OFFSET_ARCH: u32 = 4;
 const KILL_PROCESS: u32 = 0x8000_0000;
 const TRAP: u32 = 0x0003_0000;
 const ERRNO: u32 = 0x0005_0000;
+const ALLOW: u32 = 0x7fff_0000;
+
+const LOAD: u16 = 0x20;
+const RETURN: u16 = 0x06;
+const JUMP: u16 = 0x05;
+const JUMP_IF_EQUAL: u16 = 0x15;
+#[cfg(target_arch = "x86_64")]
+const JUMP_IF_ANY_BIT: u16 = 0x45;
 
 /// A program ready to be loaded.
 #[derive(Debug, Clone)]
@@ -53,7 +64,8 @@ impl ChildFilter {
     /// Compiles the filter. Allocates; a zygote does it once.
     ///
     /// # Errors
-    /// [`SandboxError::CompileFilter`] where the tables contradict each other, which is a defect of this crate.
+    /// [`SandboxError::CompileFilter`] where the tables contradict each other, which is a defect of
+    /// this crate.
     pub fn compile() -> Result<Self, SandboxError> {
         Program::compile("child", &[], &[CHILD]).map(Self)
     }
@@ -102,12 +114,27 @@ impl Program {
                 _ => rules.entry(entry.number).or_default().extend(own),
             }
         }
+        // Calls without a condition share one answer: a short program loads faster, and each child
+        // loads it anew.
+        let plain = numbers(
+            rules
+                .iter()
+                .filter(|(_, own)| own.is_empty())
+                .map(|(&number, _)| number),
+        );
+        rules.retain(|_, own| !own.is_empty());
         let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());
         let filter =
             SeccompFilter::new(rules, refuse, SeccompAction::Allow, ARCH).map_err(failed)?;
         let body: BpfProgram = filter.try_into().map_err(failed)?;
-        let mut instructions = head(trapped);
-        instructions.extend(body);
+        let trapped = numbers(trapped.iter().map(|call| call.number));
+        let instructions = [
+            head(),
+            answer_any(&trapped, TRAP),
+            answer_any(&plain, ALLOW),
+            body,
+        ]
+        .concat();
         Ok(Self { name, instructions })
     }
 
@@ -119,7 +146,8 @@ impl Program {
         self.instructions.len()
     }
 
-    /// Loads the program into the calling thread, which needs `no_new_privs`. Async-signal-safe, allocates nothing.
+    /// Loads the program into the calling thread, which needs `no_new_privs`. Async-signal-safe,
+    /// allocates nothing.
     pub(crate) fn load(&self) -> Result<(), RawErrno> {
         let refused = |errno| RawErrno {
             step: "load a seccomp filter",
@@ -163,56 +191,52 @@ fn compile_rule(conditions: &[Condition]) -> Result<SeccompRule, seccompiler::Ba
     SeccompRule::new(compiled.collect::<Result<_, _>>()?)
 }
 
-/// The instructions before the allow-list; they fall through to it.
-fn head(trapped: &[Trapped]) -> BpfProgram {
-    let load = |offset| sock_filter {
-        code: 0x20,
-        jt: 0,
-        jf: 0,
-        k: offset,
-    };
-    let answer = |action| sock_filter {
-        code: 0x06,
-        jt: 0,
-        jf: 0,
-        k: action,
-    };
-    let skip_unless_equal = |k| sock_filter {
-        code: 0x15,
-        jt: 0,
-        jf: 1,
-        k,
-    };
+fn instruction(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
+    sock_filter { code, jt, jf, k }
+}
+
+/// The first instructions: what is judged before any table. They leave the call's number loaded.
+fn head() -> BpfProgram {
     let mut program = vec![
-        load(OFFSET_ARCH),
-        sock_filter {
-            code: 0x15,
-            jt: 1,
-            jf: 0,
-            k: AUDIT_ARCH,
-        },
-        answer(KILL_PROCESS),
-        load(OFFSET_NUMBER),
+        instruction(LOAD, OFFSET_ARCH, 0, 0),
+        instruction(JUMP_IF_EQUAL, AUDIT_ARCH, 1, 0),
+        instruction(RETURN, KILL_PROCESS, 0, 0),
+        instruction(LOAD, OFFSET_NUMBER, 0, 0),
     ];
     #[cfg(target_arch = "x86_64")]
     program.extend([
-        sock_filter {
-            code: 0x45,
-            jt: 0,
-            jf: 1,
-            k: X32_BIT,
-        },
-        answer(TRAP),
+        instruction(JUMP_IF_ANY_BIT, X32_BIT, 0, 1),
+        instruction(RETURN, TRAP, 0, 0),
     ]);
-    // Its flags lie behind a pointer, so it cannot be judged; libraries fall back to `clone`.
+    // The flags of `clone3` lie behind a pointer, so it cannot be judged; libraries fall back to
+    // `clone`.
     program.extend([
-        skip_unless_equal(number_of(libc::SYS_clone3)),
-        answer(ERRNO | libc::ENOSYS.cast_unsigned()),
+        instruction(JUMP_IF_EQUAL, number_of(libc::SYS_clone3), 0, 1),
+        instruction(RETURN, ERRNO | libc::ENOSYS.cast_unsigned(), 0, 0),
     ]);
-    for call in trapped {
-        program.extend([skip_unless_equal(number_of(call.number)), answer(TRAP)]);
-    }
     program
+}
+
+/// Gives `action` for each of the numbers and goes on behind itself for all others.
+fn answer_any(numbers: &[u32], action: u32) -> BpfProgram {
+    // A jump spans 255 instructions at most.
+    let blocks = numbers.chunks(250).flat_map(|block| {
+        let mut program: BpfProgram = Vec::with_capacity(block.len() + 2);
+        for (index, &number) in block.iter().enumerate() {
+            let to_answer = u8::try_from(block.len() - index).unwrap_or(u8::MAX);
+            program.push(instruction(JUMP_IF_EQUAL, number, to_answer, 0));
+        }
+        program.extend([
+            instruction(JUMP, 1, 0, 0),
+            instruction(RETURN, action, 0, 0),
+        ]);
+        program
+    });
+    blocks.collect()
+}
+
+fn numbers(calls: impl Iterator<Item = libc::c_long>) -> Vec<u32> {
+    calls.map(number_of).collect()
 }
 
 fn number_of(call: libc::c_long) -> u32 {
@@ -236,17 +260,18 @@ pub fn syscall_name(number: i64) -> Option<&'static str> {
 
 static REPORT_SLOT: AtomicPtr<u32> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Installs a handler that stores the number of a trapped call, plus one, in `slot`; the process still dies by SIGSYS.
+/// Installs a handler that stores the number of a trapped call, plus one, in `slot`; the process
+/// still dies by SIGSYS.
 ///
-/// Children inherit the handler, and their filter keeps them from replacing it. They can write to the slot, so the
-/// number is a hint for a message and never evidence.
+/// Children inherit the handler, and their filter keeps them from replacing it. They can write to
+/// the slot, so the number is a hint for a message and never evidence.
 ///
 /// # Errors
 /// The kernel's refusal.
 ///
 /// # Safety
-/// `slot` must be aligned, writable and mapped for as long as the process or a child of it lives; to be read from
-/// outside it must lie in shared memory.
+/// `slot` must be aligned, writable and mapped for as long as the process or a child of it lives;
+/// to be read from outside it must lie in shared memory.
 pub unsafe fn install_sigsys_reporter(slot: *mut u32) -> Result<(), RawErrno> {
     REPORT_SLOT.store(slot, Ordering::SeqCst);
     // SAFETY: all zeros are a valid `sigaction`: no flags, an empty mask.
@@ -262,7 +287,8 @@ pub unsafe fn install_sigsys_reporter(slot: *mut u32) -> Result<(), RawErrno> {
     .map(|_| ())
 }
 
-/// The part of `siginfo_t` that a SIGSYS fills: three common words, padding, the call's address, then its number.
+/// The part of `siginfo_t` that a SIGSYS fills: three common words, padding, the call's address,
+/// then its number.
 #[repr(C)]
 struct SigsysInfo {
     common: [i32; 4],
@@ -278,13 +304,15 @@ extern "C" fn report_and_die(
 ) {
     let slot = REPORT_SLOT.load(Ordering::Relaxed);
     if !info.is_null() && !slot.is_null() {
-        // SAFETY: the kernel passes a full `siginfo_t`, which is larger than this prefix and aligned alike.
+        // SAFETY: the kernel passes a full `siginfo_t`, which is larger than this prefix and
+        // aligned alike.
         let number = unsafe { (*info.cast::<SigsysInfo>()).number };
         // SAFETY: the installer's caller vouched for the slot.
         unsafe { slot.write_volatile(number.cast_unsigned().wrapping_add(1)) };
     }
-    // SIGSYS is blocked while its handler runs, so a second trapped call is fatal: no `kill` is needed, none is allowed.
-    // SAFETY: `bpf` with a null attribute reads no memory, should it ever get through.
+    // SIGSYS is blocked while its handler runs, so a second trapped call is fatal: no `kill` is
+    // needed, none is allowed. SAFETY: `bpf` with a null attribute reads no memory, should it ever
+    // get through.
     let _ = unsafe { sys::call(libc::SYS_bpf, [u64::MAX, 0, 0, 0, 0, 0]) };
     sys::exit_now(128 + libc::SIGSYS);
 }

@@ -7,11 +7,12 @@ use crate::syscalls::{Allowed, CHILD, TRAPPED, ZYGOTE_ONLY};
 /// Beyond the last number of any current kernel.
 const NUMBERS: std::ops::Range<libc::c_long> = 0..700;
 
-/// x86-64's `uretprobe` and `uprobe`, which the kernel itself exempts from seccomp; from elsewhere than its own trampoline
-/// they end in SIGILL.
+/// x86-64's `uretprobe` and `uprobe`, which the kernel itself exempts from seccomp; from elsewhere
+/// than its own trampoline they end in SIGILL.
 const UPROBES: std::ops::RangeInclusive<libc::c_long> = 335..=336;
 
-/// Runs `body` in a forked process that has no new privileges; it gives 0 or the number of what went wrong.
+/// Runs `body` in a forked process that has no new privileges; it gives 0 or the number of what
+/// went wrong.
 fn in_fork(body: impl FnOnce() -> i32) -> Ended {
     // SAFETY: the child has one thread and leaves by `_exit`.
     let pid = unsafe { libc::fork() };
@@ -34,12 +35,14 @@ fn exempt(number: libc::c_long) -> bool {
     cfg!(target_arch = "x86_64") && UPROBES.contains(&number)
 }
 
-/// The first number outside `allowed` that is not refused with `EPERM`, with an exit code to tell it by.
+/// The first number outside `allowed` that is not refused with `EPERM`, with an exit code to tell
+/// it by.
 fn first_leak(allowed: impl Fn(libc::c_long) -> bool) -> Option<libc::c_long> {
     NUMBERS
         .filter(|&number| !allowed(number) && !trapped(number) && !exempt(number))
         .find(|&number| {
-            // SAFETY: the filter refuses the call before its arguments are looked at; zeros do no harm otherwise.
+            // SAFETY: the filter refuses the call before its arguments are looked at; zeros do no
+            // harm otherwise.
             let answer = unsafe { call(number, [0; 6]) };
             let expected = if number == libc::SYS_clone3 {
                 libc::ENOSYS

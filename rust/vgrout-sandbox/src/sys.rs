@@ -1,5 +1,5 @@
-//! Thin wrappers of system calls that `libc` has no safe form of. Everything here is async-signal-safe unless it says
-//! otherwise, so that it may run between a raw fork and `_exit`.
+//! Thin wrappers of system calls that `libc` has no safe form of. Everything here is
+//! async-signal-safe unless it says otherwise, so that it may run between a raw fork and `_exit`.
 
 use std::ffi::CStr;
 use std::io;
@@ -12,10 +12,12 @@ pub(crate) fn errno() -> i32 {
     unsafe { *libc::__errno_location() }
 }
 
-/// A system call by number whose arguments are plain numbers or addresses; gives its value or the errno.
+/// A system call by number whose arguments are plain numbers or addresses; gives its value or the
+/// errno.
 ///
 /// # Safety
-/// The call must be sound with these arguments: pointers valid, no memory of ours unmapped or shared away.
+/// The call must be sound with these arguments: pointers valid, no memory of ours unmapped or
+/// shared away.
 pub(crate) unsafe fn call(number: libc::c_long, args: [u64; 6]) -> Result<i64, i32> {
     // SAFETY: the caller vouches for the arguments.
     let value =
@@ -38,7 +40,8 @@ pub(crate) fn prctl(
     argument: u64,
     step: &'static str,
 ) -> Result<libc::c_int, RawErrno> {
-    // SAFETY: every option used in this crate takes numbers only; the unused arguments are zero as some options demand.
+    // SAFETY: every option used in this crate takes numbers only; the unused arguments are zero as
+    // some options demand.
     check(
         unsafe { libc::prctl(option, argument, 0_u64, 0_u64, 0_u64) },
         step,
@@ -133,7 +136,8 @@ pub(crate) fn wait(pid: libc::pid_t) -> Result<Ended, i32> {
     }
 }
 
-/// Waits for a child at most `deadline_ms`, then kills it; it is reaped in any case. `None`: it had to be killed.
+/// Waits for a child at most `deadline_ms`, then kills it; it is reaped in any case. `None`: it had
+/// to be killed.
 pub(crate) fn wait_or_kill(pid: libc::pid_t, deadline_ms: u64) -> Result<Option<Ended>, i32> {
     let start = monotonic_us();
     let mut status = 0;

@@ -1,5 +1,5 @@
-//! What a probe's processes share: a board they write results to, a canary they must not find, a listener they must not
-//! reach. A process writes to the board without allocating.
+//! What a probe's processes share: a board they write results to, a canary they must not find, a
+//! listener they must not reach. A process writes to the board without allocating.
 
 use std::io;
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, Ordering};
@@ -132,7 +132,8 @@ impl Board {
     /// Leaves a message for the prober, cut to the board's room.
     pub(crate) fn write_note(&self, text: &str, errno: i32) {
         let length = text.len().min(NOTE_BYTES);
-        // SAFETY: only the trial's own process writes the note, and the prober reads it after that process has ended.
+        // SAFETY: only the trial's own process writes the note, and the prober reads it after that
+        // process has ended.
         unsafe {
             (&raw mut (*self.shared).note)
                 .cast::<u8>()
@@ -158,7 +159,8 @@ impl Board {
         })
     }
 
-    /// Opens the caller's own status while that is still possible; the kernel renders it when it is read.
+    /// Opens the caller's own status while that is still possible; the kernel renders it when it is
+    /// read.
     pub(crate) fn open_status() -> libc::c_int {
         // SAFETY: a C string literal.
         unsafe {
@@ -230,7 +232,8 @@ impl Drop for Board {
     }
 }
 
-/// A word in the prober's memory that its children forget, so that whoever knows it has read the prober.
+/// A word in the prober's memory that its children forget, so that whoever knows it has read the
+/// prober.
 pub(crate) struct Canary {
     word: Box<AtomicI64>,
 }

@@ -100,7 +100,8 @@ pub fn drop_capabilities(gone: u64) {
     }
 }
 
-/// From now on every clone into new namespaces fails with `EUSERS`, as where a container forbids them.
+/// From now on every clone into new namespaces fails with `EUSERS`, as where a container forbids
+/// them.
 pub fn refuse_namespaces() {
     const CLONE_NEWUSER: u32 = 0x1000_0000;
     load_filter(&[
