@@ -145,7 +145,10 @@ class Limits:
     ) -> Limits: ...
     @property
     def cpu_s(self) -> float:
-        """CPU seconds, judged by the kernel's clock of the child."""
+        """CPU seconds, judged by the kernel's clock of the child.
+
+        Where the job brings a canonical solution that needs more than half of it, the limit is twice what that needs.
+        """
     @property
     def memory_bytes(self) -> int:
         """Bytes on top of the interpreter's own memory."""
@@ -157,7 +160,7 @@ class Limits:
         """Bytes on standard output before the rollout is stopped."""
     @property
     def canonical_factor(self) -> float | None:
-        """CPU limit as a multiple of what the canonical solution needs, if that is lower."""
+        """CPU limit as a multiple of what the canonical solution needs, in place of `cpu_s`."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
 

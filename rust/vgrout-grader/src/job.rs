@@ -105,7 +105,7 @@ pub struct Limits {
     pub wall_s: f64,
     /// Bytes on standard output.
     pub output_bytes: u64,
-    /// CPU limit as a multiple of what the canonical solution needs, if lower.
+    /// CPU limit as a multiple of what the canonical solution needs, in place of `cpu_s`.
     pub canonical_factor: Option<f64>,
 }
 

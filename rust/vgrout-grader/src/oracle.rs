@@ -15,6 +15,10 @@ use crate::verdict::{Verdict, bitmap, outcome};
 
 /// The least CPU time a rollout or a further child gets.
 const LEAST_CPU: Duration = Duration::from_millis(50);
+/// How much longer than the canonical solution an answer may take at least.
+const CANONICAL_HEADROOM: f64 = 2.0;
+/// The most CPU time the canonical solution gets, as a multiple of `cpu_s`.
+const MOST_CANONICAL: f64 = 10.0;
 /// Room for the records of small rollouts; larger ones get a power of two, so that the size says little.
 const LEAST_RECORD_BYTES: usize = 4 << 20;
 /// Number of the plain run's answer in `runner.py`.
@@ -86,7 +90,18 @@ pub struct Grading<'a> {
     peak_memory_bytes: u64,
 }
 
-impl Grading<'_> {
+impl<'a> Grading<'a> {
+    fn new(
+        job: &'a Job,
+        source: &'a [u8],
+        limits: &'a Limits,
+        machine: &'a mut dyn Machine,
+        cpu_limit: Duration,
+    ) -> Self {
+        let (cpu, wall) = (Duration::ZERO, Duration::ZERO);
+        Self { job, source, limits, machine, cpu_limit, cpu, wall, peak_memory_bytes: 0 }
+    }
+
     /// Runs one child on what is left of the rollout's CPU time.
     ///
     /// # Errors
@@ -107,7 +122,7 @@ impl Grading<'_> {
             calls,
             limits: RunLimits {
                 cpu: self.cpu_limit.saturating_sub(self.cpu).max(LEAST_CPU),
-                wall: Duration::from_secs_f64(self.limits.wall_s),
+                wall: self.wall_limit(),
                 memory_bytes: self.limits.memory_bytes,
                 output_bytes: self.limits.output_bytes,
                 record_bytes: (2 * expected).next_power_of_two().max(LEAST_RECORD_BYTES),
@@ -118,6 +133,22 @@ impl Grading<'_> {
         self.wall += report.wall;
         self.peak_memory_bytes = self.peak_memory_bytes.max(report.peak_memory_bytes);
         Ok(report)
+    }
+
+    /// The backstop, longer where the CPU limit was raised.
+    fn wall_limit(&self) -> Duration {
+        let stretch = self.cpu_limit.as_secs_f64() / self.limits.cpu_s;
+        Duration::from_secs_f64(self.limits.wall_s * stretch.max(1.0))
+    }
+
+    /// Makes every call in a fresh child; what an earlier attempt used up is forgotten.
+    fn oracle(&mut self) -> Result<(RunReport, Output), MachineError> {
+        self.cpu = Duration::ZERO;
+        self.wall = Duration::ZERO;
+        let job = self.job;
+        let mut output = Output::watching(&job.marker, job.mode.training_marker().unwrap_or_default());
+        let report = self.run(Role::Oracle, Value::None, &job.tests.calls, &mut |piece| output.feed(piece))?;
+        Ok((report, output))
     }
 
     fn plain_pass(&mut self) -> Result<bool, MachineError> {
@@ -140,28 +171,17 @@ pub fn grade(job: &Job, limits: &Limits, machine: &mut dyn Machine) -> Result<Ve
         return Ok(Verdict::no_code(job.mode, job.tests.tests.len()));
     };
     let cpu_limit = cpu_limit(job, limits, machine)?;
-    let mut grading = Grading {
-        job,
-        source: &source,
-        limits,
-        machine,
-        cpu_limit,
-        cpu: Duration::ZERO,
-        wall: Duration::ZERO,
-        peak_memory_bytes: 0,
-    };
-    let training_marker = job.mode.training_marker().unwrap_or_default();
-    let mut output = Output::watching(&job.marker, training_marker);
-    let run = |grading: &mut Grading<'_>, output: &mut Output| {
-        grading.run(Role::Oracle, Value::None, &job.tests.calls, &mut |piece| output.feed(piece))
-    };
-    let mut report = run(&mut grading, &mut output)?;
-    if report.stop == Some(Stop::Wall) && report.cpu < cpu_limit {
+    let mut grading = Grading::new(job, &source, limits, machine, cpu_limit);
+    let (mut report, mut output) = grading.oracle()?;
+    let out_of_cpu = report.cpu >= grading.cpu_limit;
+    if out_of_cpu && let Some(raised) = raised_limit(job, limits, grading.machine)? {
+        grading.cpu_limit = raised;
+        (report, output) = grading.oracle()?;
+    } else if report.stop == Some(Stop::Wall) && !out_of_cpu {
         // A busy machine can starve an innocent rollout of the clock; CPU time it cannot fake.
-        output = Output::watching(&job.marker, training_marker);
-        grading.cpu = Duration::ZERO;
-        report = run(&mut grading, &mut output)?;
+        (report, output) = grading.oracle()?;
     }
+    let cpu_limit = grading.cpu_limit;
     let facts = OracleFacts::read(&report, &job.tests, cpu_limit);
     let channel = modes::channel(&mut grading, &facts, &output)?;
     let gt_pass = if job.want_gt_pass { Some(grading.plain_pass()?) } else { None };
@@ -185,30 +205,35 @@ pub fn grade(job: &Job, limits: &Limits, machine: &mut dyn Machine) -> Result<Ve
     })
 }
 
-/// The rollout's CPU limit, lowered to a multiple of the canonical solution's where asked for.
+/// The rollout's CPU limit: `cpu_s`, or the wanted multiple of the canonical solution's time.
 fn cpu_limit(job: &Job, limits: &Limits, machine: &mut dyn Machine) -> Result<Duration, MachineError> {
-    let absolute = Duration::from_secs_f64(limits.cpu_s);
-    let (Some(factor), false) = (limits.canonical_factor, job.canonical_solution.is_empty()) else {
-        return Ok(absolute);
-    };
+    match limits.canonical_factor {
+        Some(factor) if !job.canonical_solution.is_empty() => {
+            Ok(canonical_cpu(job, limits, machine)?.mul_f64(factor).max(LEAST_CPU))
+        }
+        _ => Ok(Duration::from_secs_f64(limits.cpu_s)),
+    }
+}
+
+/// A limit that the canonical solution itself hardly meets says nothing about an answer: it becomes a multiple of
+/// the canonical solution's time, measured here and now, on this machine under its present load.
+fn raised_limit(job: &Job, limits: &Limits, machine: &mut dyn Machine) -> Result<Option<Duration>, MachineError> {
+    if job.canonical_solution.is_empty() || limits.canonical_factor.is_some() {
+        return Ok(None);
+    }
+    let wanted = canonical_cpu(job, limits, machine)?.mul_f64(CANONICAL_HEADROOM);
+    Ok(Some(wanted).filter(|wanted| *wanted > Duration::from_secs_f64(limits.cpu_s)))
+}
+
+/// CPU time of the canonical solution on these tests; measured once a test list.
+fn canonical_cpu(job: &Job, limits: &Limits, machine: &mut dyn Machine) -> Result<Duration, MachineError> {
     let known = || job.tests.canonical_cpu.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let remembered = known().get(&job.canonical_solution).copied();
-    let canonical = if let Some(cpu) = remembered {
-        cpu
-    } else {
-        let mut grading = Grading {
-            job,
-            source: job.canonical_solution.as_bytes(),
-            limits,
-            machine,
-            cpu_limit: absolute,
-            cpu: Duration::ZERO,
-            wall: Duration::ZERO,
-            peak_memory_bytes: 0,
-        };
-        let cpu = grading.run(Role::Oracle, Value::None, &job.tests.calls, &mut |_| {})?.cpu;
-        known().insert(job.canonical_solution.clone(), cpu);
-        cpu
-    };
-    Ok(canonical.mul_f64(factor).max(LEAST_CPU).min(absolute))
+    if let Some(cpu) = known().get(&job.canonical_solution).copied() {
+        return Ok(cpu);
+    }
+    let most = Duration::from_secs_f64(limits.cpu_s * MOST_CANONICAL);
+    let mut grading = Grading::new(job, job.canonical_solution.as_bytes(), limits, machine, most);
+    let cpu = grading.run(Role::Oracle, Value::None, &job.tests.calls, &mut |_| {})?.cpu;
+    known().insert(job.canonical_solution.clone(), cpu);
+    Ok(cpu)
 }

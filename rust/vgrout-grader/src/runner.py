@@ -158,7 +158,7 @@ class Rollout:
         index = 0
         for position in range(zygote.calls()):
             item = zygote.call(position)
-            scope = None if item[0] else dict(namespace)
+            scope = dict(namespace) if item[0] else None
             for step in item[1]:
                 instance = None
                 try:

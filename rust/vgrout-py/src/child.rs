@@ -93,8 +93,7 @@ impl PyZygote {
 
     /// The classes whose instances count as lists and trees of nodes.
     fn capture_nodes(&self, py: Python<'_>, list_node: &Bound<'_, PyAny>, tree_node: &Bound<'_, PyAny>) -> PyResult<()> {
-        let plain = |candidate: &Bound<'_, PyAny>| candidate.cast::<PyType>().ok().cloned();
-        let classes = Classes::capture(py, plain(list_node).as_ref(), plain(tree_node).as_ref())?;
+        let classes = Classes::capture(py, list_node.cast().ok(), tree_node.cast().ok())?;
         self.state().classes = classes;
         Ok(())
     }

@@ -48,7 +48,6 @@ impl PyGrader {
         for name in &disable_layers {
             disabled.insert(layer(name)?);
         }
-        disabled.check().map_err(|error| crate::error::config_error(&error.to_string()))?;
         if let Some(name) = preload.iter().find(|name| !is_module_name(name)) {
             return Err(crate::error::config_error(&format!("preload: {name:?} is not a module name")));
         }

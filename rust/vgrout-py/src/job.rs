@@ -20,7 +20,7 @@ pub struct PyLimits {
     pub wall_s: Option<f64>,
     /// Bytes on standard output.
     pub output_bytes: u64,
-    /// CPU limit as a multiple of the canonical solution's.
+    /// CPU limit as a multiple of the canonical solution's time, in place of `cpu_s`.
     pub canonical_factor: Option<f64>,
 }
 
