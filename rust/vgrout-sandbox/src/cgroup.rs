@@ -310,4 +310,19 @@ mod tests {
         let refusal = CgroupParent::detect_in(MOUNTS, b"0::/elsewhere\n").expect_err("outside");
         assert_eq!(refusal.errno, libc::ENOENT);
     }
+
+    #[test]
+    fn a_group_that_hands_down_too_little_is_named() {
+        let root = std::env::temp_dir().join(format!("vgrout-cgroup-{}", std::process::id()));
+        let own = root.join("slice");
+        std::fs::create_dir_all(&own).expect("a directory");
+        std::fs::write(root.join("cgroup.subtree_control"), "cpu\n").expect("a file");
+        std::fs::write(own.join("cgroup.subtree_control"), "cpu memory\n").expect("a file");
+        let mounts = format!("30 24 0:26 / {} rw - cgroup2 cgroup2 rw\n", root.display());
+        let refusal = CgroupParent::detect_in(mounts.as_bytes(), b"0::/slice\n");
+        std::fs::remove_dir_all(&root).expect("cleaned up");
+        let refusal = refusal.expect_err("pids is missing");
+        let reason = format!("{} does not hand down the pids controller", own.display());
+        assert_eq!((refusal.errno, refusal.reason), (libc::EOPNOTSUPP, reason));
+    }
 }

@@ -24,6 +24,7 @@ pub mod report;
 pub mod seccomp;
 pub mod supervise;
 pub mod wire;
+
 mod attacks;
 mod attempts;
 mod creds;
@@ -37,7 +38,9 @@ pub use fence::{ZygoteFence, fence_child, fence_zygote};
 pub use landlock::LandlockStatus;
 pub use limits::{ChildLimits, apply_child_limits};
 pub use namespaces::{Forked, clone_zygote, fork_child};
-pub use policy::{FENCED_UID_BASE, FencePlan, Layer, LayerSet, MAX_SLOTS, NamespacePlan, ZygotePolicy};
+pub use policy::{
+    FENCED_UID_BASE, FencePlan, Layer, LayerSet, MAX_SLOTS, NamespacePlan, ZygotePolicy,
+};
 pub use probe::{Probe, probe};
 pub use report::{FenceReport, KernelFacts, LayerReport, LayerStatus, ProbeResult};
 pub use seccomp::{ChildFilter, install_sigsys_reporter, syscall_name};

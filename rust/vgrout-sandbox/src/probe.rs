@@ -42,6 +42,7 @@ pub struct Probe {
 /// What the kernel refuses is in the report.
 pub fn probe(disabled: LayerSet) -> Result<Probe, SandboxError> {
     disabled.check_disabled()?;
+    let _reapable = sys::Reapable::new();
     let prober = Prober {
         board: Board::new()?,
         canary: Canary::new()?,
@@ -368,8 +369,9 @@ impl Prober {
             self.board.record_end(index, ended);
         }
         // The facts are those of a child: the process itself takes the child's filter last.
+        let capabilities = creds::effective_capabilities().unwrap_or(u64::MAX);
         if fenced && fence_child(filter, &limits).is_ok() {
-            self.board.write_facts(status);
+            self.board.write_facts(status, capabilities);
         }
         0
     }
@@ -406,11 +408,11 @@ impl Prober {
             Outcome::Got(_) => (false, "it got through".to_owned()),
             Outcome::Refused(errno) => (attack.refusals.contains(&errno), errno_name(errno)),
             Outcome::Died(libc::SIGSYS) => (true, "SIGSYS".to_owned()),
-            // A kernel without the 32-bit table faults on its gate; memory beyond a group's bound
-            // is SIGKILL.
-            Outcome::Died(libc::SIGSEGV) if attack.name.contains("32-bit") => {
-                (true, "SIGSEGV".to_owned())
+            // A kernel without the 32-bit table faults on its gate.
+            Outcome::Died(libc::SIGSEGV | libc::SIGILL) if attack.name.contains("32-bit") => {
+                (true, "a fault".to_owned())
             }
+            // What a control group does to memory beyond its bound.
             Outcome::Died(libc::SIGKILL) if attack.name.contains("memory beyond") => {
                 (true, "SIGKILL".to_owned())
             }

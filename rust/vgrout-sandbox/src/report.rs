@@ -72,7 +72,7 @@ pub struct KernelFacts {
     pub seccomp_filters: u32,
     /// Effective capabilities, one bit each.
     pub cap_effective: u64,
-    /// Bounding set, one bit each.
+    /// Bounding set, one bit each; all ones where the kernel does not say.
     pub cap_bounding: u64,
 }
 

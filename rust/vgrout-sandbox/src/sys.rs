@@ -102,6 +102,30 @@ pub(crate) fn read_full(fd: libc::c_int, buffer: &mut [u8]) -> Result<usize, i32
     Ok(filled)
 }
 
+/// Children can be waited for while this lives: an ignored SIGCHLD, which survives an exec, would
+/// have the kernel reap them unseen.
+pub(crate) struct Reapable {
+    before: libc::sigaction,
+}
+
+impl Reapable {
+    pub(crate) fn new() -> Self {
+        // SAFETY: all zeros are a valid `sigaction` that means the default.
+        let default: libc::sigaction = unsafe { std::mem::zeroed() };
+        let mut before = default;
+        // SAFETY: both structures are valid.
+        unsafe { libc::sigaction(libc::SIGCHLD, &raw const default, &raw mut before) };
+        Self { before }
+    }
+}
+
+impl Drop for Reapable {
+    fn drop(&mut self) {
+        // SAFETY: the structure is what the kernel gave.
+        unsafe { libc::sigaction(libc::SIGCHLD, &raw const self.before, std::ptr::null_mut()) };
+    }
+}
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {

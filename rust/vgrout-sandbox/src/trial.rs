@@ -42,9 +42,9 @@ struct Shared {
     slots: [Slot; SLOTS],
     errno: AtomicI32,
     note_length: AtomicU32,
-    facts_pid: AtomicI32,
-    facts_ppid: AtomicI32,
-    facts_dumpable: AtomicI32,
+    /// In the order of `write_facts`.
+    facts: [AtomicI64; 8],
+    facts_written: AtomicU32,
     status_length: AtomicU32,
     note: [u8; NOTE_BYTES],
     status: [u8; STATUS_BYTES],
@@ -171,56 +171,74 @@ impl Board {
         }
     }
 
-    /// Writes the kernel's facts about the calling process; async-signal-safe.
-    pub(crate) fn write_facts(&self, status: libc::c_int) {
+    /// Writes the kernel's facts about the calling process; async-signal-safe. The capabilities are
+    /// read by the caller, since a child's filter does not let it ask.
+    pub(crate) fn write_facts(&self, status: libc::c_int, capabilities: u64) {
+        let prctl = |option| sys::prctl(option, 0, "read a fact").unwrap_or(-1);
         // SAFETY: only this process writes here, and the prober reads after it has ended.
         unsafe {
-            let buffer = std::slice::from_raw_parts_mut(
-                (&raw mut (*self.shared).status).cast::<u8>(),
-                STATUS_BYTES,
-            );
+            let text = (&raw mut (*self.shared).status).cast::<u8>();
+            let buffer = std::slice::from_raw_parts_mut(text, STATUS_BYTES);
             let length = sys::read_full(status, buffer).unwrap_or(0);
             let shared = &*self.shared;
-            shared.facts_pid.store(libc::getpid(), Ordering::SeqCst);
-            shared.facts_ppid.store(libc::getppid(), Ordering::SeqCst);
-            let dumpable = sys::prctl(libc::PR_GET_DUMPABLE, 0, "read dumpable").unwrap_or(-1);
-            shared.facts_dumpable.store(dumpable, Ordering::SeqCst);
-            shared
-                .status_length
-                .store(u32::try_from(length).unwrap_or(0), Ordering::SeqCst);
+            let facts = [
+                i64::from(libc::getuid()),
+                i64::from(libc::getgid()),
+                i64::from(libc::getpid()),
+                i64::from(libc::getppid()),
+                i64::from(prctl(libc::PR_GET_NO_NEW_PRIVS)),
+                i64::from(prctl(libc::PR_GET_DUMPABLE)),
+                i64::from(prctl(libc::PR_GET_SECCOMP)),
+                capabilities.cast_signed(),
+            ];
+            for (slot, fact) in shared.facts.iter().zip(facts) {
+                slot.store(fact, Ordering::SeqCst);
+            }
+            let length = u32::try_from(length).unwrap_or(0);
+            shared.status_length.store(length, Ordering::SeqCst);
+            shared.facts_written.store(1, Ordering::SeqCst);
         }
     }
 
-    /// The facts of the last trial; `None` where `/proc` is missing or says too little.
+    /// The facts of the last trial; `None` where it did not get as far.
     pub(crate) fn facts(&self) -> Option<KernelFacts> {
         // SAFETY: the mapping lives, and its writer has ended.
         let shared = unsafe { &*self.shared };
-        let bytes = shared
-            .status
-            .get(..shared.status_length.load(Ordering::SeqCst) as usize)?;
-        let text = std::str::from_utf8(bytes).ok()?;
-        let field = |name: &str| {
-            text.lines().find_map(|line| {
-                line.strip_prefix(name)?
-                    .strip_prefix(':')?
-                    .split_whitespace()
-                    .next()
-            })
+        if shared.facts_written.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        let length = shared.status_length.load(Ordering::SeqCst) as usize;
+        let text = String::from_utf8_lossy(shared.status.get(..length)?);
+        let line = |name: &str| {
+            text.lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+                .map(str::trim)
         };
-        let hex = |name| u64::from_str_radix(field(name)?, 16).ok();
+        let [
+            uid,
+            gid,
+            pid,
+            parent,
+            privileges,
+            dumpable,
+            mode,
+            capabilities,
+        ] = std::array::from_fn(|index| shared.facts[index].load(Ordering::SeqCst));
         Some(KernelFacts {
-            uid: field("Uid")?.parse().ok()?,
-            gid: field("Gid")?.parse().ok()?,
-            pid: shared.facts_pid.load(Ordering::SeqCst),
-            ppid: shared.facts_ppid.load(Ordering::SeqCst),
-            no_new_privs: field("NoNewPrivs") == Some("1"),
-            dumpable: shared.facts_dumpable.load(Ordering::SeqCst) != 0,
-            seccomp_mode: field("Seccomp")?.parse().ok()?,
-            seccomp_filters: field("Seccomp_filters")
+            uid: u32::try_from(uid).ok()?,
+            gid: u32::try_from(gid).ok()?,
+            pid: i32::try_from(pid).ok()?,
+            ppid: i32::try_from(parent).ok()?,
+            no_new_privs: privileges == 1,
+            dumpable: dumpable != 0,
+            seccomp_mode: u8::try_from(mode).unwrap_or(0),
+            seccomp_filters: line("Seccomp_filters")
                 .and_then(|count| count.parse().ok())
                 .unwrap_or(0),
-            cap_effective: hex("CapEff")?,
-            cap_bounding: hex("CapBnd")?,
+            cap_effective: capabilities.cast_unsigned(),
+            cap_bounding: line("CapBnd")
+                .and_then(|set| u64::from_str_radix(set, 16).ok())
+                .unwrap_or(u64::MAX),
         })
     }
 }

@@ -216,3 +216,13 @@ fn the_probe_leaves_no_process_and_no_descriptor_behind() {
     .expect_text();
     assert_eq!(text, "-1 0");
 }
+
+#[test]
+fn an_ignored_child_signal_does_not_blind_the_probe() {
+    let (report, _) = probe_after(LayerSet::EMPTY, || {
+        // SAFETY: ignoring a signal is always sound.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    });
+    assert_all_blocked(&report, Layer::Base);
+    assert_eq!(status(&report, Layer::Base), &LayerStatus::Enforced);
+}
