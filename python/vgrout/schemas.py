@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import GetSetDescriptorType
 from typing import Any
 
 from vgrout.errors import DataError
@@ -198,7 +199,9 @@ SCHEMAS = (METRICS, ROLLOUTS, TIMING)
 
 
 def to_plain(value: Any) -> Any:
-    """`value` in the types JSON knows: dataclasses as objects, paths as strings, NumPy scalars and arrays as lists.
+    """`value` in the types JSON knows.
+
+    Dataclasses and vgrout's native records become objects, paths strings, NumPy scalars and arrays numbers and lists.
 
     Raises:
         TypeError: there is no such form.
@@ -209,6 +212,11 @@ def to_plain(value: Any) -> Any:
         return str(value)
     if hasattr(value, "tolist"):
         return value.tolist()
+    if type(value).__module__.partition(".")[0] == "vgrout":
+        # A native record has no instance dictionary; its columns are read-only descriptors.
+        columns = {name for name, kind in vars(type(value)).items() if isinstance(kind, GetSetDescriptorType)}
+        if columns := {name for name in columns if not name.startswith("_")}:
+            return {name: getattr(value, name) for name in sorted(columns)}
     raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 

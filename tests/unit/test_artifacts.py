@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vgrout import Grader
 from vgrout.artifacts import (
     METRICS,
     ROLLOUTS,
@@ -256,6 +257,17 @@ def test_json_takes_dataclasses_paths_and_numpy(tmp_path: Path) -> None:
 
     write_json_atomic(tmp_path / "x.json", Outer(Path("a/b"), Inner(np.array([1, 2]))))
     assert json.loads((tmp_path / "x.json").read_text()) == {"path": "a/b", "inner": {"rows": [1, 2]}}
+
+
+def test_json_takes_the_graders_fence_report(tmp_path: Path) -> None:
+    with Grader(workers=1) as grader:
+        fence = grader.grade([]).fence
+    write_json_atomic(tmp_path / "fence.json", fence)
+    found = json.loads((tmp_path / "fence.json").read_text())
+    assert found["level"] == fence.level
+    layers = [(layer["name"], layer["status"], len(layer["probes"])) for layer in found["layers"]]
+    assert layers == [(layer.name, layer.status, len(layer.probes)) for layer in fence.layers]
+    assert layers[0][:2] == ("base", "enforced")
 
 
 def test_schema_table_documents_every_field() -> None:
