@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// Keys a block may hold before it is split: 4 KiB, one short `memmove`.
 const BLOCK: usize = 512;
 /// Keys a block is given when the index is built: room for a few before the first split.
-const FILL: usize = BLOCK * 7 / 8;
+const FILL: usize = BLOCK * 15 / 16;
 
 /// The key of a finite score and a tag.
 #[must_use]
@@ -98,8 +98,8 @@ impl OrderIndex {
         for &(key, weight) in inserted.iter() {
             self.insert(key, weight, &weight_of);
         }
-        // Splits leave halves behind; keep the allocation within a third of what is needed.
-        if self.blocks.len() * BLOCK > self.len + self.len / 3 + 4 * BLOCK {
+        // Splits leave halves behind; keep the allocation near what is needed.
+        if self.blocks.len() * BLOCK > self.len + self.len / 8 + 2 * BLOCK {
             self.merge(&[], &[], weight_of);
         }
     }
@@ -341,7 +341,11 @@ mod tests {
         }
         assert!(index.keys().eq(50_000..60_000));
         assert_eq!(index.total_weight(), 10_000);
-        assert!(index.bytes() < 10_000 * 13, "{} bytes", index.bytes());
+        assert!(
+            index.bytes() < 10_000 * 10 + 10_000,
+            "{} bytes",
+            index.bytes()
+        );
     }
 
     #[test]

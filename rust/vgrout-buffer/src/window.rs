@@ -90,7 +90,7 @@ impl<E: Element> Window<E> {
     fn restart(&mut self, first: u64) {
         self.view.index = OrderIndex::default();
         self.view.oldest = first;
-        self.view.origin = first & !0x7fff_ffff;
+        self.view.origin = first & !0xffff_ffff;
         self.next = first;
     }
 
@@ -149,8 +149,6 @@ impl<E: Element> Window<E> {
         let end = first + scores.len() as u64;
         let oldest = self.view.oldest.max(end.saturating_sub(capacity as u64));
         self.rebase_tags(end);
-        self.removed.clear();
-        self.inserted.clear();
         for sequence in self.view.oldest..oldest {
             self.removed.push(self.entry(sequence));
         }
@@ -186,8 +184,10 @@ impl<E: Element> Window<E> {
             self.reweigh();
         }
         // A long batch must not leave its scratch behind.
-        self.removed.shrink_to(256);
-        self.inserted.shrink_to(256);
+        for scratch in [&mut self.removed, &mut self.inserted] {
+            scratch.clear();
+            scratch.shrink_to(64);
+        }
     }
 
     /// Scores every row again, on at most `threads` threads.
