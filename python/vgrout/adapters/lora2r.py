@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,10 @@ _FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class _Masks:
-    """What the adapted modules read in a forward: tensors, so that a change of mask recompiles nothing."""
+    """What the adapted modules read in a forward: tensors, so that a change of mask recompiles nothing.
+
+    The two are never one tensor: Dynamo refuses a Function that takes the same tensor twice.
+    """
 
     forward: Float[Tensor, "rows positions two_r"]
     backward: Float[Tensor, "rows positions two_r"]
@@ -59,7 +63,7 @@ class Lora2r:
             inits = gaussian_inits(seed, name, r, linear.in_features, linear.out_features)
             self._blocks.append(BlockLinear(name, linear, *inits))
         on = self._blocks[0].down.new_ones(1, 1, 2 * r)
-        self._default = _Masks(forward=on, backward=on, shape=())
+        self._default = _Masks(forward=on, backward=on.clone(), shape=())
         self._masks = self._last_masks = self._default
         self._bound = 0
         self._thawed = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -220,12 +224,11 @@ class Lora2r:
         """Run the deployed model: the quarantine's learned contribution times `scale`, in every row."""
         like = self._default.forward
         columns = self._columns(like.new_ones(1), like.new_full((1,), scale))[:, None]
-        return self._using(_Masks(forward=columns, backward=columns, shape=()))
+        return self._using(_Masks(forward=columns, backward=columns.clone(), shape=()))
 
     def disabled(self) -> contextlib.AbstractContextManager[None]:
         """Run the base model."""
-        on = self._default.forward
-        return self._using(_Masks(forward=on, backward=on, shape=(), enabled=False))
+        return self._using(dataclasses.replace(self._default, enabled=False))
 
     @contextlib.contextmanager
     def capture(
