@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -112,8 +113,8 @@ class BlockOptimizer:
                     parameter.grad = None
 
     def state_dict(self) -> dict[str, Any]:
-        """AdamW's own state."""
-        return self.optimizer.state_dict()
+        """A snapshot of AdamW's state; torch's own would go on changing with the next step."""
+        return copy.deepcopy(self.optimizer.state_dict())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over a state of the same adapter.
@@ -122,7 +123,7 @@ class BlockOptimizer:
             DataError: it belongs to other parameters.
         """
         try:
-            self.optimizer.load_state_dict(state)
+            self.optimizer.load_state_dict(copy.deepcopy(state))
         except (KeyError, ValueError) as error:
             raise DataError(f"optimizer state does not fit this adapter: {error}") from error
 
