@@ -112,6 +112,8 @@ def parse_config(preset: str, flags: Sequence[str]) -> TrainConfig:
 
 
 def _parse(preset: str, flags: Sequence[str], default: TrainConfig) -> TrainConfig:
+    if os.environ.get("NO_COLOR"):
+        os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
     import tyro  # noqa: PLC0415 - a quarter of a second that `vgrout --help` need not pay
 
     summary = PRESETS[preset][0]

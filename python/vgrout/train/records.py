@@ -94,8 +94,8 @@ def _gate_figures(record: StepRecord, routed: Routed) -> dict[str, Any]:
 
 def _sampler_gap(record: StepRecord, routed: Routed) -> dict[str, Any]:
     """Difference of the sampler's and the trainer's log-probs on the policy's own rows that were scored."""
-    sampler = record.rollouts.sampler_logprobs[routed.rows]
-    gap = (sampler - routed.old_logprobs.cpu()[:, : sampler.shape[1]]).abs()
+    trainer = routed.old_logprobs.cpu()
+    gap = (record.rollouts.sampler_logprobs[routed.rows, : trainer.shape[1]] - trainer).abs()
     gap = gap[~gap.isnan()]
     if not len(gap):
         return {}

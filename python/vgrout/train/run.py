@@ -5,7 +5,7 @@ import resource
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,38 +98,61 @@ def run(config: TrainConfig, console: Console) -> RunResult:
     )
 
 
+@dataclass
+class _Keeper:
+    """Writes checkpoints and knows the last one."""
+
+    session: Session
+    run_dir: RunDir
+    saved: int
+    """Step of the last checkpoint; 0 where there is none."""
+
+    def save(self, step: int) -> None:
+        """Put the state after `step` on the disk, once every row that it follows is there."""
+        self.run_dir.sync()
+        checkpoint.save(self.run_dir.path / checkpoint.FILE, self.session.trainer.checkpoint(step))
+        self.saved = step
+
+
 def _train(session: Session, run_dir: RunDir, console: Console, done: int) -> None:
-    """Make the steps that are left; checkpoints and guards stand between them."""
-    config, trainer = session.config, session.trainer
-    file = run_dir.path / checkpoint.FILE
+    """Make the steps that are left; what stops them early is turned into what was kept."""
     recent: deque[Mapping[str, Any]] = deque(maxlen=EVIDENCE_ROWS)
-    saved = done
-    with Interrupts() as interrupts, StepTable(console, config.steps, done) as table:
-        try:
-            for step in range(done + 1, config.steps + 1):
-                start = time.perf_counter()
-                record = trainer.step(step)
-                group_size = config.rollouts.group_size
-                row = metrics_row(record, group_size, trainer.direction, trainer.direction_step)
-                run_dir.write_rollouts(rollout_rows(record, group_size))
-                run_dir.write_metrics(row)
-                _write_timing(run_dir, step, {**record.seconds, "total": time.perf_counter() - start})
+    keeper = _Keeper(session, run_dir, done)
+    try:
+        with Interrupts() as interrupts, StepTable(console, session.config.steps, done) as table:
+            for row in _steps(session, run_dir, keeper, interrupts):
                 table.add(row)
                 recent.append(row)
-                trainer.guard.check(record.teacher_logprob)
-                if step % config.checkpoint_every == 0 or step == config.steps or interrupts.requested:
-                    run_dir.sync()
-                    checkpoint.save(file, trainer.checkpoint(step))
-                    saved = step
-                if interrupts.requested and step < config.steps:
-                    raise Interrupted(run_dir.path, step)
-        except Diverged as error:
-            _save_evidence(run_dir, session, recent, error)
-            raise Diverged(f"{error}\nhint: the evidence is in {run_dir.path / 'diverged.json'}") from error
-        except Interrupted:
-            raise
-        except KeyboardInterrupt as error:
-            raise Interrupted(run_dir.path, saved or None) from error
+                session.trainer.guard.check(row["teacher_logprob"])
+    except Diverged as error:
+        _save_evidence(run_dir, session, recent, error)
+        raise Diverged(f"{error}\nhint: the evidence is in {run_dir.path / 'diverged.json'}") from error
+    except KeyboardInterrupt as error:
+        raise Interrupted(run_dir.path, keeper.saved or None) from error
+
+
+def _steps(
+    session: Session, run_dir: RunDir, keeper: _Keeper, interrupts: Interrupts
+) -> Iterator[Mapping[str, Any]]:
+    """Make each step, write its rows, yield its metrics, then keep a checkpoint where one is due.
+
+    Raises:
+        KeyboardInterrupt: one was requested; the step in progress was finished and kept.
+    """
+    config, trainer = session.config, session.trainer
+    group_size = config.rollouts.group_size
+    for step in range(keeper.saved + 1, config.steps + 1):
+        start = time.perf_counter()
+        record = trainer.step(step)
+        row = metrics_row(record, group_size, trainer.direction, trainer.direction_step)
+        run_dir.write_rollouts(rollout_rows(record, group_size))
+        run_dir.write_metrics(row)
+        _write_timing(run_dir, step, {**record.seconds, "total": time.perf_counter() - start})
+        yield row
+        if step % config.checkpoint_every == 0 or step == config.steps or interrupts.requested:
+            keeper.save(step)
+        if interrupts.requested and step < config.steps:
+            raise KeyboardInterrupt
 
 
 def _save_evidence(

@@ -119,7 +119,7 @@ def _backward(
         torch.autograd.backward(outputs.loss)
     count = float(tokens.completion_mask.sum())
     for name, value in (
-        ("loss", float(outputs.loss)),
+        ("loss", float(outputs.loss.detach())),
         ("policy_loss", float(outputs.policy_loss)),
         ("kl", float(outputs.kl) * count),
         ("clipped", float(outputs.clip_fraction) * count),
