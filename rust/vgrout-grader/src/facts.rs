@@ -95,7 +95,11 @@ pub fn split_records(mut bytes: &[u8]) -> Option<Vec<Record<'_>>> {
         let index = u32::from_le_bytes(head[1..5].try_into().ok()?);
         let length = u32::from_le_bytes(head[5..9].try_into().ok()?) as usize;
         let (content, rest) = rest.split_at_checked(length)?;
-        records.push(Record { kind, index, bytes: content });
+        records.push(Record {
+            kind,
+            index,
+            bytes: content,
+        });
         bytes = rest;
     }
     Some(records)
@@ -168,7 +172,11 @@ pub fn end_of(report: &RunReport) -> End {
         return End::Stopped(stop);
     }
     let signal = report.wait_status & 0x7f;
-    if signal == 0 { End::Status((report.wait_status >> 8) & 0xff) } else { End::Signal(signal) }
+    if signal == 0 {
+        End::Status((report.wait_status >> 8) & 0xff)
+    } else {
+        End::Signal(signal)
+    }
 }
 
 impl OracleFacts {
@@ -192,18 +200,27 @@ impl OracleFacts {
                 .trapped_syscall
                 .and_then(|number| syscall_name(i64::from(number))),
         };
-        let checks: Vec<_> = tests.tests.iter().flat_map(|test| &test.steps).map(|step| &step.check).collect();
+        let checks: Vec<_> = tests
+            .tests
+            .iter()
+            .flat_map(|test| &test.steps)
+            .map(|step| &step.check)
+            .collect();
         let Some(records) = split_records(&report.records.bytes) else {
             facts.malformed = true;
             return facts;
         };
         // Every element takes a byte at least, so a right claim fits; a hostile one cannot fill memory.
-        let budget = Budget { max_elements: (2 * tests.expected_bytes).max(100_000), ..Budget::default() };
+        let budget = Budget {
+            max_elements: (2 * tests.expected_bytes).max(100_000),
+            ..Budget::default()
+        };
         let mut next = 0;
         for record in &records {
             let in_order = match record.kind {
                 RecordKind::Value | RecordKind::Raised | RecordKind::BadType => {
-                    let fits = record.index as usize == next && next < checks.len() && facts.is_running();
+                    let fits =
+                        record.index as usize == next && next < checks.len() && facts.is_running();
                     if fits {
                         facts.steps[next] = judge(record, checks[next], &budget);
                         next += 1;
@@ -225,7 +242,10 @@ impl OracleFacts {
 
     /// Whether calls may still be recorded.
     fn is_running(&self) -> bool {
-        self.compiled == Some(Ok(())) && self.module_error.is_none() && self.exit_call.is_none() && !self.done
+        self.compiled == Some(Ok(()))
+            && self.module_error.is_none()
+            && self.exit_call.is_none()
+            && !self.done
     }
 
     /// Takes in a record that is not about one call; false where it cannot stand at this place.
@@ -271,7 +291,10 @@ impl OracleFacts {
     /// The number of leading checks that hold.
     #[must_use]
     pub fn right_prefix(&self) -> usize {
-        self.steps.iter().take_while(|step| **step == StepResult::Right).count()
+        self.steps
+            .iter()
+            .take_while(|step| **step == StepResult::Right)
+            .count()
     }
 
     /// Every call was made, every check holds, and the child ended as the runner ends it.
@@ -296,7 +319,10 @@ fn judge(record: &Record<'_>, check: &crate::check::Check, budget: &Budget) -> S
         _ => {
             let text = record.text();
             let own_equality = text.starts_with('=');
-            StepResult::BadType { what: text.get(1..).unwrap_or_default().to_owned(), own_equality }
+            StepResult::BadType {
+                what: text.get(1..).unwrap_or_default().to_owned(),
+                own_equality,
+            }
         }
     }
 }

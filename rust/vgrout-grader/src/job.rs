@@ -90,7 +90,9 @@ impl FromStr for Mode {
 
     fn from_str(name: &str) -> Result<Self, JobError> {
         let found = Self::ALL.into_iter().find(|mode| mode.name() == name);
-        found.ok_or_else(|| JobError::UnknownMode { mode: name.to_owned() })
+        found.ok_or_else(|| JobError::UnknownMode {
+            mode: name.to_owned(),
+        })
     }
 }
 
@@ -198,17 +200,34 @@ pub(crate) fn text(text: &str) -> Value {
 /// `(is_source, steps)`; `extra` goes behind the call of a direct test.
 pub(crate) fn call_item(test: &Test, extra: &[Value]) -> Value {
     let steps = test.steps.iter().map(|step| match &step.call {
-        CallForm::Direct { method, args, kwargs } => {
-            let kwargs = kwargs.iter().map(|(name, value)| (text(name), value.clone())).collect();
-            let mut parts = vec![text(method), Value::Tuple(args.clone()), Value::Dict(kwargs)];
+        CallForm::Direct {
+            method,
+            args,
+            kwargs,
+        } => {
+            let kwargs = kwargs
+                .iter()
+                .map(|(name, value)| (text(name), value.clone()))
+                .collect();
+            let mut parts = vec![
+                text(method),
+                Value::Tuple(args.clone()),
+                Value::Dict(kwargs),
+            ];
             if !extra.is_empty() {
                 parts.push(Value::List(extra.to_vec()));
             }
             Value::Tuple(parts)
         }
-        CallForm::Source { prelude, expression } => Value::Tuple(vec![text(prelude), text(expression)]),
+        CallForm::Source {
+            prelude,
+            expression,
+        } => Value::Tuple(vec![text(prelude), text(expression)]),
     });
-    Value::Tuple(vec![Value::Bool(!test.is_direct()), Value::Tuple(steps.collect())])
+    Value::Tuple(vec![
+        Value::Bool(!test.is_direct()),
+        Value::Tuple(steps.collect()),
+    ])
 }
 
 /// What the caller hands in for one rollout.
@@ -262,14 +281,23 @@ impl Job {
             "" => func_name_from(&tests.tests).unwrap_or_default(),
             name => bare_method(name)?,
         };
-        let marker = fields.marker.unwrap_or_else(|| mode.training_marker().unwrap_or_default().to_owned());
+        let marker = fields
+            .marker
+            .unwrap_or_else(|| mode.training_marker().unwrap_or_default().to_owned());
         if mode.training_marker().is_some() && marker.trim().is_empty() {
             return Err(JobError::EmptyMarker { mode: mode.name() });
         }
         if mode.marker_is_identifier() && !is_identifier(&marker) {
-            return Err(JobError::MarkerNotIdentifier { mode: mode.name(), marker });
+            return Err(JobError::MarkerNotIdentifier {
+                mode: mode.name(),
+                marker,
+            });
         }
-        let setup_code = if fields.setup_code.trim().is_empty() { DEFAULT_PRELUDE } else { &fields.setup_code };
+        let setup_code = if fields.setup_code.trim().is_empty() {
+            DEFAULT_PRELUDE
+        } else {
+            &fields.setup_code
+        };
         Ok(Self {
             response: fields.response,
             tests,
@@ -288,12 +316,16 @@ fn bare_method(func_name: &str) -> Result<String, JobError> {
     if is_identifier(bare) {
         Ok(bare.to_owned())
     } else {
-        Err(JobError::FuncName { func_name: func_name.to_owned() })
+        Err(JobError::FuncName {
+            func_name: func_name.to_owned(),
+        })
     }
 }
 
 fn is_identifier(name: &str) -> bool {
     let mut letters = name.chars();
-    letters.next().is_some_and(|first| first == '_' || first.is_alphabetic())
+    letters
+        .next()
+        .is_some_and(|first| first == '_' || first.is_alphabetic())
         && letters.all(|letter| letter == '_' || letter.is_alphanumeric())
 }

@@ -73,7 +73,11 @@ pub trait Machine {
     ///
     /// # Errors
     /// The machinery failed; nothing is said about the answer.
-    fn run(&mut self, request: &Request<'_>, sink: &mut dyn FnMut(&[u8])) -> Result<RunReport, MachineError>;
+    fn run(
+        &mut self,
+        request: &Request<'_>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<RunReport, MachineError>;
 }
 
 /// One rollout being graded.
@@ -99,7 +103,16 @@ impl<'a> Grading<'a> {
         cpu_limit: Duration,
     ) -> Self {
         let (cpu, wall) = (Duration::ZERO, Duration::ZERO);
-        Self { job, source, limits, machine, cpu_limit, cpu, wall, peak_memory_bytes: 0 }
+        Self {
+            job,
+            source,
+            limits,
+            machine,
+            cpu_limit,
+            cpu,
+            wall,
+            peak_memory_bytes: 0,
+        }
     }
 
     /// Runs one child on what is left of the rollout's CPU time.
@@ -146,16 +159,27 @@ impl<'a> Grading<'a> {
         self.cpu = Duration::ZERO;
         self.wall = Duration::ZERO;
         let job = self.job;
-        let mut output = Output::watching(&job.marker, job.mode.training_marker().unwrap_or_default());
-        let report = self.run(Role::Oracle, Value::None, &job.tests.calls, &mut |piece| output.feed(piece))?;
+        let mut output =
+            Output::watching(&job.marker, job.mode.training_marker().unwrap_or_default());
+        let report = self.run(Role::Oracle, Value::None, &job.tests.calls, &mut |piece| {
+            output.feed(piece)
+        })?;
         Ok((report, output))
     }
 
     fn plain_pass(&mut self) -> Result<bool, MachineError> {
-        let tests = self.job.tests.sources.iter().map(|test| text(test)).collect();
+        let tests = self
+            .job
+            .tests
+            .sources
+            .iter()
+            .map(|test| text(test))
+            .collect();
         let report = self.run(Role::Plain, Value::List(tests), &[0; 4], &mut |_| {})?;
         let said_so = split_records(&report.records.bytes).is_some_and(|records| {
-            records.iter().any(|record| record.kind == RecordKind::Flag && record.index == PLAIN)
+            records
+                .iter()
+                .any(|record| record.kind == RecordKind::Flag && record.index == PLAIN)
         });
         // Foolable on purpose: like the script it stands for, it also believes a clean exit.
         Ok(said_so || (report.stop.is_none() && report.wait_status == 0))
@@ -166,7 +190,11 @@ impl<'a> Grading<'a> {
 ///
 /// # Errors
 /// The machinery failed; nothing is said about the answer.
-pub fn grade(job: &Job, limits: &Limits, machine: &mut dyn Machine) -> Result<Verdict, MachineError> {
+pub fn grade(
+    job: &Job,
+    limits: &Limits,
+    machine: &mut dyn Machine,
+) -> Result<Verdict, MachineError> {
     let Some(source) = extract_code_bytes(&job.response) else {
         return Ok(Verdict::no_code(job.mode, job.tests.tests.len()));
     };
@@ -184,7 +212,11 @@ pub fn grade(job: &Job, limits: &Limits, machine: &mut dyn Machine) -> Result<Ve
     let cpu_limit = grading.cpu_limit;
     let facts = OracleFacts::read(&report, &job.tests, cpu_limit);
     let channel = modes::channel(&mut grading, &facts, &output)?;
-    let gt_pass = if job.want_gt_pass { Some(grading.plain_pass()?) } else { None };
+    let gt_pass = if job.want_gt_pass {
+        Some(grading.plain_pass()?)
+    } else {
+        None
+    };
     let (outcome, detail) = outcome(&facts);
     let (stdout, stdout_truncated) = output.into_head();
     Ok(Verdict {
@@ -206,10 +238,16 @@ pub fn grade(job: &Job, limits: &Limits, machine: &mut dyn Machine) -> Result<Ve
 }
 
 /// The rollout's CPU limit: `cpu_s`, or the wanted multiple of the canonical solution's time.
-fn cpu_limit(job: &Job, limits: &Limits, machine: &mut dyn Machine) -> Result<Duration, MachineError> {
+fn cpu_limit(
+    job: &Job,
+    limits: &Limits,
+    machine: &mut dyn Machine,
+) -> Result<Duration, MachineError> {
     match limits.canonical_factor {
         Some(factor) if !job.canonical_solution.is_empty() => {
-            Ok(canonical_cpu(job, limits, machine)?.mul_f64(factor).max(LEAST_CPU))
+            Ok(canonical_cpu(job, limits, machine)?
+                .mul_f64(factor)
+                .max(LEAST_CPU))
         }
         _ => Ok(Duration::from_secs_f64(limits.cpu_s)),
     }
@@ -217,7 +255,11 @@ fn cpu_limit(job: &Job, limits: &Limits, machine: &mut dyn Machine) -> Result<Du
 
 /// A limit that the canonical solution itself hardly meets says nothing about an answer: it becomes a multiple of
 /// the canonical solution's time, measured here and now, on this machine under its present load.
-fn raised_limit(job: &Job, limits: &Limits, machine: &mut dyn Machine) -> Result<Option<Duration>, MachineError> {
+fn raised_limit(
+    job: &Job,
+    limits: &Limits,
+    machine: &mut dyn Machine,
+) -> Result<Option<Duration>, MachineError> {
     if job.canonical_solution.is_empty() || limits.canonical_factor.is_some() {
         return Ok(None);
     }
@@ -226,14 +268,31 @@ fn raised_limit(job: &Job, limits: &Limits, machine: &mut dyn Machine) -> Result
 }
 
 /// CPU time of the canonical solution on these tests; measured once a test list.
-fn canonical_cpu(job: &Job, limits: &Limits, machine: &mut dyn Machine) -> Result<Duration, MachineError> {
-    let known = || job.tests.canonical_cpu.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+fn canonical_cpu(
+    job: &Job,
+    limits: &Limits,
+    machine: &mut dyn Machine,
+) -> Result<Duration, MachineError> {
+    let known = || {
+        job.tests
+            .canonical_cpu
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    };
     if let Some(cpu) = known().get(&job.canonical_solution).copied() {
         return Ok(cpu);
     }
     let most = Duration::from_secs_f64(limits.cpu_s * MOST_CANONICAL);
-    let mut grading = Grading::new(job, job.canonical_solution.as_bytes(), limits, machine, most);
-    let cpu = grading.run(Role::Oracle, Value::None, &job.tests.calls, &mut |_| {})?.cpu;
+    let mut grading = Grading::new(
+        job,
+        job.canonical_solution.as_bytes(),
+        limits,
+        machine,
+        most,
+    );
+    let cpu = grading
+        .run(Role::Oracle, Value::None, &job.tests.calls, &mut |_| {})?
+        .cpu;
     known().insert(job.canonical_solution.clone(), cpu);
     Ok(cpu)
 }

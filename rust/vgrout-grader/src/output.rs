@@ -13,7 +13,10 @@ struct Scan {
 
 impl Scan {
     fn new(phrase: &str) -> Self {
-        Self { phrase: phrase.as_bytes().to_vec(), ..Self::default() }
+        Self {
+            phrase: phrase.as_bytes().to_vec(),
+            ..Self::default()
+        }
     }
 
     fn feed(&mut self, piece: &[u8]) {
@@ -43,7 +46,11 @@ impl Output {
     /// Watches for the paying marker and for training's.
     #[must_use]
     pub fn watching(marker: &str, training_marker: &str) -> Self {
-        Self { marker: Scan::new(marker), training_marker: Scan::new(training_marker), ..Self::default() }
+        Self {
+            marker: Scan::new(marker),
+            training_marker: Scan::new(training_marker),
+            ..Self::default()
+        }
     }
 
     /// Takes in the next piece.

@@ -25,6 +25,8 @@ use crate::verdict::Verdict;
 const RUNNER: &str = include_str!("runner.py");
 /// Setup codes a zygote keeps.
 const CACHED_SETUPS: usize = 8;
+/// How many brokers are tried before a rollout is given up.
+const BROKER_TRIES: u32 = 5;
 /// How often a waiting caller looks up.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -93,10 +95,16 @@ impl Pool {
             .map(|number| {
                 let shared = Arc::clone(&shared);
                 let builder = std::thread::Builder::new().name(format!("vgrout-grader-{number}"));
-                builder.spawn(move || Worker::new(shared).serve()).map_err(SandboxError::Wire)
+                builder
+                    .spawn(move || Worker::new(shared).serve())
+                    .map_err(SandboxError::Wire)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { shared, threads, report })
+        Ok(Self {
+            shared,
+            threads,
+            report,
+        })
     }
 
     /// What the fence enforces.
@@ -162,14 +170,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The broker died under us: another one may do better.
+fn is_broker_loss(error: &SandboxError) -> bool {
+    matches!(
+        error,
+        SandboxError::Wire(_) | SandboxError::ZygoteGone | SandboxError::StartBroker { .. }
+    )
+}
+
 fn broker_command(config: &PoolConfig) -> BrokerCommand {
-    let mut args: Vec<OsString> = ["-s", "-S", "-P", "-B", "-c", RUNNER].map(OsString::from).to_vec();
+    let mut args: Vec<OsString> = ["-s", "-S", "-P", "-B", "-c", RUNNER]
+        .map(OsString::from)
+        .to_vec();
     args.push(config.extension.clone().into_os_string());
     args.push(config.disabled.bits().to_string().into());
     args.push(config.preload.join(",").into());
     // A fixed hash seed: the order of a set must not decide a label. Nothing else of the host's
     // environment reaches a rollout.
-    let env = [("PYTHONHASHSEED", "0"), ("PYTHONUTF8", "1"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")];
+    let env = [
+        ("PYTHONHASHSEED", "0"),
+        ("PYTHONUTF8", "1"),
+        ("LC_ALL", "C.UTF-8"),
+        ("TZ", "UTC"),
+    ];
     BrokerCommand {
         program: config.python.clone(),
         args,
@@ -178,20 +201,29 @@ fn broker_command(config: &PoolConfig) -> BrokerCommand {
 }
 
 impl Shared {
-    /// A live broker's new zygote; a broker that is gone is replaced once.
+    /// A live broker's new zygote; a broker that is gone is replaced, a few times at most.
     fn zygote(&self) -> Result<ZygoteLink, SandboxError> {
-        let broker = self.broker()?;
-        match broker.zygote(self.config.limits.memory_bytes) {
-            Err(SandboxError::Wire(_) | SandboxError::ZygoteGone) => {
-                let mut slot = lock(&self.broker);
-                if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, &broker)) {
-                    *slot = None;
-                }
-                drop(slot);
-                self.broker()?.zygote(self.config.limits.memory_bytes)
+        let mut tries = 1;
+        loop {
+            match self.broker().and_then(|broker| self.zygote_of(&broker)) {
+                Err(error) if tries < BROKER_TRIES && is_broker_loss(&error) => tries += 1,
+                other => return other,
             }
-            other => other,
         }
+    }
+
+    fn zygote_of(&self, broker: &Arc<Broker>) -> Result<ZygoteLink, SandboxError> {
+        let zygote = broker.zygote(self.config.limits.memory_bytes);
+        if zygote.as_ref().is_err_and(is_broker_loss) {
+            let mut slot = lock(&self.broker);
+            if slot
+                .as_ref()
+                .is_some_and(|current| Arc::ptr_eq(current, broker))
+            {
+                *slot = None;
+            }
+        }
+        zygote
     }
 
     fn broker(&self) -> Result<Arc<Broker>, SandboxError> {
@@ -216,7 +248,10 @@ impl Shared {
             if let Some(task) = queue.pop_front() {
                 return Some(task);
             }
-            queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self
+                .wake
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -233,7 +268,13 @@ struct Worker {
 impl Worker {
     fn new(shared: Arc<Shared>) -> Self {
         let cancelled = Arc::new(AtomicBool::new(false));
-        Self { shared, link: None, setups: Vec::new(), next_slot: 0, cancelled }
+        Self {
+            shared,
+            link: None,
+            setups: Vec::new(),
+            next_slot: 0,
+            cancelled,
+        }
     }
 
     fn serve(mut self) {
@@ -299,7 +340,11 @@ impl Worker {
 }
 
 impl Machine for Worker {
-    fn run(&mut self, request: &Request<'_>, sink: &mut dyn FnMut(&[u8])) -> Result<RunReport, MachineError> {
+    fn run(
+        &mut self,
+        request: &Request<'_>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<RunReport, MachineError> {
         let cancelled = Arc::clone(&self.cancelled);
         let (link, slot) = self.prepared(&request.job.setup_code)?;
         let job = request.job;
@@ -317,7 +362,12 @@ impl Machine for Worker {
         encode(&header, &mut encoded);
         let length = length_word(encoded.len() - 4);
         encoded[..4].copy_from_slice(&length);
-        let report = link.run(&[&encoded, request.calls], &request.limits, &cancelled, sink)?;
+        let report = link.run(
+            &[&encoded, request.calls],
+            &request.limits,
+            &cancelled,
+            sink,
+        )?;
         if report.stop == Some(Stop::Cancelled) {
             return Err(MachineError::Cancelled);
         }

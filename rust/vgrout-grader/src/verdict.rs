@@ -91,7 +91,10 @@ pub struct Channel {
 
 /// One rollout's verdict.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, each a public field")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each a public field"
+)]
 pub struct Verdict {
     /// What became of the code.
     pub outcome: Outcome,
@@ -161,7 +164,11 @@ impl Verdict {
     #[must_use]
     pub fn reward(&self) -> f64 {
         let compiled = if self.can_compile { 0.5 } else { 0.0 };
-        let passed = if self.can_compile && self.passed() { 3.0 } else { 0.0 };
+        let passed = if self.can_compile && self.passed() {
+            3.0
+        } else {
+            0.0
+        };
         compiled + passed
     }
 
@@ -183,8 +190,20 @@ impl Verdict {
 #[must_use]
 pub fn bitmap(facts: &OracleFacts, tests: &TestSet) -> Vec<bool> {
     let mut steps = facts.steps.iter();
-    let holds = |count| steps.by_ref().take(count).filter(|step| **step != StepResult::Right).count() == 0;
-    tests.tests.iter().map(|test| test.steps.len()).map(holds).collect()
+    let holds = |count| {
+        steps
+            .by_ref()
+            .take(count)
+            .filter(|step| **step != StepResult::Right)
+            .count()
+            == 0
+    };
+    tests
+        .tests
+        .iter()
+        .map(|test| test.steps.len())
+        .map(holds)
+        .collect()
 }
 
 /// Names the outcome and its detail.
@@ -195,18 +214,26 @@ pub fn outcome(facts: &OracleFacts) -> (Outcome, Option<String>) {
         return (Outcome::TleCpu, None);
     }
     match &facts.end {
-        End::Stopped(Stop::Cpu) | End::Signal(libc_signal::SIGXCPU) => return (Outcome::TleCpu, None),
+        End::Stopped(Stop::Cpu) | End::Signal(libc_signal::SIGXCPU) => {
+            return (Outcome::TleCpu, None);
+        }
         End::Stopped(Stop::Wall) => return (Outcome::TleWall, None),
         End::Stopped(Stop::Output) => return (Outcome::OutputLimit, None),
         End::Stopped(Stop::Cancelled) => return (Outcome::Killed, Some("cancelled".to_owned())),
         End::Signal(libc_signal::SIGSYS) => {
-            return (Outcome::SandboxViolation, Some(facts.trapped.unwrap_or("unknown system call").to_owned()));
+            return (
+                Outcome::SandboxViolation,
+                Some(facts.trapped.unwrap_or("unknown system call").to_owned()),
+            );
         }
         End::Signal(signal) => return (Outcome::Killed, Some(libc_signal::name(*signal))),
         End::Status(_) => {}
     }
     if facts.malformed {
-        return (Outcome::ProtocolError, Some("records out of order or cut".to_owned()));
+        return (
+            Outcome::ProtocolError,
+            Some("records out of order or cut".to_owned()),
+        );
     }
     match &facts.compiled {
         Some(Ok(())) => {}
@@ -239,7 +266,11 @@ fn step_failure(step: &StepResult) -> Option<(Outcome, Option<String>)> {
 }
 
 fn raised(error: &str) -> (Outcome, Option<String>) {
-    let outcome = if is_memory_error(error) { Outcome::Mle } else { Outcome::RuntimeError };
+    let outcome = if is_memory_error(error) {
+        Outcome::Mle
+    } else {
+        Outcome::RuntimeError
+    };
     (outcome, Some(error.to_owned()))
 }
 
@@ -248,9 +279,20 @@ fn is_memory_error(error: &str) -> bool {
 }
 
 fn early_end(facts: &OracleFacts) -> String {
-    let answered = facts.steps.iter().filter(|step| **step != StepResult::Missing).count();
-    let status = if let End::Status(status) = facts.end { status } else { 0 };
-    format!("exited with status {status} after {answered} of {} calls", facts.steps.len())
+    let answered = facts
+        .steps
+        .iter()
+        .filter(|step| **step != StepResult::Missing)
+        .count();
+    let status = if let End::Status(status) = facts.end {
+        status
+    } else {
+        0
+    };
+    format!(
+        "exited with status {status} after {answered} of {} calls",
+        facts.steps.len()
+    )
 }
 
 /// Signal numbers and names; the same on x86-64 and aarch64 Linux.

@@ -34,10 +34,21 @@ struct State {
 #[pyo3(name = "_serve_zygote")]
 pub fn serve_zygote(py: Python<'_>, disabled_layers: u8) -> PyResult<Option<PyZygote>> {
     let zygote = broker::serve(LayerSet::from_bits(disabled_layers)).map_err(failed)?;
-    let Some(zygote) = zygote else { return Ok(None) };
+    let Some(zygote) = zygote else {
+        return Ok(None);
+    };
     let classes = Classes::capture(py, None, None)?;
-    let state = State { zygote, classes, payload_len: 0, record_capacity: 0, calls: Vec::new(), scratch: Vec::new() };
-    Ok(Some(PyZygote { state: Mutex::new(state) }))
+    let state = State {
+        zygote,
+        classes,
+        payload_len: 0,
+        record_capacity: 0,
+        calls: Vec::new(),
+        scratch: Vec::new(),
+    };
+    Ok(Some(PyZygote {
+        state: Mutex::new(state),
+    }))
 }
 
 fn failed(error: impl std::fmt::Display) -> PyErr {
@@ -61,10 +72,15 @@ impl PyZygote {
                 let source = text(py, &source)?;
                 Ok(Some(("setup", slot, source).into_pyobject(py)?.into_any()))
             }
-            Next::Child { payload_len, record_capacity } => {
+            Next::Child {
+                payload_len,
+                record_capacity,
+            } => {
                 state.payload_len = payload_len;
                 state.record_capacity = record_capacity;
-                let header = state.open_payload().ok_or_else(|| failed("payload is cut short"))?;
+                let header = state
+                    .open_payload()
+                    .ok_or_else(|| failed("payload is cut short"))?;
                 let bytes = &state.zygote.arena().payload(payload_len)[header.0..header.1];
                 let header = decode_py(py, bytes, &state.classes)?;
                 Ok(Some(("child", header).into_pyobject(py)?.into_any()))
@@ -85,14 +101,28 @@ impl PyZygote {
     /// The arguments of one call, built afresh.
     fn call(&self, py: Python<'_>, position: usize) -> PyResult<Py<PyAny>> {
         let state = self.state();
-        let (start, end) = *state.calls.get(position).ok_or_else(|| failed("no such call"))?;
-        let bytes = state.zygote.arena().payload(state.payload_len).get(start..end);
-        let bytes = bytes.ok_or_else(|| failed("payload is cut short"))?.to_vec();
+        let (start, end) = *state
+            .calls
+            .get(position)
+            .ok_or_else(|| failed("no such call"))?;
+        let bytes = state
+            .zygote
+            .arena()
+            .payload(state.payload_len)
+            .get(start..end);
+        let bytes = bytes
+            .ok_or_else(|| failed("payload is cut short"))?
+            .to_vec();
         decode_py(py, &bytes, &state.classes)
     }
 
     /// The classes whose instances count as lists and trees of nodes.
-    fn capture_nodes(&self, py: Python<'_>, list_node: &Bound<'_, PyAny>, tree_node: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn capture_nodes(
+        &self,
+        py: Python<'_>,
+        list_node: &Bound<'_, PyAny>,
+        tree_node: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         let classes = Classes::capture(py, list_node.cast().ok(), tree_node.cast().ok())?;
         self.state().classes = classes;
         Ok(())
@@ -100,7 +130,10 @@ impl PyZygote {
 
     /// Writes one record; a record that does not fit is left out, and the host sees that it is missing.
     fn record(&self, kind: u8, index: u32, text: &Bound<'_, PyString>) {
-        let bytes = text.to_cow().map(|text| text.as_bytes().to_vec()).unwrap_or_default();
+        let bytes = text
+            .to_cow()
+            .map(|text| text.as_bytes().to_vec())
+            .unwrap_or_default();
         self.state().append(kind, index, &bytes);
     }
 
@@ -110,7 +143,10 @@ impl PyZygote {
         let state = &mut *guard;
         let mut scratch = std::mem::take(&mut state.scratch);
         scratch.clear();
-        let budget = Budget { max_bytes: state.record_capacity, ..Budget::default() };
+        let budget = Budget {
+            max_bytes: state.record_capacity,
+            ..Budget::default()
+        };
         match encode_py(value, &mut scratch, &state.classes, &budget) {
             Ok(()) => state.append(RecordKind::Value as u8, index, &scratch),
             Err(refusal) => {
@@ -125,7 +161,10 @@ impl PyZygote {
     }
 
     /// Ends the process at once.
-    #[expect(clippy::unused_self, reason = "a method, so that the runner carries one object")]
+    #[expect(
+        clippy::unused_self,
+        reason = "a method, so that the runner carries one object"
+    )]
     fn exit(&self, status: i32) {
         exit_now(status)
     }
@@ -156,7 +195,11 @@ impl State {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
         let index = index.to_le_bytes();
         // A record that does not fit is missing, and a missing record fails its test.
-        let _ = self.zygote.arena().append(self.payload_len, self.record_capacity, &[&[kind], &index, &length, bytes]);
+        let _ = self.zygote.arena().append(
+            self.payload_len,
+            self.record_capacity,
+            &[&[kind], &index, &length, bytes],
+        );
     }
 }
 
@@ -168,11 +211,19 @@ fn text<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
 /// Whether the object's class, or a class it derives from below `object`, defines `__eq__` itself.
 fn has_own_equality(value: &Bound<'_, PyAny>) -> bool {
     let class = value.get_type();
-    let Ok(order) = class.mro().cast_into::<PyTuple>() else { return false };
+    let Ok(order) = class.mro().cast_into::<PyTuple>() else {
+        return false;
+    };
     order.iter().any(|base| {
-        let own = base.cast::<PyType>().is_ok_and(|base| base.getattr("__module__").is_ok_and(|module| {
-            module.extract::<String>().is_ok_and(|module| module == "__main__")
-        }));
-        own && base.getattr("__dict__").is_ok_and(|dict| dict.contains("__eq__").unwrap_or(false))
+        let own = base.cast::<PyType>().is_ok_and(|base| {
+            base.getattr("__module__").is_ok_and(|module| {
+                module
+                    .extract::<String>()
+                    .is_ok_and(|module| module == "__main__")
+            })
+        });
+        own && base
+            .getattr("__dict__")
+            .is_ok_and(|dict| dict.contains("__eq__").unwrap_or(false))
     })
 }

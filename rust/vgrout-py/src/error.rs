@@ -41,9 +41,17 @@ pub fn grader_error(message: &str) -> PyErr {
 }
 
 /// The machinery failed on some rollouts; the others' verdicts travel along.
-pub fn rollouts_lost(py: Python<'_>, lost: &[String], partial: Vec<Option<Py<PyVerdict>>>) -> PyErr {
+pub fn rollouts_lost(
+    py: Python<'_>,
+    lost: &[String],
+    partial: Vec<Option<Py<PyVerdict>>>,
+) -> PyErr {
     let shown = lost.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
-    let message = format!("{} of {} rollouts have no verdict: {shown}", lost.len(), partial.len());
+    let message = format!(
+        "{} of {} rollouts have no verdict: {shown}",
+        lost.len(),
+        partial.len()
+    );
     match partial.into_pyobject(py) {
         Ok(partial) => python::GraderError::new_err((message, partial.unbind())),
         Err(error) => error,

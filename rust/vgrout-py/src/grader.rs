@@ -39,23 +39,48 @@ impl PyGrader {
     ) -> PyResult<Self> {
         let workers = match workers {
             None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            Some(count) => usize::try_from(count).ok().filter(|count| (1..=256).contains(count)).ok_or_else(|| {
-                crate::error::config_error(&format!("workers: {count} is outside 1..256; None takes the usable CPUs"))
-            })?,
+            Some(count) => usize::try_from(count)
+                .ok()
+                .filter(|count| (1..=256).contains(count))
+                .ok_or_else(|| {
+                    crate::error::config_error(&format!(
+                        "workers: {count} is outside 1..256; None takes the usable CPUs"
+                    ))
+                })?,
         };
-        let layer = |name: &str| name.parse::<Layer>().map_err(|error| crate::error::config_error(&error.to_string()));
+        let layer = |name: &str| {
+            name.parse::<Layer>()
+                .map_err(|error| crate::error::config_error(&error.to_string()))
+        };
         let mut disabled = LayerSet::default();
         for name in &disable_layers {
             disabled.insert(layer(name)?);
         }
+        disabled
+            .check_disabled()
+            .map_err(|error| crate::error::config_error(&error.to_string()))?;
         if let Some(name) = preload.iter().find(|name| !is_module_name(name)) {
-            return Err(crate::error::config_error(&format!("preload: {name:?} is not a module name")));
+            return Err(crate::error::config_error(&format!(
+                "preload: {name:?} is not a module name"
+            )));
         }
         let (python, extension) = own_paths(py)?;
-        let limits = limits.map_or_else(PyLimits::default, |limits| limits.get().clone()).limits();
-        let config =
-            PoolConfig { workers, limits, min_level: layer(min_level)?, disabled, preload, python, extension };
-        let grader = Self { config, pool: Mutex::new(None) };
+        let limits = limits
+            .map_or_else(PyLimits::default, |limits| limits.get().clone())
+            .limits();
+        let config = PoolConfig {
+            workers,
+            limits,
+            min_level: layer(min_level)?,
+            disabled,
+            preload,
+            python,
+            extension,
+        };
+        let grader = Self {
+            config,
+            pool: Mutex::new(None),
+        };
         grader.start(py)?;
         Ok(grader)
     }
@@ -77,7 +102,9 @@ impl PyGrader {
                 let seen = Python::attach(|py| {
                     py.check_signals()?;
                     match &progress {
-                        Some(callback) if finished != shown => callback.call1(py, (finished,)).map(drop),
+                        Some(callback) if finished != shown => {
+                            callback.call1(py, (finished,)).map(drop)
+                        }
                         _ => Ok(()),
                     }
                 });
@@ -126,9 +153,14 @@ impl PyGrader {
     }
 
     fn start(&self, py: Python<'_>) -> PyResult<Arc<Pool>> {
-        let pool = py.detach(|| Pool::start(self.config.clone())).map_err(|error| sandbox_error(&error))?;
+        let pool = py
+            .detach(|| Pool::start(self.config.clone()))
+            .map_err(|error| sandbox_error(&error))?;
         let pool = Arc::new(pool);
-        *self.lock() = Some(Owned { pid: std::process::id(), pool: Arc::clone(&pool) });
+        *self.lock() = Some(Owned {
+            pid: std::process::id(),
+            pool: Arc::clone(&pool),
+        });
         Ok(pool)
     }
 
@@ -137,7 +169,9 @@ impl PyGrader {
             let mut guard = self.lock();
             match guard.as_ref() {
                 None => return Err(grader_error("the grader is closed; make a new one")),
-                Some(owned) if owned.pid == std::process::id() => return Ok(Arc::clone(&owned.pool)),
+                Some(owned) if owned.pid == std::process::id() => {
+                    return Ok(Arc::clone(&owned.pool));
+                }
                 // The parent's threads and processes: ours only in name, and not ours to close.
                 Some(_) => std::mem::forget(guard.take()),
             }
@@ -160,22 +194,42 @@ fn drop_owned(owned: Option<Owned>) {
     }
 }
 
-fn collect(py: Python<'_>, results: Vec<Result<Verdict, MachineError>>) -> PyResult<Vec<Py<PyVerdict>>> {
+fn collect(
+    py: Python<'_>,
+    results: Vec<Result<Verdict, MachineError>>,
+) -> PyResult<Vec<Py<PyVerdict>>> {
     let lost: Vec<String> = results
         .iter()
         .enumerate()
-        .filter_map(|(index, result)| result.as_ref().err().map(|error| format!("jobs[{index}]: {error}")))
+        .filter_map(|(index, result)| {
+            result
+                .as_ref()
+                .err()
+                .map(|error| format!("jobs[{index}]: {error}"))
+        })
         .collect();
     let verdicts = results
         .into_iter()
-        .map(|result| result.ok().map(|verdict| Py::new(py, PyVerdict::new(py, verdict))).transpose())
+        .map(|result| {
+            result
+                .ok()
+                .map(|verdict| Py::new(py, PyVerdict::new(py, verdict)))
+                .transpose()
+        })
         .collect::<PyResult<Vec<_>>>()?;
-    if lost.is_empty() { Ok(verdicts.into_iter().flatten().collect()) } else { Err(rollouts_lost(py, &lost, verdicts)) }
+    if lost.is_empty() {
+        Ok(verdicts.into_iter().flatten().collect())
+    } else {
+        Err(rollouts_lost(py, &lost, verdicts))
+    }
 }
 
 fn is_module_name(name: &str) -> bool {
     let part = |part: &str| {
-        !part.is_empty() && part.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|letter| letter.is_alphanumeric() || letter == '_')
     };
     name.split('.').all(part)
 }
@@ -183,8 +237,13 @@ fn is_module_name(name: &str) -> bool {
 /// The interpreter that runs us and the file of this extension.
 fn own_paths(py: Python<'_>) -> PyResult<(PathBuf, PathBuf)> {
     let executable: Option<PathBuf> = py.import("sys")?.getattr("executable")?.extract()?;
-    let extension: PathBuf = py.import("vgrout._native")?.getattr("__file__")?.extract()?;
+    let extension: PathBuf = py
+        .import("vgrout._native")?
+        .getattr("__file__")?
+        .extract()?;
     let python = executable.filter(|path| !path.as_os_str().is_empty());
-    let python = python.ok_or_else(|| PyTypeError::new_err("sys.executable is empty: no interpreter to run the sandbox with"))?;
+    let python = python.ok_or_else(|| {
+        PyTypeError::new_err("sys.executable is empty: no interpreter to run the sandbox with")
+    })?;
     Ok((python, extension))
 }

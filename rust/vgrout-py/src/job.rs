@@ -26,7 +26,13 @@ pub struct PyLimits {
 
 impl Default for PyLimits {
     fn default() -> Self {
-        Self { cpu_s: 3.0, memory_bytes: 1 << 30, wall_s: None, output_bytes: 16 << 20, canonical_factor: None }
+        Self {
+            cpu_s: 3.0,
+            memory_bytes: 1 << 30,
+            wall_s: None,
+            output_bytes: 16 << 20,
+            canonical_factor: None,
+        }
     }
 }
 
@@ -54,11 +60,24 @@ impl PyLimits {
         output_bytes: i64,
         canonical_factor: Option<f64>,
     ) -> PyResult<Self> {
-        let seconds = |field, value: f64| positive(field, value, value <= 86_400.0, "a number in (0, 86400] seconds");
+        let seconds = |field, value: f64| {
+            positive(
+                field,
+                value,
+                value <= 86_400.0,
+                "a number in (0, 86400] seconds",
+            )
+        };
         seconds("limits.cpu_s", cpu_s)?;
         wall_s.map_or(Ok(()), |wall| seconds("limits.wall_s", wall))?;
-        canonical_factor
-            .map_or(Ok(()), |factor| positive("limits.canonical_factor", factor, factor >= 1.0, "a finite factor ≥ 1"))?;
+        canonical_factor.map_or(Ok(()), |factor| {
+            positive(
+                "limits.canonical_factor",
+                factor,
+                factor >= 1.0,
+                "a finite factor ≥ 1",
+            )
+        })?;
         Ok(Self {
             cpu_s,
             memory_bytes: bytes("limits.memory_bytes", memory_bytes)?,
@@ -69,7 +88,8 @@ impl PyLimits {
     }
 
     fn __repr__(&self) -> String {
-        let option = |value: Option<f64>| value.map_or_else(|| "None".to_owned(), |value| value.to_string());
+        let option =
+            |value: Option<f64>| value.map_or_else(|| "None".to_owned(), |value| value.to_string());
         format!(
             "Limits(cpu_s={}, memory_bytes={}, wall_s={}, output_bytes={}, canonical_factor={})",
             self.cpu_s,
@@ -82,21 +102,44 @@ impl PyLimits {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let this = slf.get();
-        let arguments = (this.cpu_s, this.memory_bytes, this.wall_s, this.output_bytes, this.canonical_factor);
-        Ok((slf.get_type(), arguments).into_pyobject(slf.py())?.into_any())
+        let arguments = (
+            this.cpu_s,
+            this.memory_bytes,
+            this.wall_s,
+            this.output_bytes,
+            this.canonical_factor,
+        );
+        Ok((slf.get_type(), arguments)
+            .into_pyobject(slf.py())?
+            .into_any())
     }
 }
 
-fn positive(field: &'static str, value: f64, in_range: bool, expected: &'static str) -> PyResult<()> {
+fn positive(
+    field: &'static str,
+    value: f64,
+    in_range: bool,
+    expected: &'static str,
+) -> PyResult<()> {
     if value.is_finite() && value > 0.0 && in_range {
         return Ok(());
     }
-    Err(job_error(&JobError::Limit { field, value: value.to_string(), expected }))
+    Err(job_error(&JobError::Limit {
+        field,
+        value: value.to_string(),
+        expected,
+    }))
 }
 
 fn bytes(field: &'static str, value: i64) -> PyResult<u64> {
     let checked = u64::try_from(value).ok().filter(|value| *value > 0);
-    checked.ok_or_else(|| job_error(&JobError::Limit { field, value: value.to_string(), expected: "a number of bytes > 0" }))
+    checked.ok_or_else(|| {
+        job_error(&JobError::Limit {
+            field,
+            value: value.to_string(),
+            expected: "a number of bytes > 0",
+        })
+    })
 }
 
 /// One answer and what it is graded by.
@@ -139,7 +182,10 @@ impl PyGradeJob {
             want_gt_pass,
         };
         let job = Job::new(mode, fields).map_err(|error| job_error(&error))?;
-        Ok(Self { job: Arc::new(job), response: response.clone().unbind() })
+        Ok(Self {
+            job: Arc::new(job),
+            response: response.clone().unbind(),
+        })
     }
 
     #[getter]
@@ -169,7 +215,11 @@ impl PyGradeJob {
 
     #[getter]
     fn func_name(&self) -> String {
-        if self.job.method.is_empty() { String::new() } else { format!("Solution().{}", self.job.method) }
+        if self.job.method.is_empty() {
+            String::new()
+        } else {
+            format!("Solution().{}", self.job.method)
+        }
     }
 
     #[getter]
@@ -205,6 +255,8 @@ impl PyGradeJob {
             this.marker(),
             this.want_gt_pass(),
         );
-        Ok((slf.get_type(), arguments).into_pyobject(slf.py())?.into_any())
+        Ok((slf.get_type(), arguments)
+            .into_pyobject(slf.py())?
+            .into_any())
     }
 }

@@ -9,7 +9,13 @@ use vgrout_grader::{TestFunctionFacts, Verdict};
 use vgrout_sandbox::{FenceReport, LayerStatus};
 
 /// The three questions about an answer's own test function.
-#[pyclass(frozen, eq, get_all, name = "TestFunctionDiagnostics", module = "vgrout")]
+#[pyclass(
+    frozen,
+    eq,
+    get_all,
+    name = "TestFunctionDiagnostics",
+    module = "vgrout"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct PyDiagnostics {
     /// It passes on a stub that returns 0.
@@ -135,7 +141,10 @@ impl PyVerdict {
     }
 
     fn __repr__(&self) -> String {
-        let detail = self.detail.as_ref().map_or_else(String::new, |detail| format!(", detail={detail:?}"));
+        let detail = self
+            .detail
+            .as_ref()
+            .map_or_else(String::new, |detail| format!(", detail={detail:?}"));
         format!(
             "Verdict(outcome={:?}{detail}, label={:?}, reward={}, tests={}/{})",
             self.outcome, self.label, self.reward, self.tests_passed, self.tests_total
@@ -185,7 +194,11 @@ impl PyGradedBatch {
         self.verdicts.len()
     }
 
-    fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn __getitem__<'py>(
+        &self,
+        py: Python<'py>,
+        index: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let clone = |verdict: &Py<PyVerdict>| verdict.clone_ref(py);
         if let Ok(slice) = index.cast::<PySlice>() {
             let range = slice.indices(self.verdicts.len().cast_signed())?;
@@ -200,8 +213,12 @@ impl PyGradedBatch {
         let wanted: isize = index.extract()?;
         let length = self.verdicts.len().cast_signed();
         let position = if wanted < 0 { wanted + length } else { wanted };
-        let found = usize::try_from(position).ok().and_then(|position| self.verdicts.get(position));
-        let found = found.ok_or_else(|| PyIndexError::new_err(format!("batch index {wanted} is outside {length} verdicts")))?;
+        let found = usize::try_from(position)
+            .ok()
+            .and_then(|position| self.verdicts.get(position));
+        let found = found.ok_or_else(|| {
+            PyIndexError::new_err(format!("batch index {wanted} is outside {length} verdicts"))
+        })?;
         Ok(clone(found).into_bound(py).into_any())
     }
 
@@ -224,7 +241,10 @@ pub struct PyFenceLayer {
 #[pymethods]
 impl PyFenceLayer {
     fn __repr__(&self) -> String {
-        let reason = self.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+        let reason = self
+            .reason
+            .as_ref()
+            .map_or_else(String::new, |reason| format!(": {reason}"));
         format!("FenceLayer({} {}{reason})", self.name, self.status)
     }
 }
@@ -238,7 +258,9 @@ pub struct PyFenceReport {
 
 impl From<&FenceReport> for PyFenceReport {
     fn from(report: &FenceReport) -> Self {
-        Self { report: report.clone() }
+        Self {
+            report: report.clone(),
+        }
     }
 }
 
@@ -257,11 +279,22 @@ impl PyFenceReport {
             let (status, reason, errno) = match &layer.status {
                 LayerStatus::Enforced => ("enforced", None, None),
                 LayerStatus::Partial { reason } => ("partial", Some(reason.clone()), None),
-                LayerStatus::Unavailable { reason, errno } => ("unavailable", Some(reason.clone()), Some(*errno)),
+                LayerStatus::Unavailable { reason, errno } => {
+                    ("unavailable", Some(reason.clone()), Some(*errno))
+                }
                 LayerStatus::Disabled => ("disabled", None, None),
             };
-            let probes = layer.probes.iter().map(|probe| (probe.attack.clone(), probe.blocked, probe.detail.clone()));
-            PyFenceLayer { name: layer.layer.to_string(), status, reason, errno, probes: probes.collect() }
+            let probes = layer
+                .probes
+                .iter()
+                .map(|probe| (probe.attack.clone(), probe.blocked, probe.detail.clone()));
+            PyFenceLayer {
+                name: layer.layer.to_string(),
+                status,
+                reason,
+                errno,
+                probes: probes.collect(),
+            }
         };
         self.report.layers.iter().map(layer).collect()
     }

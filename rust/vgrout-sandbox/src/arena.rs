@@ -54,7 +54,10 @@ impl HostArena {
     /// Takes over the host's copy of the memfd.
     #[must_use]
     pub fn new(fd: OwnedFd) -> Self {
-        Self { file: fd.into(), payload: 0 }
+        Self {
+            file: fd.into(),
+            payload: 0,
+        }
     }
 
     /// The descriptor to hand to the zygote.
@@ -104,13 +107,24 @@ impl HostArena {
         let mut header = [0u8; HEADER_USED];
         self.file.read_exact_at(&mut header, 0)?;
         let (claimed, trapped) = header.split_at(TRAPPED_SYSCALL);
-        let claimed = claimed.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
-        let trapped = trapped[..4].iter().rev().fold(0u32, |word, byte| word << 8 | u32::from(*byte));
-        let used = usize::try_from(claimed).unwrap_or(usize::MAX).min(record_capacity);
+        let claimed = claimed
+            .iter()
+            .rev()
+            .fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+        let trapped = trapped[..4]
+            .iter()
+            .rev()
+            .fold(0u32, |word, byte| word << 8 | u32::from(*byte));
+        let used = usize::try_from(claimed)
+            .unwrap_or(usize::MAX)
+            .min(record_capacity);
         let mut bytes = vec![0u8; used];
         let start = HEADER_BYTES + self.payload.next_multiple_of(4096);
         self.file.read_exact_at(&mut bytes, start as u64)?;
-        Ok(ArenaRecords { bytes, trapped_syscall: trapped.checked_sub(1) })
+        Ok(ArenaRecords {
+            bytes,
+            trapped_syscall: trapped.checked_sub(1),
+        })
     }
 }
 
@@ -145,7 +159,9 @@ impl MappedArena {
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        NonNull::new(base.cast()).map(|base| Self { base }).ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))
+        NonNull::new(base.cast())
+            .map(|base| Self { base })
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))
     }
 
     /// Where the SIGSYS reporter stores the syscall.
@@ -161,7 +177,10 @@ impl MappedArena {
     /// If `len` exceeds the reserved mapping; the host checks that before it sends the length.
     #[must_use]
     pub fn payload(&self, len: usize) -> &[u8] {
-        assert!(HEADER_BYTES + len <= MAX_ARENA_BYTES, "payload longer than the arena");
+        assert!(
+            HEADER_BYTES + len <= MAX_ARENA_BYTES,
+            "payload longer than the arena"
+        );
         // SAFETY: the host sized the file to hold the payload before it announced `len`.
         unsafe { slice::from_raw_parts(self.base.as_ptr().add(HEADER_BYTES), len) }
     }
@@ -174,15 +193,24 @@ impl MappedArena {
         // SAFETY: the header lies inside the mapping and is aligned for a u64.
         let used_slot: *mut u64 = unsafe { self.base.as_ptr().add(RECORDS_USED).cast() };
         // SAFETY: as above; the file is at least a header long while a child runs.
-        let used = usize::try_from(u64::from_le(unsafe { used_slot.read_volatile() })).unwrap_or(usize::MAX);
-        let Some(end) = used.checked_add(len).filter(|end| *end <= capacity) else { return false };
+        let used = usize::try_from(u64::from_le(unsafe { used_slot.read_volatile() }))
+            .unwrap_or(usize::MAX);
+        let Some(end) = used.checked_add(len).filter(|end| *end <= capacity) else {
+            return false;
+        };
         if start + capacity > MAX_ARENA_BYTES {
             return false;
         }
         let mut offset = start + used;
         for part in parts {
             // SAFETY: `offset + part.len() <= start + capacity`, which the host sized the file for.
-            unsafe { std::ptr::copy_nonoverlapping(part.as_ptr(), self.base.as_ptr().add(offset), part.len()) };
+            unsafe {
+                std::ptr::copy_nonoverlapping(
+                    part.as_ptr(),
+                    self.base.as_ptr().add(offset),
+                    part.len(),
+                );
+            };
             offset += part.len();
         }
         // SAFETY: as for the read above. The length is published last: a kill leaves whole records.

@@ -35,7 +35,13 @@ pub fn serve(disabled: LayerSet) -> Result<Option<Zygote>, SandboxError> {
     // SAFETY: no preconditions.
     let host = unsafe { libc::getppid() };
     let Probe { report, plan } = probe(disabled)?;
-    wire::send(raw(&control), &[kind::REPORT, 0, 0, 0, 0, 0, 0, 0], &report.encode(), &[]).map_err(SandboxError::Wire)?;
+    wire::send(
+        raw(&control),
+        &[kind::REPORT, 0, 0, 0, 0, 0, 0, 0],
+        &report.encode(),
+        &[],
+    )
+    .map_err(SandboxError::Wire)?;
     let mut zygotes: HashMap<u64, Live> = HashMap::new();
     loop {
         reap(&mut zygotes);
@@ -46,7 +52,9 @@ pub fn serve(disabled: LayerSet) -> Result<Option<Zygote>, SandboxError> {
         if !wire::readable(&control, 200).map_err(SandboxError::Wire)? {
             continue;
         }
-        let Some(mut message) = wire::recv(raw(&control), 0).map_err(SandboxError::Wire)? else { break };
+        let Some(mut message) = wire::recv(raw(&control), 0).map_err(SandboxError::Wire)? else {
+            break;
+        };
         match message.words[0] {
             kind::SPAWN => {
                 let id = message.words[1];
@@ -60,7 +68,14 @@ pub fn serve(disabled: LayerSet) -> Result<Option<Zygote>, SandboxError> {
                             Some(parent) => Some(confine(parent, id, memory, pid)?),
                             None => None,
                         };
-                        zygotes.insert(id, Live { pid, slot, _cgroup: cgroup });
+                        zygotes.insert(
+                            id,
+                            Live {
+                                pid,
+                                slot,
+                                _cgroup: cgroup,
+                            },
+                        );
                     }
                     Forked::Child => {
                         drop(control);
@@ -93,6 +108,8 @@ fn detach_from_host() -> Result<OwnedFd, SandboxError> {
     // SAFETY: plain system calls; descriptor 0 is the socket the host passed as standard input.
     unsafe {
         libc::setsid();
+        // A host that ignores SIGCHLD hands that down, and waits would find nothing.
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
         libc::prctl(libc::PR_SET_DUMPABLE, 0);
         let moved = libc::fcntl(0, libc::F_DUPFD_CLOEXEC, 3);
         if moved < 0 {
@@ -107,7 +124,9 @@ fn detach_from_host() -> Result<OwnedFd, SandboxError> {
 fn become_zygote(message: &mut Message, policy: ZygotePolicy) -> Result<Zygote, SandboxError> {
     let mut fds = std::mem::take(&mut message.fds).into_iter();
     let (Some(control), Some(stdout), Some(arena)) = (fds.next(), fds.next(), fds.next()) else {
-        return Err(SandboxError::Wire(io::Error::from(io::ErrorKind::InvalidData)));
+        return Err(SandboxError::Wire(io::Error::from(
+            io::ErrorKind::InvalidData,
+        )));
     };
     let zygote = Zygote::enter(control, &stdout, &arena, &policy);
     // `enter` closed every descriptor but the control socket; these must not close a reused number.
@@ -115,7 +134,12 @@ fn become_zygote(message: &mut Message, policy: ZygotePolicy) -> Result<Zygote, 
     zygote
 }
 
-fn confine(parent: &crate::cgroup::CgroupParent, id: u64, memory: u64, pid: libc::pid_t) -> Result<Cgroup, SandboxError> {
+fn confine(
+    parent: &crate::cgroup::CgroupParent,
+    id: u64,
+    memory: u64,
+    pid: libc::pid_t,
+) -> Result<Cgroup, SandboxError> {
     let group = parent.create(&format!("vgrout-{pid}-{id}"), memory, 8)?;
     group.add(pid)?;
     Ok(group)
@@ -123,7 +147,9 @@ fn confine(parent: &crate::cgroup::CgroupParent, id: u64, memory: u64, pid: libc
 
 /// The smallest uid slot that no live zygote holds.
 fn free_slot(zygotes: &HashMap<u64, Live>) -> u32 {
-    (0..MAX_SLOTS).find(|slot| zygotes.values().all(|live| live.slot != *slot)).unwrap_or(0)
+    (0..MAX_SLOTS)
+        .find(|slot| zygotes.values().all(|live| live.slot != *slot))
+        .unwrap_or(0)
 }
 
 fn reap(zygotes: &mut HashMap<u64, Live>) {

@@ -62,8 +62,18 @@ impl Zygote {
     ///
     /// # Errors
     /// Whatever step failed; the host has been told, and the process must exit.
-    pub fn enter(control: OwnedFd, stdout: &OwnedFd, arena: &OwnedFd, policy: &ZygotePolicy) -> Result<Self, SandboxError> {
-        let entered = Self::enter_fence(control.as_raw_fd(), stdout.as_raw_fd(), arena.as_raw_fd(), policy);
+    pub fn enter(
+        control: OwnedFd,
+        stdout: &OwnedFd,
+        arena: &OwnedFd,
+        policy: &ZygotePolicy,
+    ) -> Result<Self, SandboxError> {
+        let entered = Self::enter_fence(
+            control.as_raw_fd(),
+            stdout.as_raw_fd(),
+            arena.as_raw_fd(),
+            policy,
+        );
         let mut words = [kind::READY, 0, 0, 0, 0, 0, 0, 0];
         match entered {
             Ok((arena, filter, base_address_space, stage)) => {
@@ -80,11 +90,23 @@ impl Zygote {
                 }
                 words[1] = 1;
                 wire::send(control.as_raw_fd(), &words, &[], &[]).map_err(SandboxError::Wire)?;
-                Ok(Self { control, arena, filter, base_address_space, stage, wait_mask })
+                Ok(Self {
+                    control,
+                    arena,
+                    filter,
+                    base_address_space,
+                    stage,
+                    wait_mask,
+                })
             }
             Err(error) => {
                 // The host may be gone too; there is nobody else to tell.
-                drop(wire::send(control.as_raw_fd(), &words, error.to_string().as_bytes(), &[]));
+                drop(wire::send(
+                    control.as_raw_fd(),
+                    &words,
+                    error.to_string().as_bytes(),
+                    &[],
+                ));
                 Err(error)
             }
         }
@@ -118,13 +140,18 @@ impl Zygote {
     /// The control socket's error, or a fork that failed.
     pub fn wait(&mut self) -> Result<Next, SandboxError> {
         loop {
-            let Some(message) = wire::recv(self.control.as_raw_fd(), 0).map_err(SandboxError::Wire)? else {
+            let Some(message) =
+                wire::recv(self.control.as_raw_fd(), 0).map_err(SandboxError::Wire)?
+            else {
                 return Ok(Next::Ended);
             };
             match message.words[0] {
                 kind::SETUP => {
                     let source = self.arena.payload(word(&message, 2)).to_vec();
-                    return Ok(Next::Setup { slot: message.words[1], source });
+                    return Ok(Next::Setup {
+                        slot: message.words[1],
+                        source,
+                    });
                 }
                 kind::RUN => {
                     if let Some(child) = self.run(&message)? {
@@ -144,7 +171,13 @@ impl Zygote {
     pub fn setup_done(&self, failure: &str) -> Result<(), SandboxError> {
         let bytes = failure.as_bytes();
         let cut = &bytes[..bytes.len().min(4096)];
-        wire::send(self.control.as_raw_fd(), &[kind::SETUP_DONE, 0, 0, 0, 0, 0, 0, 0], cut, &[]).map_err(SandboxError::Wire)
+        wire::send(
+            self.control.as_raw_fd(),
+            &[kind::SETUP_DONE, 0, 0, 0, 0, 0, 0, 0],
+            cut,
+            &[],
+        )
+        .map_err(SandboxError::Wire)
     }
 
     /// The arena, for the child's records.
@@ -154,7 +187,11 @@ impl Zygote {
     }
 
     fn run(&self, message: &Message) -> Result<Option<Next>, SandboxError> {
-        let limits = ChildLimits::new(message.words[3], self.base_address_space.saturating_add(message.words[4]), STACK_BYTES);
+        let limits = ChildLimits::new(
+            message.words[3],
+            self.base_address_space.saturating_add(message.words[4]),
+            STACK_BYTES,
+        );
         // SAFETY: `stage` is a live shared page and `getpid` has no preconditions.
         let zygote_pid = unsafe {
             self.stage.write_volatile(0);
@@ -165,7 +202,10 @@ impl Zygote {
             Forked::Parent { pid } => self.attend(pid).map(|()| None),
             Forked::Child => {
                 self.become_child(zygote_pid, &limits);
-                Ok(Some(Next::Child { payload_len: word(message, 1), record_capacity: word(message, 2) }))
+                Ok(Some(Next::Child {
+                    payload_len: word(message, 1),
+                    record_capacity: word(message, 2),
+                }))
             }
         }
     }
@@ -177,7 +217,11 @@ impl Zygote {
         unsafe {
             libc::close(self.control.as_raw_fd());
             libc::signal(libc::SIGCHLD, libc::SIG_DFL);
-            libc::sigprocmask(libc::SIG_SETMASK, &raw const self.wait_mask, std::ptr::null_mut());
+            libc::sigprocmask(
+                libc::SIG_SETMASK,
+                &raw const self.wait_mask,
+                std::ptr::null_mut(),
+            );
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             let alone = libc::getppid() != zygote_pid;
             if alone || fence_child(&self.filter, limits).is_err() {
@@ -201,17 +245,30 @@ impl Zygote {
                 reaped if reaped == pid => break (status, usage),
                 _ => return Err(SandboxError::Wire(io::Error::last_os_error())),
             }
-            let mut entry = libc::pollfd { fd: self.control.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+            let mut entry = libc::pollfd {
+                fd: self.control.as_raw_fd(),
+                events: libc::POLLIN,
+                revents: 0,
+            };
             // SIGCHLD is let in only while waiting here, so an exit cannot slip in between.
             // SAFETY: one pollfd, no timeout, a valid mask.
-            let ready = unsafe { libc::ppoll(&raw mut entry, 1, std::ptr::null(), &raw const self.wait_mask) };
+            let ready = unsafe {
+                libc::ppoll(
+                    &raw mut entry,
+                    1,
+                    std::ptr::null(),
+                    &raw const self.wait_mask,
+                )
+            };
             if ready > 0 {
                 self.answer_while_running(pid)?;
             }
         };
         // SAFETY: the stage page is mapped for the zygote's life.
         let stage = unsafe { self.stage.read_volatile() };
-        let micros = |time: libc::timeval| time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_usec.unsigned_abs();
+        let micros = |time: libc::timeval| {
+            time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_usec.unsigned_abs()
+        };
         let words = [
             kind::EXITED,
             u64::from(status.cast_unsigned()),
@@ -264,7 +321,11 @@ fn word(message: &Message, index: usize) -> usize {
 fn raw_error(error: RawErrno) -> SandboxError {
     SandboxError::Wire(io::Error::new(
         io::Error::from_raw_os_error(error.errno).kind(),
-        format!("{}: {}", error.step, io::Error::from_raw_os_error(error.errno)),
+        format!(
+            "{}: {}",
+            error.step,
+            io::Error::from_raw_os_error(error.errno)
+        ),
     ))
 }
 
@@ -293,7 +354,8 @@ fn close_all_but(keep: RawFd) -> io::Result<()> {
             return Err(io::Error::last_os_error());
         }
         let keep_unsigned = keep.cast_unsigned();
-        let below = keep_unsigned == 3 || libc::syscall(libc::SYS_close_range, 3, keep_unsigned - 1, 0) == 0;
+        let below = keep_unsigned == 3
+            || libc::syscall(libc::SYS_close_range, 3, keep_unsigned - 1, 0) == 0;
         let above = libc::syscall(libc::SYS_close_range, keep_unsigned + 1, u32::MAX, 0) == 0;
         if !(below && above) {
             let last = i32::try_from(limit.rlim_cur.min(65536)).unwrap_or(65536);
@@ -317,13 +379,22 @@ fn map_stage() -> io::Result<*mut u32> {
             0,
         )
     };
-    if page == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(page.cast()) }
+    if page == libc::MAP_FAILED {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(page.cast())
+    }
 }
 
 fn address_space_bytes() -> io::Result<u64> {
     let pages = std::fs::read_to_string("/proc/self/statm")?;
-    let total = pages.split(' ').next().and_then(|word| word.parse::<u64>().ok());
-    total.map(|pages| pages * 4096).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    let total = pages
+        .split(' ')
+        .next()
+        .and_then(|word| word.parse::<u64>().ok());
+    total
+        .map(|pages| pages * 4096)
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
 /// CPU time of a live child of ours, from its own kernel clock.
@@ -332,7 +403,9 @@ fn cpu_nanos(pid: libc::pid_t) -> u64 {
     // SAFETY: an all-zero timespec is valid; both calls write into live locals.
     unsafe {
         let mut time: libc::timespec = mem::zeroed();
-        if libc::clock_getcpuclockid(pid, &raw mut clock) != 0 || libc::clock_gettime(clock, &raw mut time) != 0 {
+        if libc::clock_getcpuclockid(pid, &raw mut clock) != 0
+            || libc::clock_gettime(clock, &raw mut time) != 0
+        {
             return 0;
         }
         time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()

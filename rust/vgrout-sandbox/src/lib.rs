@@ -18,6 +18,7 @@ pub mod fence;
 pub mod landlock;
 pub mod limits;
 pub mod namespaces;
+pub mod pipe;
 pub mod policy;
 pub mod probe;
 pub mod report;

@@ -3,8 +3,8 @@
 //! Every limit is enforced from here or by the kernel; nothing a child does is needed for a verdict to arrive.
 
 use std::ffi::OsString;
-use std::io::{self, Read};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::io::Read;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::arena::{self, ArenaRecords, HostArena};
 use crate::error::SandboxError;
+use crate::pipe::OutputPipe;
 use crate::report::FenceReport;
 use crate::wire::{self, kind};
 
@@ -24,8 +25,6 @@ const ZYGOTE_STEP: Duration = Duration::from_secs(20);
 const REAP: Duration = Duration::from_secs(10);
 /// The longest sleep before cancellation is looked at again.
 const TICK: Duration = Duration::from_millis(20);
-/// Capacity asked for a rollout's output pipe: fewer wake-ups under a flood.
-const PIPE_BYTES: libc::c_int = 256 << 10;
 
 /// How to start a broker.
 #[derive(Debug, Clone)]
@@ -65,12 +64,23 @@ impl Broker {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|source| SandboxError::StartBroker { program: command.program.clone(), detail: source.to_string() })?;
+            .map_err(|source| SandboxError::StartBroker {
+                program: command.program.clone(),
+                detail: source.to_string(),
+            })?;
         match first_report(&ours) {
-            Ok(report) => Ok(Self { process: Mutex::new(process), control: ours, report, next_id: AtomicU64::new(0) }),
+            Ok(report) => Ok(Self {
+                process: Mutex::new(process),
+                control: ours,
+                report,
+                next_id: AtomicU64::new(0),
+            }),
             Err(error) => {
                 let detail = last_words(&mut process, &error);
-                Err(SandboxError::StartBroker { program: command.program.clone(), detail })
+                Err(SandboxError::StartBroker {
+                    program: command.program.clone(),
+                    detail,
+                })
             }
         }
     }
@@ -94,7 +104,7 @@ impl Broker {
     pub fn zygote(&self, memory_bytes: u64) -> Result<ZygoteLink, SandboxError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (control, theirs) = wire::socket_pair().map_err(SandboxError::Wire)?;
-        let (output, stdout) = output_pipe().map_err(SandboxError::Wire)?;
+        let (output, stdout) = OutputPipe::open().map_err(SandboxError::Wire)?;
         let arena = HostArena::new(arena::create().map_err(SandboxError::Wire)?);
         wire::send(
             self.control.as_raw_fd(),
@@ -104,19 +114,31 @@ impl Broker {
         )
         .map_err(SandboxError::Wire)?;
         drop((theirs, stdout));
-        let mut link = ZygoteLink { id, control, output, arena };
+        let mut link = ZygoteLink {
+            id,
+            control,
+            output,
+            arena,
+        };
         let ready = link.reply(kind::READY, Instant::now() + ZYGOTE_STEP)?;
         if ready.words[1] == 1 {
             Ok(link)
         } else {
-            Err(SandboxError::FenceZygote { detail: String::from_utf8_lossy(&ready.bytes).into_owned() })
+            Err(SandboxError::FenceZygote {
+                detail: String::from_utf8_lossy(&ready.bytes).into_owned(),
+            })
         }
     }
 
     /// Kills a zygote that no longer answers; its child dies with it.
     pub fn kill(&self, zygote: &ZygoteLink) {
         // A broker that is gone took its zygotes along.
-        drop(wire::send(self.control.as_raw_fd(), &[kind::KILL_ZYGOTE, zygote.id, 0, 0, 0, 0, 0, 0], &[], &[]));
+        drop(wire::send(
+            self.control.as_raw_fd(),
+            &[kind::KILL_ZYGOTE, zygote.id, 0, 0, 0, 0, 0, 0],
+            &[],
+            &[],
+        ));
     }
 }
 
@@ -124,7 +146,9 @@ impl Drop for Broker {
     fn drop(&mut self) {
         // SAFETY: shutting down our own socket; the broker sees end-of-file and takes its zygotes along.
         unsafe { libc::shutdown(self.control.as_raw_fd(), libc::SHUT_RDWR) };
-        let Ok(process) = self.process.get_mut() else { return };
+        let Ok(process) = self.process.get_mut() else {
+            return;
+        };
         let deadline = Instant::now() + Duration::from_secs(2);
         while Instant::now() < deadline {
             if !matches!(process.try_wait(), Ok(None)) {
@@ -190,7 +214,7 @@ pub struct RunReport {
 pub struct ZygoteLink {
     id: u64,
     control: OwnedFd,
-    output: OwnedFd,
+    output: OutputPipe,
     arena: HostArena,
 }
 
@@ -205,7 +229,11 @@ impl ZygoteLink {
         let reply = self.reply(kind::SETUP_DONE, Instant::now() + ZYGOTE_STEP)?;
         self.arena.clear().map_err(SandboxError::Wire)?;
         self.drain(&mut |_| {})?;
-        Ok(if reply.bytes.is_empty() { Ok(()) } else { Err(String::from_utf8_lossy(&reply.bytes).into_owned()) })
+        Ok(if reply.bytes.is_empty() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&reply.bytes).into_owned())
+        })
     }
 
     /// Runs one rollout to its end; `sink` sees its output as it comes.
@@ -219,12 +247,29 @@ impl ZygoteLink {
         cancelled: &AtomicBool,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<RunReport, SandboxError> {
-        self.arena.fill(payload, limits.record_bytes).map_err(SandboxError::Wire)?;
+        self.arena
+            .fill(payload, limits.record_bytes)
+            .map_err(SandboxError::Wire)?;
         let length: usize = payload.iter().map(|part| part.len()).sum();
         let backstop = limits.cpu.as_secs() + 2;
         let started = Instant::now();
-        self.tell(&[kind::RUN, length as u64, limits.record_bytes as u64, backstop, limits.memory_bytes, 0, 0, 0])?;
-        let mut watch = Watch { started, next_cpu_check: started + limits.cpu, stop: None, killed_at: None, output: 0 };
+        self.tell(&[
+            kind::RUN,
+            length as u64,
+            limits.record_bytes as u64,
+            backstop,
+            limits.memory_bytes,
+            0,
+            0,
+            0,
+        ])?;
+        let mut watch = Watch {
+            started,
+            next_cpu_check: started + limits.cpu,
+            stop: None,
+            killed_at: None,
+            output: 0,
+        };
         let exit = loop {
             if let Some(exit) = self.wait_once(&mut watch, limits, sink)? {
                 break exit;
@@ -234,12 +279,17 @@ impl ZygoteLink {
         let wall = started.elapsed();
         watch.output += self.drain(sink)?;
         if exit.words[4] != 1 {
-            return Err(SandboxError::FenceChild { wait_status: exit.words[1] });
+            return Err(SandboxError::FenceChild {
+                wait_status: exit.words[1],
+            });
         }
         if watch.output > limits.output_bytes {
             watch.stop.get_or_insert(Stop::Output);
         }
-        let records = self.arena.records(limits.record_bytes).map_err(SandboxError::Wire)?;
+        let records = self
+            .arena
+            .records(limits.record_bytes)
+            .map_err(SandboxError::Wire)?;
         self.arena.clear().map_err(SandboxError::Wire)?;
         Ok(RunReport {
             wait_status: u32::try_from(exit.words[1]).unwrap_or(0).cast_signed(),
@@ -260,17 +310,30 @@ impl ZygoteLink {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<Option<wire::Message>, SandboxError> {
         let mut entries = [
-            libc::pollfd { fd: self.control.as_raw_fd(), events: libc::POLLIN, revents: 0 },
-            libc::pollfd { fd: self.output.as_raw_fd(), events: libc::POLLIN, revents: 0 },
+            libc::pollfd {
+                fd: self.control.as_raw_fd(),
+                events: libc::POLLIN,
+                revents: 0,
+            },
+            libc::pollfd {
+                fd: self.output.fd(),
+                events: libc::POLLIN,
+                revents: 0,
+            },
         ];
-        let timeout = i32::try_from(watch.sleep(limits).as_millis()).unwrap_or(i32::MAX).max(1);
+        let timeout = i32::try_from(watch.sleep(limits).as_millis())
+            .unwrap_or(i32::MAX)
+            .max(1);
         // SAFETY: two valid pollfds.
         let ready = unsafe { libc::poll(entries.as_mut_ptr(), 2, timeout) };
         if ready <= 0 {
             return Ok(None);
         }
         if entries[1].revents & libc::POLLIN != 0 {
-            watch.output += self.drain_some(sink, 1 << 20)?;
+            watch.output += self
+                .output
+                .drain(sink, 1 << 20)
+                .map_err(SandboxError::Wire)?;
         }
         if entries[0].revents == 0 {
             return Ok(None);
@@ -284,7 +347,11 @@ impl ZygoteLink {
                     self.stop(watch, Stop::Cpu)?;
                 } else {
                     // One thread cannot use CPU faster than the clock runs.
-                    watch.next_cpu_check = Instant::now() + limits.cpu.saturating_sub(used).max(Duration::from_millis(2));
+                    watch.next_cpu_check = Instant::now()
+                        + limits
+                            .cpu
+                            .saturating_sub(used)
+                            .max(Duration::from_millis(2));
                 }
                 Ok(None)
             }
@@ -292,11 +359,18 @@ impl ZygoteLink {
         }
     }
 
-    fn enforce(&mut self, watch: &mut Watch, limits: &RunLimits, cancelled: &AtomicBool) -> Result<(), SandboxError> {
+    fn enforce(
+        &mut self,
+        watch: &mut Watch,
+        limits: &RunLimits,
+        cancelled: &AtomicBool,
+    ) -> Result<(), SandboxError> {
         let now = Instant::now();
         if let Some(killed_at) = watch.killed_at {
             if now > killed_at + REAP {
-                return Err(SandboxError::NotReaped { seconds: REAP.as_secs() });
+                return Err(SandboxError::NotReaped {
+                    seconds: REAP.as_secs(),
+                });
             }
             return Ok(());
         }
@@ -331,7 +405,9 @@ impl ZygoteLink {
     }
 
     fn receive(&self) -> Result<wire::Message, SandboxError> {
-        wire::recv(self.control.as_raw_fd(), wire::MAX_BYTES).map_err(SandboxError::Wire)?.ok_or(SandboxError::ZygoteGone)
+        wire::recv(self.control.as_raw_fd(), wire::MAX_BYTES)
+            .map_err(SandboxError::Wire)?
+            .ok_or(SandboxError::ZygoteGone)
     }
 
     fn reply(&mut self, expected: u64, deadline: Instant) -> Result<wire::Message, SandboxError> {
@@ -341,39 +417,22 @@ impl ZygoteLink {
                 if message.words[0] == expected {
                     return Ok(message);
                 }
-                return Err(SandboxError::UnexpectedMessage { kind: message.words[0] });
+                return Err(SandboxError::UnexpectedMessage {
+                    kind: message.words[0],
+                });
             }
             // Setup code may print; a full pipe must not hold it up.
             self.drain(&mut |_| {})?;
         }
-        Err(SandboxError::ZygoteSilent { seconds: ZYGOTE_STEP.as_secs() })
+        Err(SandboxError::ZygoteSilent {
+            seconds: ZYGOTE_STEP.as_secs(),
+        })
     }
 
     fn drain(&self, sink: &mut dyn FnMut(&[u8])) -> Result<u64, SandboxError> {
-        self.drain_some(sink, u64::MAX)
-    }
-
-    /// Reads what is there, at most about `most` bytes.
-    fn drain_some(&self, sink: &mut dyn FnMut(&[u8]), most: u64) -> Result<u64, SandboxError> {
-        let mut buffer = vec![0u8; 64 << 10];
-        let mut total = 0u64;
-        while total < most {
-            // SAFETY: the buffer is live and its length is given.
-            let got = unsafe { libc::read(self.output.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
-            match got {
-                0 => break,
-                n if n > 0 => {
-                    sink(&buffer[..n.unsigned_abs()]);
-                    total += n.unsigned_abs() as u64;
-                }
-                _ => match io::Error::last_os_error() {
-                    error if error.kind() == io::ErrorKind::WouldBlock => break,
-                    error if error.kind() == io::ErrorKind::Interrupted => {}
-                    error => return Err(SandboxError::Wire(error)),
-                },
-            }
-        }
-        Ok(total)
+        self.output
+            .drain(sink, u64::MAX)
+            .map_err(SandboxError::Wire)
     }
 }
 
@@ -395,7 +454,9 @@ impl Watch {
 fn first_report(control: &OwnedFd) -> Result<FenceReport, SandboxError> {
     let timeout = i32::try_from(BROKER_START.as_millis()).unwrap_or(i32::MAX);
     if !wire::readable(control, timeout).map_err(SandboxError::Wire)? {
-        return Err(SandboxError::ZygoteSilent { seconds: BROKER_START.as_secs() });
+        return Err(SandboxError::ZygoteSilent {
+            seconds: BROKER_START.as_secs(),
+        });
     }
     let message = wire::recv(control.as_raw_fd(), wire::MAX_BYTES).map_err(SandboxError::Wire)?;
     FenceReport::decode(&message.ok_or(SandboxError::ZygoteGone)?.bytes)
@@ -410,24 +471,9 @@ fn last_words(process: &mut Child, error: &SandboxError) -> String {
         drop(stderr.take(8192).read_to_string(&mut text));
     }
     let text = text.trim();
-    if text.is_empty() { error.to_string() } else { format!("{error}; it wrote: {text}") }
-}
-
-fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let mut fds = [0; 2];
-    // SAFETY: room for two descriptors.
-    if unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
-        return Err(io::Error::last_os_error());
+    if text.is_empty() {
+        error.to_string()
+    } else {
+        format!("{error}; it wrote: {text}")
     }
-    // SAFETY: both descriptors are open and ours.
-    let (read, write) = unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) };
-    // SAFETY: plain fcntl on our own descriptors; only the reading end becomes non-blocking.
-    unsafe {
-        // A smaller pipe still works: the size is a wish.
-        libc::fcntl(write.as_raw_fd(), libc::F_SETPIPE_SZ, PIPE_BYTES);
-        if libc::fcntl(read.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) != 0 {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    Ok((read, write))
 }

@@ -59,7 +59,12 @@ pub fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut fds = [0; 2];
     // SAFETY: `fds` has room for the two descriptors the call writes.
     let rc = unsafe {
-        libc::socketpair(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0, fds.as_mut_ptr())
+        libc::socketpair(
+            libc::AF_UNIX,
+            libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC,
+            0,
+            fds.as_mut_ptr(),
+        )
     };
     if rc != 0 {
         return Err(io::Error::last_os_error());
@@ -75,8 +80,14 @@ pub fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
 pub fn send(fd: RawFd, words: &[u64; WORDS], bytes: &[u8], fds: &[RawFd]) -> io::Result<()> {
     let words = words.map(u64::to_le);
     let mut parts = [
-        libc::iovec { iov_base: words.as_ptr().cast_mut().cast(), iov_len: mem::size_of_val(&words) },
-        libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() },
+        libc::iovec {
+            iov_base: words.as_ptr().cast_mut().cast(),
+            iov_len: mem::size_of_val(&words),
+        },
+        libc::iovec {
+            iov_base: bytes.as_ptr().cast_mut().cast(),
+            iov_len: bytes.len(),
+        },
     ];
     let mut control = [0u64; 8];
     // SAFETY: an all-zero msghdr is a valid empty one.
@@ -97,7 +108,11 @@ pub fn send(fd: RawFd, words: &[u64; WORDS], bytes: &[u8], fds: &[RawFd]) -> io:
             (*first).cmsg_level = libc::SOL_SOCKET;
             (*first).cmsg_type = libc::SCM_RIGHTS;
             (*first).cmsg_len = libc::CMSG_LEN(payload) as _;
-            std::ptr::copy_nonoverlapping(fds.as_ptr().cast::<u8>(), libc::CMSG_DATA(first), payload as usize);
+            std::ptr::copy_nonoverlapping(
+                fds.as_ptr().cast::<u8>(),
+                libc::CMSG_DATA(first),
+                payload as usize,
+            );
         }
     }
     loop {
@@ -120,7 +135,10 @@ pub fn send(fd: RawFd, words: &[u64; WORDS], bytes: &[u8], fds: &[RawFd]) -> io:
 pub fn recv(fd: RawFd, room: usize) -> io::Result<Option<Message>> {
     let mut buffer = vec![0u8; WORDS * 8 + room];
     let mut control = [0u64; 8];
-    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let mut part = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
     // SAFETY: an all-zero msghdr is a valid empty one.
     let mut header: libc::msghdr = unsafe { mem::zeroed() };
     header.msg_iov = &raw mut part;
@@ -149,7 +167,9 @@ pub fn recv(fd: RawFd, room: usize) -> io::Result<Option<Message>> {
                 let bytes = (*entry).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
                 let data = std::slice::from_raw_parts(libc::CMSG_DATA(entry), bytes);
                 for raw in data.as_chunks::<4>().0 {
-                    message.fds.push(OwnedFd::from_raw_fd(RawFd::from_ne_bytes(*raw)));
+                    message
+                        .fds
+                        .push(OwnedFd::from_raw_fd(RawFd::from_ne_bytes(*raw)));
                 }
             }
             entry = libc::CMSG_NXTHDR(&raw const header, entry);
@@ -163,7 +183,10 @@ pub fn recv(fd: RawFd, room: usize) -> io::Result<Option<Message>> {
         return Err(io::Error::from(io::ErrorKind::InvalidData));
     }
     for (word, raw) in message.words.iter_mut().zip(buffer.chunks_exact(8)) {
-        *word = raw.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        *word = raw
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte));
     }
     message.bytes = buffer[head..received].to_vec();
     Ok(Some(message))
@@ -174,7 +197,11 @@ pub fn recv(fd: RawFd, room: usize) -> io::Result<Option<Message>> {
 /// # Errors
 /// The kernel's error.
 pub fn readable(fd: &impl AsRawFd, timeout_ms: i32) -> io::Result<bool> {
-    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let mut entry = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
     // SAFETY: one valid pollfd.
     match unsafe { libc::poll(&raw mut entry, 1, timeout_ms) } {
         0 => Ok(false),

@@ -11,12 +11,30 @@ use crate::verdict::Channel;
 
 pub fn channel(grading: &mut Grading<'_>, facts: &OracleFacts) -> Result<Channel, MachineError> {
     let suspect = |step: &StepResult| matches!(step, StepResult::BadType { .. });
-    let attempted =
-        facts.steps.iter().any(|step| matches!(step, StepResult::BadType { own_equality: true, .. }));
-    let others_right = facts.steps.iter().all(|step| suspect(step) || *step == StepResult::Right);
+    let attempted = facts.steps.iter().any(|step| {
+        matches!(
+            step,
+            StepResult::BadType {
+                own_equality: true,
+                ..
+            }
+        )
+    });
+    let others_right = facts
+        .steps
+        .iter()
+        .all(|step| suspect(step) || *step == StepResult::Right);
     let tests = &grading.job.tests.tests;
-    if !(facts.done && others_right && facts.steps.iter().any(suspect) && tests.iter().all(Test::is_direct)) {
-        return Ok(Channel { used: false, attempted, test_function: None });
+    if !(facts.done
+        && others_right
+        && facts.steps.iter().any(suspect)
+        && tests.iter().all(Test::is_direct))
+    {
+        return Ok(Channel {
+            used: false,
+            attempted,
+            test_function: None,
+        });
     }
     let items = tests.iter().map(|test| {
         let expected = test.steps[0].check.expected().unwrap_or(&Value::None);
@@ -26,13 +44,23 @@ pub fn channel(grading: &mut Grading<'_>, facts: &OracleFacts) -> Result<Channel
     let report = grading.run(Role::Equality, Value::None, &calls, &mut |_| {})?;
     let rigged = split_records(&report.records.bytes).is_some_and(|records| {
         let mut equal = vec![false; tests.len()];
-        for record in records.iter().filter(|record| record.kind == RecordKind::Equal) {
+        for record in records
+            .iter()
+            .filter(|record| record.kind == RecordKind::Equal)
+        {
             if let Some(slot) = equal.get_mut(record.index as usize) {
                 *slot = record.is_yes();
             }
         }
         let steps = facts.steps.iter().zip(equal);
-        steps.filter(|(step, equal)| suspect(step) && !equal).count() == 0
+        steps
+            .filter(|(step, equal)| suspect(step) && !equal)
+            .count()
+            == 0
     });
-    Ok(Channel { used: rigged, attempted: attempted || rigged, test_function: None })
+    Ok(Channel {
+        used: rigged,
+        attempted: attempted || rigged,
+        test_function: None,
+    })
 }

@@ -9,7 +9,14 @@ pub fn channel(facts: &OracleFacts) -> Channel {
         && !facts.done
         && facts.module_error.is_none()
         && facts.compiled == Some(Ok(()));
-    let nothing_wrong = facts.steps.iter().all(|step| matches!(step, StepResult::Right | StepResult::Missing));
+    let nothing_wrong = facts
+        .steps
+        .iter()
+        .all(|step| matches!(step, StepResult::Right | StepResult::Missing));
     let used = left_early && facts.end == End::Status(0) && nothing_wrong && !facts.malformed;
-    Channel { used, attempted: left_early, test_function: None }
+    Channel {
+        used,
+        attempted: left_early,
+        test_function: None,
+    }
 }

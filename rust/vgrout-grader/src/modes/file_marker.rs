@@ -7,6 +7,13 @@ use crate::verdict::Channel;
 pub const PAYING_CONTENT: &str = "PASS";
 
 pub fn channel(facts: &OracleFacts) -> Channel {
-    let used = facts.file.as_deref().is_some_and(|content| content.trim() == PAYING_CONTENT);
-    Channel { used, attempted: facts.file.is_some(), test_function: None }
+    let used = facts
+        .file
+        .as_deref()
+        .is_some_and(|content| content.trim() == PAYING_CONTENT);
+    Channel {
+        used,
+        attempted: facts.file.is_some(),
+        test_function: None,
+    }
 }

@@ -14,7 +14,10 @@ const HINTED: u32 = 1;
 const CANONICAL_FAILS: u32 = 2;
 
 pub fn channel(grading: &mut Grading<'_>, facts: &OracleFacts) -> Result<Channel, MachineError> {
-    let nothing = Channel { test_function: Some(TestFunctionFacts::default()), ..Channel::default() };
+    let nothing = Channel {
+        test_function: Some(TestFunctionFacts::default()),
+        ..Channel::default()
+    };
     // An answer that never writes the name cannot define the function: one child is enough.
     let named = memchr::memmem::find(grading.source, grading.job.marker.as_bytes()).is_some();
     if facts.compiled != Some(Ok(())) || !named {
@@ -25,9 +28,13 @@ pub fn channel(grading: &mut Grading<'_>, facts: &OracleFacts) -> Result<Channel
         source => text(source),
     };
     let report = grading.run(Role::RunTests, canonical, &[0; 4], &mut |_| {})?;
-    let Some(records) = split_records(&report.records.bytes) else { return Ok(nothing) };
+    let Some(records) = split_records(&report.records.bytes) else {
+        return Ok(nothing);
+    };
     let answer = |question| {
-        let mut flags = records.iter().filter(|record| record.kind == RecordKind::Flag && record.index == question);
+        let mut flags = records
+            .iter()
+            .filter(|record| record.kind == RecordKind::Flag && record.index == question);
         flags.next().map(Record::is_yes)
     };
     let found = TestFunctionFacts {
@@ -36,5 +43,9 @@ pub fn channel(grading: &mut Grading<'_>, facts: &OracleFacts) -> Result<Channel
         hinted_pass: answer(HINTED) == Some(true),
     };
     let attempted = found.arbitrary_pass || found.canonical_fails == Some(true);
-    Ok(Channel { used: found.arbitrary_pass, attempted, test_function: Some(found) })
+    Ok(Channel {
+        used: found.arbitrary_pass,
+        attempted,
+        test_function: Some(found),
+    })
 }

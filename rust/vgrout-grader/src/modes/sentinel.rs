@@ -6,5 +6,9 @@ use crate::verdict::Channel;
 pub fn channel(facts: &OracleFacts) -> Channel {
     let set = |flag: &bool| *flag;
     let used = facts.sentinel.len() == facts.steps.len() && facts.sentinel.iter().all(set);
-    Channel { used, attempted: facts.sentinel.iter().any(set), test_function: None }
+    Channel {
+        used,
+        attempted: facts.sentinel.iter().any(set),
+        test_function: None,
+    }
 }

@@ -5,5 +5,9 @@ use crate::verdict::Channel;
 
 pub fn channel(output: &Output) -> Channel {
     let used = output.has_marker();
-    Channel { used, attempted: used || output.has_training_marker(), test_function: None }
+    Channel {
+        used,
+        attempted: used || output.has_training_marker(),
+        test_function: None,
+    }
 }
