@@ -233,6 +233,7 @@ def test_only_label_scored_makes_labelled_batches():
         )
 
 
+@pytest.mark.slow
 def test_the_type_checker_refuses_labels_for_a_label_free_gate(tmp_path):
     program = """
 from vgrout.routing import ActivationGate, AlwaysAbsorb, NoGate, NoGateFull, OracleGate, OracleScored, Scored
@@ -250,10 +251,9 @@ def bad(a: ActivationGate, b: AlwaysAbsorb, n: NoGate, f: NoGateFull, o: OracleG
     path.write_text(program)
     out, err, _ = mypy_api.run(["--config-file", str(ROOT / "pyproject.toml"), str(path)])
     assert not err, err
+    # The path is not compared: mypy's cache may answer with that of an earlier run.
     lines = [
-        int(line.split(":")[1])
-        for line in out.splitlines()
-        if line.startswith(str(path)) and "arg-type" in line
+        int(line.split(":")[1]) for line in out.splitlines() if "labels.py:" in line and "[arg-type]" in line
     ]
     assert lines == [7, 8, 9, 10, 11], out
 
