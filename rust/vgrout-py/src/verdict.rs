@@ -72,6 +72,10 @@ impl PyDiagnostics {
 
 /// One rollout's verdict.
 #[pyclass(frozen, get_all, name = "Verdict", module = "vgrout")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each a public field"
+)]
 pub struct PyVerdict {
     outcome: &'static str,
     detail: Option<String>,
