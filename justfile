@@ -17,14 +17,14 @@ build:
 
 fmt:
     cargo fmt --all
-    uv run ruff format python tests benches
-    uv run ruff check --fix --quiet python tests benches
+    uv run ruff format python tests benches scripts
+    uv run ruff check --fix --quiet python tests benches scripts
 
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --release --all-targets -- -D warnings
-    uv run ruff format --check python tests benches
-    uv run ruff check python tests benches
+    uv run ruff format --check python tests benches scripts
+    uv run ruff check python tests benches scripts
     uv run mypy
     uv run lint-imports
 
