@@ -93,8 +93,55 @@ pub fn parse_test(text: &str) -> Result<Test, AssertionError> {
     if let Some(step) = direct_equality(text) {
         return Ok(Test { steps: vec![step] });
     }
-    let mut steps = Vec::new();
+    let asserts = asserts(text)?;
+    if asserts.is_empty() {
+        let found = shortened(text);
+        return Err(AssertionError::NoAssert { found });
+    }
+    let direct: Option<Vec<Step>> = asserts.iter().map(Assert::direct).collect();
+    let steps = match direct {
+        Some(steps) => steps,
+        None => asserts
+            .iter()
+            .map(Assert::source)
+            .collect::<Result<_, _>>()?,
+    };
+    Ok(Test { steps })
+}
+
+/// One condition of one assert, before it is known what form its call takes.
+struct Assert<'a> {
+    prelude: String,
+    expression: &'a str,
+    check: Check,
+    /// Some statement before it in the test compares.
+    after_comparison: bool,
+}
+
+impl Assert<'_> {
+    fn direct(&self) -> Option<Step> {
+        let call = condition::direct(self.expression).filter(|_| self.prelude.is_empty())?;
+        let check = self.check.clone();
+        Some(Step { call, check })
+    }
+
+    fn source(&self) -> Result<Step, AssertionError> {
+        let expression = condition::source(self.expression, &self.check, self.after_comparison)?;
+        let prelude = self.prelude.clone();
+        let call = CallForm::Source {
+            prelude,
+            expression,
+        };
+        let check = self.check.clone();
+        Ok(Step { call, check })
+    }
+}
+
+/// Every condition of every assert, with the statements before it.
+fn asserts(text: &str) -> Result<Vec<Assert<'_>>, AssertionError> {
+    let mut found = Vec::new();
     let mut after_assert = 0;
+    let mut after_comparison = false;
     let mut trailing = None;
     for statement in scan::statements(text)? {
         let body = &text[statement.start..statement.end];
@@ -111,33 +158,34 @@ pub fn parse_test(text: &str) -> Result<Test, AssertionError> {
         let Some(condition) = assert_body(body) else {
             continue;
         };
-        let before = &text[after_assert..statement.start];
-        let prelude = scan::without_comments(before.trim_start_matches([';', ' ', '\t', '\r']));
-        let conditions = condition::conditions(condition)?;
-        let compares = scan::compares(&text[..statement.start]);
-        let mut prelude = prelude
-            .trim_matches(['\n', '\r'])
-            .trim_end()
-            .trim_end_matches(';');
-        for (expression, check) in conditions {
-            let call = condition::call_form(expression, &check, prelude, compares)?;
-            steps.push(Step { call, check });
-            prelude = "";
+        let mut prelude = statements_alone(&text[after_assert..statement.start]);
+        after_comparison |= scan::compares(&prelude);
+        for (expression, check) in condition::conditions(condition)? {
+            let prelude = std::mem::take(&mut prelude);
+            found.push(Assert {
+                prelude,
+                expression,
+                check,
+                after_comparison,
+            });
         }
         after_assert = statement.end;
         trailing = None;
     }
-    if steps.is_empty() {
-        let found = shortened(text);
-        return Err(AssertionError::NoAssert { found });
-    }
     match trailing {
-        None => Ok(Test { steps }),
-        Some(body) => Err(refused(
+        Some(body) if !found.is_empty() => Err(refused(
             body,
             "statements after the last assert are not judged",
         )),
+        _ => Ok(found),
     }
+}
+
+/// The source without its comments, the semicolons around it and blank lines at its ends.
+fn statements_alone(source: &str) -> String {
+    let source = scan::without_comments(source.trim_start_matches([';', ' ', '\t', '\r']));
+    let source = source.trim_matches(['\n', '\r']).trim_end();
+    source.trim_end_matches([';', ' ']).to_owned()
 }
 
 fn refused(part: &str, reason: &'static str) -> AssertionError {

@@ -54,9 +54,9 @@ pub enum Check {
     SetOf(Value),
     /// `len(claim) == n`.
     Len(i64),
-    /// `is_same_list(claim, list)`: both chains, or both `None`.
+    /// `is_same_list(claim, list)`: both chains, or both `None`; any other claim counts as raising.
     SameList(Value),
-    /// `is_same_tree(claim, tree)`: both trees, or both `None`.
+    /// `is_same_tree(claim, tree)`: both trees, or both `None`; any other claim counts as raising.
     SameTree(Value),
     /// The opposite; still false where Python would raise.
     Not(Box<Check>),
@@ -127,12 +127,14 @@ impl Check {
             Self::Sorted(list) => sorted_equals(claim, list),
             Self::SetOf(set) => set_of_equals(claim, set),
             Self::Len(length) => Some(i64::try_from(length_of(claim)?).ok()? == *length),
-            Self::SameList(expected) => Some(
-                matches!(claim, Value::None | Value::LinkedList(_)) && python_eq(claim, expected),
-            ),
-            Self::SameTree(expected) => {
-                Some(matches!(claim, Value::None | Value::Tree(_)) && python_eq(claim, expected))
-            }
+            Self::SameList(expected) => match claim {
+                Value::None | Value::LinkedList(_) => Some(python_eq(claim, expected)),
+                _ => None,
+            },
+            Self::SameTree(expected) => match claim {
+                Value::None | Value::Tree(_) => Some(python_eq(claim, expected)),
+                _ => None,
+            },
             Self::Not(check) => check.outcome(claim).map(|holds| !holds),
         }
     }

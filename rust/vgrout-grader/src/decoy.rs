@@ -92,8 +92,12 @@ fn altered_set(
     variant: u32,
     make: impl Fn(Vec<Value>) -> Result<Value, crate::equality::Unhashable>,
 ) -> Value {
-    let changed = make(altered_items(items, variant));
     let grown = Value::Int(i64::from(variant));
+    let changed = make(if variant < 4 {
+        altered_items(items, variant)
+    } else {
+        [items, &[grown.clone()]].concat()
+    });
     changed.unwrap_or_else(|_| Value::Set(vec![grown]))
 }
 

@@ -308,7 +308,7 @@ pub(crate) fn all_distinct<'a>(
 pub(crate) fn distinct(items: Vec<Value>) -> Result<Vec<Value>, Unhashable> {
     let mut keep = vec![true; items.len()];
     first_positions(items.iter(), |index, earlier| {
-        keep[index] = earlier.is_none()
+        keep[index] = earlier.is_none();
     })?;
     let kept = items.into_iter().zip(keep);
     Ok(kept

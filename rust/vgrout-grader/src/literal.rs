@@ -52,10 +52,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next byte; NUL at the end (NUL is no Python source, so the two need no telling apart).
+    #[inline]
     pub fn peek(&self) -> u8 {
         self.peek_at(0)
     }
 
+    #[inline]
     pub fn peek_at(&self, ahead: usize) -> u8 {
         let bytes = self.text.as_bytes();
         bytes.get(self.at + ahead).copied().unwrap_or(0)
@@ -66,6 +68,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes `byte` if it is next.
+    #[inline]
     pub fn eat(&mut self, byte: u8) -> bool {
         let is_next = !self.is_at_end() && self.peek() == byte;
         self.at += usize::from(is_next);
@@ -73,7 +76,17 @@ impl<'a> Cursor<'a> {
     }
 
     /// Skips white space; inside brackets newlines and comments too.
+    #[inline]
     pub fn skip_space(&mut self) {
+        if matches!(
+            self.peek(),
+            b' ' | b'\t' | b'\n' | b'\r' | b'\x0c' | b'#' | b'\\'
+        ) {
+            self.skip_all_space();
+        }
+    }
+
+    fn skip_all_space(&mut self) {
         loop {
             match self.peek() {
                 b' ' | b'\t' | b'\x0c' => self.at += 1,
@@ -294,7 +307,7 @@ impl<'a> Cursor<'a> {
     /// What stands between the bracket here and `close`, separated by commas.
     fn bracketed(&mut self, depth: usize, close: u8) -> Result<Items, LiteralError> {
         self.enter(depth)?;
-        let mut values = Vec::new();
+        let mut values = Vec::with_capacity(4);
         let mut has_comma = false;
         while !self.eat(close) {
             values.push(self.value(depth + 1)?);

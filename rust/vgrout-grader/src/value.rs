@@ -195,7 +195,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// Hexadecimal beyond the digits that Python converts from decimal text (sys.get_int_max_str_digits).
+/// Hexadecimal beyond the digits that Python converts from decimal text (`sys.get_int_max_str_digits`).
 fn write_bigint(f: &mut fmt::Formatter<'_>, number: &BigInt) -> fmt::Result {
     if number.bits() > 14_000 {
         write!(f, "{number:#x}")

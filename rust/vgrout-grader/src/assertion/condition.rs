@@ -140,8 +140,7 @@ fn expected_value(text: &str) -> Result<Value, LiteralError> {
 
 /// Tells the literal side from the call: (call, literal).
 fn sides<'a>(left: &'a str, right: &'a str) -> Result<(&'a str, Value), AssertionError> {
-    let (left, right) = (bare(left), bare_operand(right));
-    let left = bare_operand(left);
+    let (left, right) = (bare_operand(left), bare_operand(right));
     let error = match expected_value(right) {
         Ok(value) => return Ok((left, value)),
         Err(error) => error,
@@ -365,38 +364,31 @@ property range re reduce repr reversed round set setattr slice sorted str string
 False None True and as assert async await break class continue def del elif else except finally for from global if \
 import in is lambda list_node nonlocal not or pass raise return tree_node try while with yield ";
 
-/// What the child runs to get the value that `check` judges.
-pub(super) fn call_form(
+/// The expression as a [`CallForm::Direct`], if it has that form.
+pub(super) fn direct(expression: &str) -> Option<CallForm> {
+    let mut cursor = Cursor::new(bare(expression));
+    cursor.brackets = 1;
+    let call = direct_call(&mut cursor)?;
+    cursor.skip_space();
+    cursor.is_at_end().then_some(call)
+}
+
+/// The expression as source that the child may evaluate to the value that `check` judges.
+pub(super) fn source(
     expression: &str,
     check: &Check,
-    prelude: &str,
-    test_compares: bool,
-) -> Result<CallForm, AssertionError> {
+    after_comparison: bool,
+) -> Result<String, AssertionError> {
     let expression = bare(expression);
-    if prelude.is_empty() {
-        let mut cursor = Cursor::new(expression);
-        cursor.brackets = 1;
-        if let Some(call) = direct_call(&mut cursor) {
-            cursor.skip_space();
-            if cursor.is_at_end() {
-                return Ok(call);
-            }
-        }
-    }
     let head = answer_head(expression)?;
-    if check.is_boolean() {
-        if test_compares {
+    if check.is_boolean() && direct(expression).is_none() {
+        if after_comparison {
             return Err(refused(
                 expression,
                 "its truth may come from a comparison made in the child",
             ));
         }
-        let hands_over = scan::any_word(&expression[head.len()..], |word| word == "Solution");
-        if hands_over
-            || head.len() == expression.len()
-                && prelude.contains("Solution")
-                && !prelude.contains('=')
-        {
+        if scan::any_word(&expression[head.len()..], |word| word == "Solution") {
             return Err(refused(
                 expression,
                 "another function in the child would judge the answer",
@@ -404,13 +396,10 @@ pub(super) fn call_form(
         }
     }
     let expression = scan::without_comments(expression);
-    Ok(CallForm::Source {
-        prelude: prelude.to_owned(),
-        expression: if expression.contains('\n') {
-            format!("({expression})")
-        } else {
-            expression
-        },
+    Ok(if expression.contains('\n') {
+        format!("({expression})")
+    } else {
+        expression
     })
 }
 

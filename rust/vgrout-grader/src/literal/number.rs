@@ -13,6 +13,9 @@ const MAX_DECIMAL_DIGITS: usize = 4300;
 impl Cursor<'_> {
     /// A number that begins here, without a sign.
     pub(super) fn number(&mut self) -> Result<Value, LiteralError> {
+        if let Some(int) = self.short_decimal() {
+            return Ok(int);
+        }
         let start = self.at;
         let radix = match (self.peek(), self.peek_at(1) | 0x20) {
             (b'0', b'x') => 16,
@@ -41,9 +44,6 @@ impl Cursor<'_> {
     }
 
     fn decimal(&mut self, start: usize) -> Result<Value, LiteralError> {
-        if let Some(int) = self.short_decimal() {
-            return Ok(int);
-        }
         let mut digits = if self.peek() == b'.' {
             String::new()
         } else {
@@ -84,21 +84,21 @@ impl Cursor<'_> {
 
     /// The common case: up to 18 digits, no leading zero, nothing special after them.
     fn short_decimal(&mut self) -> Option<Value> {
+        let rest = self.text.as_bytes().get(self.at..)?;
         let mut int = 0_i64;
         let mut length = 0;
-        while self.peek_at(length).is_ascii_digit() {
-            if length == 18 {
-                return None;
+        for byte in rest.iter().take(19) {
+            if !byte.is_ascii_digit() {
+                break;
             }
-            int = int * 10 + i64::from(self.peek_at(length) - b'0');
+            int = int.wrapping_mul(10).wrapping_add(i64::from(byte - b'0')); // used up to 18 digits
             length += 1;
         }
-        let has_leading_zero = length > 1 && self.peek() == b'0';
-        let goes_on = matches!(
-            self.peek_at(length),
-            b'_' | b'.' | b'e' | b'E' | b'j' | b'J'
-        );
-        if length == 0 || has_leading_zero || goes_on {
+        let goes_on = rest.get(length).is_some_and(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.') || !byte.is_ascii()
+        });
+        let has_leading_zero = length > 1 && rest[0] == b'0';
+        if length == 0 || length > 18 || has_leading_zero || goes_on {
             return None;
         }
         self.at += length;

@@ -66,7 +66,6 @@ impl Cursor<'_> {
                 }
                 b'\\' => self.escape(text)?,
                 b'\n' | b'\r' if is_triple => self.newline(text),
-                b'\n' | b'\r' => return Err(self.unexpected(UNCLOSED)),
                 _ => return Err(self.unexpected(UNCLOSED)),
             }
         }

@@ -1,0 +1,52 @@
+//! Every test of the benchmark's sample, where the sample is there.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::time::Instant;
+
+use flate2::read::GzDecoder;
+use vgrout_grader::assertion::{func_name_from, parse_tests};
+use vgrout_grader::check::Check;
+
+#[test]
+fn every_sample_test_parses_as_a_direct_equality() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data/leetcode_medhard_80.jsonl.gz");
+    let Ok(file) = std::fs::File::open(&sample) else {
+        eprintln!("skipped: {} is absent", sample.display());
+        return;
+    };
+    let mut problems = 0;
+    let mut tests = 0;
+    for line in BufReader::new(GzDecoder::new(file)).lines() {
+        let line = line.expect("a readable line");
+        let row: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        let sources: Vec<String> =
+            serde_json::from_value(row["gt_answer"].clone()).expect("strings");
+        let parsed = parse_tests(&sources).unwrap_or_else(|error| panic!("{}: {error}", row["id"]));
+        for (test, source) in parsed.iter().zip(&sources) {
+            assert!(test.is_direct(), "{source}");
+            let Check::Equals(expected) = &test.steps[0].check else {
+                panic!("{source}");
+            };
+            assert!(test.steps[0].check.holds(expected), "{source}");
+        }
+        let name = func_name_from(&parsed).expect("a method");
+        assert_eq!(row["func_name"], format!("Solution().{name}"));
+        problems += 1;
+        tests += sources.len();
+    }
+    assert_eq!(problems, 80);
+    assert!(tests > 8000, "{tests}");
+}
+
+#[test]
+fn a_hundred_thousand_tests_parse_in_well_under_a_second() {
+    let list = "[3, -1, 2.5, \"abc\", [True, None]]";
+    let tests = vec![format!("assert Solution().f(nums = {list}, k = 12) == {list}"); 100_000];
+    let start = Instant::now();
+    let parsed = parse_tests(&tests).expect("they parse");
+    assert_eq!(parsed.len(), 100_000);
+    assert!(start.elapsed().as_millis() < 1500, "{:?}", start.elapsed()); // shared cores: ten times the usual
+    eprintln!("{:?}", start.elapsed());
+}
