@@ -1,1 +1,31 @@
-//! Placeholder.
+//! The strict oracle: what a rollout's code returned, compared outside the process that ran it.
+//!
+//! A [`Pool`] runs each answer in a fenced child that is given calls and no expected values; the verdict is a
+//! function of the claims that come back, the expectations held here, and kernel facts.
+#![forbid(unsafe_code)]
+
+pub mod assertion;
+pub mod check;
+pub mod codec;
+pub mod decoy;
+mod equality;
+pub mod error;
+pub mod facts;
+pub mod job;
+pub mod literal;
+pub mod modes;
+pub mod oracle;
+mod ordering;
+pub mod output;
+pub mod pool;
+pub mod response;
+mod scan;
+pub mod value;
+pub mod verdict;
+
+pub use codec::Budget;
+pub use error::{JobError, MachineError};
+pub use facts::RecordKind;
+pub use job::{Job, JobFields, Limits, Mode};
+pub use pool::{Pool, PoolConfig};
+pub use verdict::{Outcome, TestFunctionFacts, Verdict};
