@@ -42,10 +42,12 @@ impl Classes {
         tree_node: Option<&Bound<'_, PyType>>,
     ) -> PyResult<Self> {
         let collections = py.import("collections")?;
-        let dict_like = ["defaultdict", "Counter", "OrderedDict"].into_iter().filter_map(|name| {
-            let class = collections.getattr(name).ok()?;
-            Some(class.cast_into::<PyType>().ok()?.unbind())
-        });
+        let dict_like = ["defaultdict", "Counter", "OrderedDict"]
+            .into_iter()
+            .filter_map(|name| {
+                let class = collections.getattr(name).ok()?;
+                Some(class.cast_into::<PyType>().ok()?.unbind())
+            });
         Ok(Self {
             dict_like: dict_like.collect(),
             list_node: list_node.map(NodeClass::capture),
@@ -66,9 +68,15 @@ impl NodeClass {
         }
     }
 
-    fn made<'py>(class: Option<&Self>, name: &'static str, py: Python<'py>) -> PyResult<Bound<'py, PyType>> {
+    fn made<'py>(
+        class: Option<&Self>,
+        name: &'static str,
+        py: Python<'py>,
+    ) -> PyResult<Bound<'py, PyType>> {
         let missing = || PyTypeError::new_err(format!("the setup code defines no class {name}"));
-        class.map(|class| class.class.bind(py).clone()).ok_or_else(missing)
+        class
+            .map(|class| class.class.bind(py).clone())
+            .ok_or_else(missing)
     }
 }
 
@@ -76,12 +84,19 @@ impl NodeClass {
 fn dict_descriptor<'py>(class: &Bound<'py, PyType>) -> Option<Bound<'py, PyAny>> {
     let py = class.py();
     let type_of_types = py.get_type::<PyType>();
-    let native = type_of_types.getattr("__dict__").ok()?.get_item("__dict__").ok()?;
+    let native = type_of_types
+        .getattr("__dict__")
+        .ok()?
+        .get_item("__dict__")
+        .ok()?;
     if !class.get_type().is(&type_of_types) {
         return None;
     }
     let descriptor = class.getattr("__dict__").ok()?.get_item("__dict__").ok()?;
-    descriptor.get_type().is(native.get_type()).then_some(descriptor)
+    descriptor
+        .get_type()
+        .is(native.get_type())
+        .then_some(descriptor)
 }
 
 /// Why a returned object cannot be a claim.
@@ -113,7 +128,10 @@ impl From<PyErr> for EncodeRefusal {
 
 fn type_name(class: &Bound<'_, PyType>) -> String {
     // The name may hold a lone surrogate.
-    class.name().map_or_else(|_| "?".to_owned(), |name| name.to_string_lossy().into_owned())
+    class.name().map_or_else(
+        |_| "?".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 /// Appends the encoding of `object`; on refusal `out` is as it was.
@@ -193,17 +211,28 @@ impl Encoder<'_> {
         if object.is_exact_instance_of::<PyFrozenSet>() {
             return self.elements(Kind::FrozenSet, object, depth);
         }
-        if let Some(node) = classes.list_node.as_ref().filter(|node| node.class.is(&class)) {
+        if let Some(node) = classes
+            .list_node
+            .as_ref()
+            .filter(|node| node.class.is(&class))
+        {
             return self.linked_list(object, node, depth);
         }
-        if let Some(node) = classes.tree_node.as_ref().filter(|node| node.class.is(&class)) {
+        if let Some(node) = classes
+            .tree_node
+            .as_ref()
+            .filter(|node| node.class.is(&class))
+        {
             return self.tree(object, node, depth);
         }
         Err(EncodeRefusal::BadType(type_name(&class)))
     }
 
     fn count(&mut self, elements: usize) -> Encoded {
-        self.elements_left = self.elements_left.checked_sub(elements).ok_or(EncodeRefusal::TooBig)?;
+        self.elements_left = self
+            .elements_left
+            .checked_sub(elements)
+            .ok_or(EncodeRefusal::TooBig)?;
         Ok(())
     }
 
@@ -318,7 +347,11 @@ impl Encoder<'_> {
             self.value(&value, depth + 1)?;
             kept = (slots, self.out.len());
             for child in [left, right] {
-                queue.push_back(if child.is_none() { None } else { Some(of_class(child, class)?) });
+                queue.push_back(if child.is_none() {
+                    None
+                } else {
+                    Some(of_class(child, class)?)
+                });
             }
         }
         // Slots after the last node are left out.
@@ -328,9 +361,16 @@ impl Encoder<'_> {
     }
 }
 
-fn of_class<'py>(object: Bound<'py, PyAny>, class: &NodeClass) -> Result<Bound<'py, PyAny>, EncodeRefusal> {
+fn of_class<'py>(
+    object: Bound<'py, PyAny>,
+    class: &NodeClass,
+) -> Result<Bound<'py, PyAny>, EncodeRefusal> {
     let own = object.get_type();
-    if class.class.is(&own) { Ok(object) } else { Err(EncodeRefusal::BadType(type_name(&own))) }
+    if class.class.is(&own) {
+        Ok(object)
+    } else {
+        Err(EncodeRefusal::BadType(type_name(&own)))
+    }
 }
 
 /// Reads attributes from the instance's own dict, past any property or `__getattribute__`.
@@ -347,7 +387,9 @@ fn fields<'py, const N: usize>(
     let mut found: [Option<Bound<'py, PyAny>>; N] = std::array::from_fn(|_| None);
     // Walked, not looked up: a lookup may ask another key's `__eq__`.
     for (key, value) in dict.iter() {
-        let Ok(key) = key.cast_exact::<PyString>() else { continue };
+        let Ok(key) = key.cast_exact::<PyString>() else {
+            continue;
+        };
         let key = key.to_str().unwrap_or_default();
         if let Some(index) = names.iter().position(|name| *name == key) {
             found[index] = Some(value);
@@ -410,12 +452,18 @@ impl<'py> Decoder<'_, 'py> {
             Token::BigInt(bytes) => {
                 let signed = PyDict::new(py);
                 signed.set_item("signed", true)?;
-                py.get_type::<PyInt>().call_method("from_bytes", (bytes, "little"), Some(&signed))?
+                py.get_type::<PyInt>().call_method(
+                    "from_bytes",
+                    (bytes, "little"),
+                    Some(&signed),
+                )?
             }
             Token::Float(float) => PyFloat::new(py, float).into_any(),
             Token::Str(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => PyString::new(py, text).into_any(),
-                Err(_) => PyBytes::new(py, bytes).call_method1("decode", ("utf-8", "surrogatepass"))?,
+                Err(_) => {
+                    PyBytes::new(py, bytes).call_method1("decode", ("utf-8", "surrogatepass"))?
+                }
             },
             Token::Open(kind, count) => self.container(kind, count, depth + 1)?,
         }))
@@ -423,7 +471,9 @@ impl<'py> Decoder<'_, 'py> {
 
     fn container(&mut self, kind: Kind, count: usize, depth: usize) -> PyResult<Bound<'py, PyAny>> {
         if depth > MAX_ARGUMENT_DEPTH {
-            return Err(PyValueError::new_err(format!("arguments nest deeper than {MAX_ARGUMENT_DEPTH}")));
+            return Err(PyValueError::new_err(format!(
+                "arguments nest deeper than {MAX_ARGUMENT_DEPTH}"
+            )));
         }
         let py = self.py;
         if kind == Kind::Tree {
@@ -467,12 +517,20 @@ impl<'py> Decoder<'_, 'py> {
         let class = NodeClass::made(self.classes.tree_node.as_ref(), "TreeNode", py)?;
         let mut nodes: Vec<Bound<'py, PyAny>> = Vec::new();
         for slot in 0..count {
-            let Some(value) = self.slot(depth)? else { continue };
+            let Some(value) = self.slot(depth)? else {
+                continue;
+            };
             let node = class.call1((value,))?;
             if let Some(parent) = slot.checked_sub(1) {
-                let side = if parent % 2 == 0 { intern!(py, "left") } else { intern!(py, "right") };
+                let side = if parent % 2 == 0 {
+                    intern!(py, "left")
+                } else {
+                    intern!(py, "right")
+                };
                 let parent = nodes.get(parent / 2);
-                parent.ok_or_else(|| PyValueError::new_err("a tree slot has no parent"))?.setattr(side, &node)?;
+                parent
+                    .ok_or_else(|| PyValueError::new_err("a tree slot has no parent"))?
+                    .setattr(side, &node)?;
             }
             nodes.push(node);
         }
