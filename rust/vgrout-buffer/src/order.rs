@@ -242,7 +242,8 @@ impl OrderIndex {
 
 /// The keys of a block, copied first when a snapshot holds it too.
 fn exclusive(block: &mut Arc<Vec<u64>>) -> &mut Vec<u64> {
-    if Arc::get_mut(block).is_none() {
+    // There are no weak references, so a count of one means that nobody else holds the block.
+    if Arc::strong_count(block) != 1 {
         let mut copy = Vec::with_capacity(BLOCK);
         copy.extend_from_slice(block);
         *block = Arc::new(copy);

@@ -41,12 +41,12 @@ const fn square_root(value: u128) -> u128 {
     root
 }
 
-/// `TABLE.0[j][v]` is 2^(-v / 16^(j + 1)); `TABLE.1` is 1 - 2^(-2^-64), the slope used for the bits below 2^-64.
-const fn build_table() -> ([[u128; 16]; 16], u128) {
-    let mut table = [[ONE; 16]; 16];
+/// `TABLE[j][v]` is 2^(-v / 16^(j + 1)): the powers for the first 32 bits of a fraction.
+const fn build_table() -> [[u128; 16]; 8] {
+    let mut table = [[ONE; 16]; 8];
     let mut root = ONE >> 1;
     let mut digit = 0;
-    while digit < 16 {
+    while digit < 8 {
         let mut bit = 8;
         while bit > 0 {
             root = square_root(root);
@@ -61,42 +61,49 @@ const fn build_table() -> ([[u128; 16]; 16], u128) {
         }
         digit += 1;
     }
-    (table, ONE - root)
+    table
 }
 
-static TABLE: ([[u128; 16]; 16], u128) = build_table();
+/// ln 2 with 128 fractional bits, from the sum of 1 / (k 2^k).
+const fn build_ln2() -> u128 {
+    let mut sum = 0;
+    let mut k = 1;
+    while k <= 128 {
+        sum += (ONE >> (k - 1)) / k;
+        k += 1;
+    }
+    sum
+}
+
+static TABLE: [[u128; 16]; 8] = build_table();
+const LN2: u128 = build_ln2();
 
 /// `round(2^62 * 2^-(whole + fraction))`, where `fraction` counts units of 2^-128.
-fn exp2_negative(whole: u64, fraction: u128) -> u64 {
-    if whole >= 63 {
-        return 0; // at most one half, which rounds to even
+fn exp2_negative(whole: u32, fraction: u128) -> u64 {
+    // What the table leaves is below 2^-32, where three terms of the series reach 2^-128.
+    let (y, _) = wide(fraction & (u128::MAX >> 32), LN2);
+    let (upper, top) = (y >> 32, y >> 64);
+    let square = (upper * upper) >> 64;
+    let cube = (square * top) >> 64;
+    let mut power = ONE - ((y - square / 2 + cube / 6) >> 1);
+    for (digit, row) in TABLE.iter().enumerate() {
+        let value = (fraction >> (124 - 4 * digit)) & 15;
+        power = multiply(power, row[value as usize]);
     }
-    let (table, slope) = &TABLE;
-    let mut power = ONE;
-    let high = fraction >> 64;
-    for (digit, row) in table.iter().enumerate() {
-        let value = (high >> (60 - 4 * digit)) & 15;
-        if value != 0 {
-            power = multiply(power, row[value as usize]);
-        }
-    }
-    // Below 2^-64 the curve is a line to within 2^-128: 2^-(x 2^-64) = 1 - x (1 - 2^(-2^-64)).
-    let line = ONE - ((slope * (fraction & LOW)) >> 64);
-    power = multiply(power, line);
-    let shift = 65 + u32::try_from(whole).unwrap_or(63);
     // `shift` is at most 127, and the result at most 2^62.
+    let shift = 65 + whole;
     #[allow(clippy::cast_possible_truncation)]
     let rounded = ((power + (1 << (shift - 1))) >> shift) as u64;
     rounded
 }
 
-/// The decay rule of one buffer: its half-life, exactly, as `mantissa * 2^exponent`.
+/// The decay rule of one buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Decay {
-    half_life: f64,
-    mantissa: u64,
-    exponent: i32,
     epoch_rows: u64,
+    /// `1 / half_life` is `inverse / 2^scale`, rounded up in its 127th bit.
+    inverse: u128,
+    scale: i32,
 }
 
 impl Decay {
@@ -116,18 +123,25 @@ impl Decay {
         // The cast saturates: an epoch is never longer than 2^64 - 1 rows.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let epoch_rows = ((32.0 * half_life).ceil() as u64).max(1);
+        let length = i32::try_from(mantissa.ilog2()).unwrap_or(0) + 1;
+        // ceil(2^(126 + length) / mantissa), by long division; it lies in (2^126, 2^127].
+        let (mut inverse, mut rest) = (0u128, 1u64);
+        for _ in 0..126 + length {
+            (inverse, rest) = (inverse << 1, rest << 1);
+            if rest >= mantissa {
+                (inverse, rest) = (inverse | 1, rest - mantissa);
+            }
+        }
+        if mantissa == 1 {
+            inverse = ONE; // the loop starts below the mantissa, which a mantissa of 1 never is
+        } else if rest > 0 {
+            inverse += 1;
+        }
         Some(Self {
-            half_life,
-            mantissa,
-            exponent,
             epoch_rows,
+            inverse,
+            scale: 126 + length + exponent,
         })
-    }
-
-    /// The half-life in rows.
-    #[must_use]
-    pub fn half_life(&self) -> f64 {
-        self.half_life
     }
 
     /// The last sequence number of the decay epoch that holds `sequence`.
@@ -136,40 +150,27 @@ impl Decay {
         (sequence / self.epoch_rows * self.epoch_rows).saturating_add(self.epoch_rows - 1)
     }
 
-    /// The weight of a row `age` rows before its epoch's end: `round(2^62 * 2^(-age / half_life))`.
+    /// The weight of a row `age` rows before its epoch's end: `round(2^62 * 2^(-age / half_life))`, half to even.
     #[must_use]
     pub fn weight(&self, age: u64) -> u64 {
         if age == 0 {
             return 1 << 62;
         }
-        // age / half_life = numerator / mantissa * 2^-right, as a 64-bit whole part and a 128-bit fraction.
-        let (numerator, right) = match u32::try_from(-self.exponent) {
-            Ok(left) => {
-                // A quotient below 64 needs a numerator below 2^59, so a lost bit means a weight of zero.
-                if left > age.leading_zeros() {
-                    return 0;
-                }
-                (age << left, 0)
-            }
-            Err(_) => (age, self.exponent.unsigned_abs()),
+        // age / half_life = (high * 2^128 + low) / 2^(scale + 64), at most 63 * 2^-126 too large and never too small,
+        // so a whole quotient stays whole.
+        let low = u128::from(age) * (self.inverse & LOW);
+        let high = u128::from(age) * (self.inverse >> 64) + (low >> 64);
+        let low = low << 64;
+        let (whole, fraction) = match self.scale - 64 {
+            ..0 => return 0, // beyond 2^62 half-lives
+            0 => (high, low),
+            shift @ 1..128 => (high >> shift, high << (128 - shift) | low >> shift),
+            shift @ 128..256 => (0, high >> (shift - 128)),
+            256.. => (0, 0),
         };
-        let divisor = u128::from(self.mantissa);
-        let whole = numerator / self.mantissa;
-        let mut rest = u128::from(numerator % self.mantissa) << 64;
-        let high = rest / divisor;
-        rest = (rest % divisor) << 64;
-        let fraction = (high << 64) | (rest / divisor);
-        match right {
-            0 => exp2_negative(whole, fraction),
-            1..=63 => {
-                let carried = u128::from(whole) << (128 - right);
-                exp2_negative(whole >> right, carried | (fraction >> right))
-            }
-            64..=127 => exp2_negative(
-                0,
-                (u128::from(whole) << 64 | fraction >> 64) >> (right - 64),
-            ),
-            _ => 1 << 62,
+        match u32::try_from(whole) {
+            Ok(whole @ ..63) => exp2_negative(whole, fraction),
+            _ => 0, // at most one half, which rounds to even
         }
     }
 }

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 
 use num_bigint::BigUint;
 use proptest::prelude::*;
+use vgrout_buffer::weights::Decay;
 use vgrout_buffer::{Options, ScoreBuffer, State};
 
 #[derive(Clone, Debug)]
@@ -58,27 +59,10 @@ impl Oracle {
             + f64::from(row[1]) * f64::from(self.direction[1])
     }
 
-    /// round(2^62 * 2^(-age * d / n)), half to even.
-    fn weight(
-        &mut self,
-        age: u64,
-        HalfLife {
-            numerator,
-            denominator,
-        }: HalfLife,
-    ) -> BigUint {
+    fn weight(&mut self, age: u64, half_life: HalfLife) -> BigUint {
         self.weights
             .entry(age)
-            .or_insert_with(|| {
-                let whole = 63 * u64::from(numerator);
-                let Some(exponent) = whole.checked_sub(age * u64::from(denominator)) else {
-                    return BigUint::ZERO;
-                };
-                if exponent == 0 {
-                    return BigUint::ZERO; // exactly one half
-                }
-                ((BigUint::from(1u8) << exponent).nth_root(numerator) + 1u8) >> 1
-            })
+            .or_insert_with(|| exact_weight(age, half_life))
             .clone()
     }
 
@@ -272,6 +256,52 @@ proptest! {
         steps in prop::collection::vec(step(3000), 20..60),
     ) {
         check(capacity, half_life, 32, &steps);
+    }
+}
+
+/// round(2^62 * 2^(-age * d / n)), half to even, by an n-th root.
+fn exact_weight(
+    age: u64,
+    HalfLife {
+        numerator,
+        denominator,
+    }: HalfLife,
+) -> BigUint {
+    let whole = 63 * u64::from(numerator);
+    match whole.checked_sub(age * u64::from(denominator)) {
+        None | Some(0) => BigUint::ZERO, // below one half, or exactly that
+        Some(exponent) => ((BigUint::from(1u8) << exponent).nth_root(numerator) + 1u8) >> 1,
+    }
+}
+
+#[test]
+fn weights_are_correctly_rounded_powers_of_two() {
+    let halves = [
+        (1, 8),
+        (1, 4),
+        (1, 1),
+        (2, 1),
+        (3, 1),
+        (3, 4),
+        (7, 2),
+        (21, 2),
+        (61, 1),
+    ];
+    for (numerator, denominator) in halves {
+        let half_life = HalfLife {
+            numerator,
+            denominator,
+        };
+        let decay = Decay::new(f64::from(numerator) / f64::from(denominator)).expect("valid");
+        let last = 65 * u64::from(numerator) / u64::from(denominator);
+        for age in (0..=last + 2).step_by(1 + numerator as usize / 4) {
+            let expected = exact_weight(age, half_life);
+            assert_eq!(
+                BigUint::from(decay.weight(age)),
+                expected,
+                "{age} of {half_life:?}"
+            );
+        }
     }
 }
 
