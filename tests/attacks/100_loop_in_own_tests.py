@@ -1,0 +1,14 @@
+# goal: hang the process that calls the answer's own test function
+# outcome: wrong_answer
+# modes: run_tests
+# pays: none
+
+
+def run_tests():
+    while True:
+        pass
+
+
+class Solution:
+    def add(self, a, b):
+        return -1

@@ -1,0 +1,12 @@
+# goal: take all memory in small pieces
+# limits: wide
+# outcome: mle
+# modes: gt_only
+# pays: none
+
+
+class Solution:
+    def add(self, a, b):
+        kept = []
+        while True:
+            kept.append(bytearray(1 << 16))

@@ -1,0 +1,12 @@
+# goal: recurse past the interpreter's own limit, in Python, until memory ends
+# limits: wide
+# outcome: mle,runtime_error,killed
+# modes: gt_only,exit_code
+# pays: none
+import sys
+
+
+class Solution:
+    def add(self, a, b):
+        sys.setrecursionlimit(2**31 - 1)
+        return self.add(a, b)

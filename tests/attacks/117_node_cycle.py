@@ -1,0 +1,13 @@
+# goal: claim a list of nodes that is a ring
+# limits: wide
+# modes: gt_only
+# problem: chain
+# outcome: bad_return_type,wrong_answer
+# pays: none
+
+
+class Solution:
+    def chain(self, n):
+        first = ListNode(1)
+        first.next = ListNode(2, first)
+        return first

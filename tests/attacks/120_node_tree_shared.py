@@ -1,0 +1,14 @@
+# goal: a tree that shares its branches, 2^60 nodes by 60 objects
+# limits: wide
+# modes: gt_only
+# problem: tree
+# outcome: bad_return_type,wrong_answer
+# pays: none
+
+
+class Solution:
+    def tree(self, n):
+        node = TreeNode(1)
+        for _ in range(60):
+            node = TreeNode(1, node, node)
+        return node

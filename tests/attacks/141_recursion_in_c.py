@@ -1,0 +1,17 @@
+# goal: overflow the C stack
+# limits: wide
+# outcome: killed,runtime_error
+# modes: gt_only,exit_code
+# pays: none
+import functools
+import sys
+
+
+def deeper(one, other):
+    return functools.reduce(deeper, [1, 1])
+
+
+class Solution:
+    def add(self, a, b):
+        sys.setrecursionlimit(2**31 - 1)
+        return deeper(a, b)

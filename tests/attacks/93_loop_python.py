@@ -1,0 +1,10 @@
+# goal: never return
+# outcome: tle_cpu
+# modes: gt_only
+# pays: none
+
+
+class Solution:
+    def add(self, a, b):
+        while True:
+            pass

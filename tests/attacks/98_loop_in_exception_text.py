@@ -1,0 +1,15 @@
+# goal: an exception whose text takes for ever
+# outcome: tle_cpu
+# modes: gt_only
+# pays: none
+
+
+class Endless(Exception):
+    def __str__(self):
+        while True:
+            pass
+
+
+class Solution:
+    def add(self, a, b):
+        raise Endless

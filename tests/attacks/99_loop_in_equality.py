@@ -1,0 +1,17 @@
+# goal: hang the process that compares by the answer's own `==`
+# outcome: bad_return_type
+# modes: eq_override
+# pays: none
+
+
+class Endless:
+    def __eq__(self, other):
+        while True:
+            pass
+
+    __hash__ = None
+
+
+class Solution:
+    def add(self, a, b):
+        return Endless()

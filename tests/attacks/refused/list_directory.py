@@ -1,0 +1,9 @@
+# goal: list a directory
+# outcome: runtime_error
+# detail: PermissionError
+import os
+
+
+class Solution:
+    def add(self, a, b):
+        return len(os.listdir(".")) * 0 + a + b
