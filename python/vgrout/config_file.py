@@ -90,6 +90,7 @@ def load_config(path: Path) -> TrainConfig:
         raise DataError(f"{path}: is not JSON: {error}") from error
     if not isinstance(plain, dict):
         raise DataError(f"{path}: holds a {type(plain).__name__}, expected an object")
+    plain.pop("schema", None)
     return from_json(TrainConfig, plain, str(path))
 
 

@@ -1,0 +1,248 @@
+"""The sampler draws what the trainer would score, row by row under the right policy."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny import tiny_adapter, tiny_policy
+
+from vgrout.adapters import RouteMask
+from vgrout.config import BaseConfig
+from vgrout.env import load_problems
+from vgrout.errors import ConfigError, DataError, ShapeError
+from vgrout.grpo import completion_logprobs
+from vgrout.rollouts.base import Answer, SampleRequest, collect
+from vgrout.rollouts.hf import HfEngine, cut, draw
+from vgrout.rollouts.model import check_device, load_model
+from vgrout.rollouts.tiny_model import byte_tokenizer, tiny_model
+from vgrout.rollouts.tokens import pack
+
+
+@pytest.fixture(scope="module")
+def sampler():
+    policy = tiny_policy()
+    adapter = tiny_adapter(policy, noise=0.3)
+    return policy, adapter, HfEngine(policy, adapter, rows_per_batch=16)
+
+
+def request_of(policy, *, ablated=(False, True, False), counts=(2, 3, 1), **changes) -> SampleRequest:
+    texts = ("Sort the list.", "Return the sum of a and b, please, and explain.", "x")
+    request = SampleRequest(
+        prompts=tuple(policy.encode(text) for text in texts),
+        counts=counts,
+        ablated=ablated,
+        max_new_tokens=24,
+        temperature=0.8,
+        top_p=1.0,
+        top_k=0,
+        seed=11,
+    )
+    return replace(request, **changes)
+
+
+def scored(policy, adapter, request, rollouts, ablated):
+    answers = [rollouts.answer(row) for row in range(len(rollouts))]
+    batch = pack(
+        [request.prompts[answer.prompt_index] for answer in answers],
+        [answer.completion for answer in answers],
+        pad_id=policy.pad_id,
+        device=policy.device,
+    )
+    with torch.no_grad(), adapter.routing(RouteMask.sampled(ablated)):
+        return completion_logprobs(
+            policy.model, batch.input_ids, batch.attention_mask, batch.completion_mask,
+            temperature=request.temperature,
+        )  # fmt: skip
+
+
+def test_sampler_logprobs_equal_the_trainers_for_both_policies_in_one_batch(sampler):
+    policy, adapter, engine = sampler
+    request = request_of(policy)
+    rollouts = engine.sample(request)
+    assert rollouts.ablated.tolist() == [False, False, True, True, True, False]
+    trainer = scored(policy, adapter, request, rollouts, rollouts.ablated)
+    gap = (rollouts.sampler_logprobs - trainer)[rollouts.completion_mask]
+    assert float(gap.abs().max()) < 1e-5  # float32 rounding of two orders of summation
+    other = scored(policy, adapter, request, rollouts, ~rollouts.ablated)
+    wrong = (rollouts.sampler_logprobs - other)[rollouts.completion_mask]
+    assert float(wrong.abs().max()) > 1e-2  # the policies differ, so the agreement above means something
+
+
+def test_answers_do_not_depend_on_what_is_decoded_beside_them(sampler):
+    policy, adapter, engine = sampler
+    request = request_of(policy, max_new_tokens=64)
+    together = engine.sample(request)
+    apart = HfEngine(policy, adapter, rows_per_batch=1).sample(request)
+    assert torch.equal(together.completion_ids, apart.completion_ids)
+    assert torch.equal(together.completion_mask, apart.completion_mask)
+
+
+def test_the_seed_decides_the_answers(sampler):
+    policy, _, engine = sampler
+    request = request_of(policy)
+    first = engine.sample(request)
+    assert torch.equal(first.completion_ids, engine.sample(request).completion_ids)
+    other = engine.sample(replace(request, seed=12))
+    assert first.answer(0).completion != other.answer(0).completion
+
+
+def test_greedy_answers_equal_those_of_generate(sampler):
+    policy, adapter, engine = sampler
+    request = request_of(policy, counts=(1, 1, 1), ablated=(True, True, True), top_k=1)
+    rollouts = engine.sample(request)
+    for row in range(3):
+        ids = torch.tensor([request.prompts[row]])
+        with torch.no_grad(), adapter.ablated():
+            whole = policy.model.generate(
+                ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=24,
+                eos_token_id=list(policy.end_ids), pad_token_id=policy.pad_id,
+            )  # fmt: skip
+        assert list(rollouts.answer(row).completion) == whole[0, ids.shape[1] :].tolist()
+
+
+def test_an_answer_stops_at_the_end_token_and_says_if_it_was_cut(sampler):
+    policy, _, engine = sampler
+    rollouts = engine.sample(request_of(policy, counts=(40, 0, 0), max_new_tokens=64, temperature=20.0))
+    ended = [policy.end_ids[0] in rollouts.answer(row).completion for row in range(40)]
+    assert 0 < sum(ended) < 40
+    for row, has_end in enumerate(ended):
+        answer = rollouts.answer(row)
+        assert answer.truncated == (not has_end)
+        assert len(answer.completion) == 64 or answer.completion.index(policy.end_ids[0]) == len(answer.completion) - 1
+
+
+def test_no_row_is_a_request_too(sampler):
+    policy, _, engine = sampler
+    assert len(engine.sample(request_of(policy, counts=(0, 0, 0)))) == 0
+
+
+def test_a_request_of_unequal_lengths_is_refused(sampler):
+    with pytest.raises(ShapeError, match="3 prompts, 2 counts and 3 policies"):
+        request_of(sampler[0], counts=(1, 2))
+
+
+def test_draws_follow_the_cut_distribution(sampler):
+    request = request_of(sampler[0], top_p=0.9, temperature=1.0)
+    logits = torch.tensor([0.0, 1.0, 2.0, 3.0, -40.0])
+    uniform = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000  # exact quantiles, no luck
+    tokens, logprobs = draw(logits.expand(100_000, 5), uniform, request)
+    whole = torch.softmax(logits, -1)
+    kept = torch.tensor([0.0, whole[1], whole[2], whole[3], 0.0]) / whole[1:4].sum()
+    shares = torch.bincount(tokens, minlength=5) / 100_000
+    assert torch.allclose(shares, kept, atol=2e-5)
+    assert torch.allclose(logprobs.exp(), whole[tokens], atol=1e-6)  # of the distribution before the cut
+
+
+def test_a_uniform_of_almost_one_gives_an_allowed_token(sampler):
+    request = request_of(sampler[0], top_k=1, temperature=1.0)
+    tokens, _ = draw(torch.tensor([[5.0, 0.0, 0.0]]), torch.tensor([1 - 2**-53], dtype=torch.float64), request)
+    assert tokens.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("top_p", "top_k", "kept"),
+    [(1.0, 0, [0, 1, 2, 3]), (0.5, 0, [0]), (0.51, 0, [0, 1]), (0.8, 0, [0, 1]), (0.81, 0, [0, 1, 2]), (1.0, 2, [0, 1]), (0.01, 0, [0])],
+)  # fmt: skip
+def test_top_p_and_top_k_keep_the_smallest_set_that_reaches_the_mass(top_p, top_k, kept):
+    logprobs = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
+    assert cut(logprobs, top_p, top_k)[0].isfinite().nonzero().flatten().tolist() == kept
+
+
+def test_collecting_and_taking_apart_are_inverse():
+    answers = [
+        Answer(prompt_index=1, completion=(4, 5, 6), logprobs=(-1.0, -2.0, -0.5), ablated=True),
+        Answer(prompt_index=0, completion=(7,), logprobs=(), ablated=False, source="teacher_hack"),
+    ]
+    rollouts = collect(answers)
+    assert [rollouts.answer(row) for row in range(2)] == answers
+    assert bool(rollouts.sampler_logprobs[1].isnan().all())
+
+
+def test_every_text_survives_the_byte_tokenizer():
+    tokenizer = byte_tokenizer()
+    for text in ("def f(x):\n    return x\n", "naïve — 中文 🙂", "\t\r\n  \x00\x7f"):
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_the_tiny_model_is_the_same_for_the_same_seed_and_leaves_the_generator_alone():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first, second, other = tiny_model(0, 99), tiny_model(0, 99), tiny_model(1, 99)
+    assert torch.equal(torch.get_rng_state(), before)
+    weights = [model.state_dict() for model in (first, second, other)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert any(not torch.equal(weights[0][name], weights[2][name]) for name in weights[0])
+
+
+def test_a_prompt_longer_than_the_context_is_refused_by_name():
+    policy = replace(tiny_policy(), context_tokens=100)
+    problem = load_problems()[0]
+    with pytest.raises(DataError, match=r"problem 7: the prompt has \d+ tokens, but a context of 100 less 40"):
+        policy.fit_prompt(problem.messages, who="problem 7", max_prompt=500, max_new=40)
+    with pytest.raises(DataError, match=r"problem 7: the prompt has \d+ tokens, above rollouts.max_prompt_tokens = 9"):
+        replace(policy, context_tokens=9000).fit_prompt(problem.messages, who="problem 7", max_prompt=9, max_new=40)
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory):
+    """A Hugging Face folder of the tiny model."""
+    path = tmp_path_factory.mktemp("model")
+    policy = tiny_policy()
+    policy.model.save_pretrained(path)
+    policy.tokenizer.save_pretrained(path)
+    return path
+
+
+def copied(model_dir, tmp_path, *without):
+    for file in model_dir.iterdir():
+        if not any(file.match(pattern) for pattern in without):
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    return str(tmp_path)
+
+
+def test_a_saved_model_loads_back_the_same(model_dir):
+    policy, loaded = tiny_policy(), load_model(str(model_dir), BaseConfig(dtype="float32"), "cpu")
+    messages = load_problems()[0].messages
+    assert loaded.prompt_ids(messages) == policy.prompt_ids(messages)
+    assert (loaded.end_ids, loaded.pad_id, loaded.context_tokens) == (policy.end_ids, policy.pad_id, 16_384)
+    ids = torch.tensor([policy.encode("hello")])
+    with torch.no_grad():
+        assert torch.equal(loaded.model(ids).logits, policy.model(ids).logits)
+
+
+@pytest.mark.parametrize(
+    ("without", "message"),
+    [
+        (["*.safetensors"], "has no weights"),
+        (["config.json"], "has no config.json"),
+        (["tokenizer*"], "has no tokenizer"),
+        (["chat_template*"], "has no chat template"),
+    ],
+)
+def test_a_model_folder_that_lacks_a_part_says_which(model_dir, tmp_path, without, message):
+    folder = copied(model_dir, tmp_path, *without)
+    with pytest.raises(ConfigError) as caught:
+        load_model(folder, BaseConfig(dtype="float32"), "cpu")
+    assert f"model: {folder} {message}" in str(caught.value)
+    assert "\nhint: " in str(caught.value)
+
+
+def test_a_model_folder_that_is_damaged_is_refused(model_dir, tmp_path):
+    folder = copied(model_dir, tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "no-such-model"}))
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        load_model(folder, BaseConfig(dtype="float32"), "cpu")
+
+
+def test_a_model_that_is_nowhere_says_how_to_get_one(tmp_path):
+    with pytest.raises(ConfigError, match=r"is not a folder\nhint: "):
+        load_model(str(tmp_path / "nowhere"), BaseConfig(), "cpu")
+    with pytest.raises(ConfigError, match=r"cannot be loaded(?s:.*)hint: give `--model DIR`"):
+        load_model("nobody/no-such-model", BaseConfig(), "cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_cuda_asked_for_and_absent_is_refused():
+    with pytest.raises(ConfigError, match=r"device: cuda was asked for, but torch sees no CUDA device\nhint: "):
+        check_device("cuda")
