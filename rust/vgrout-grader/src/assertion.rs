@@ -60,11 +60,13 @@ pub enum CallForm {
 }
 
 impl Test {
-    /// Whether every step is a [`CallForm::Direct`].
+    /// Whether the test is one [`CallForm::Direct`]; the steps of any other test are all [`CallForm::Source`].
     #[must_use]
     pub fn is_direct(&self) -> bool {
-        let mut steps = self.steps.iter();
-        steps.all(|step| matches!(step.call, CallForm::Direct { .. }))
+        let [only] = self.steps.as_slice() else {
+            return false;
+        };
+        matches!(only.call, CallForm::Direct { .. })
     }
 }
 
@@ -98,9 +100,12 @@ pub fn parse_test(text: &str) -> Result<Test, AssertionError> {
         let found = shortened(text);
         return Err(AssertionError::NoAssert { found });
     }
-    let direct: Option<Vec<Step>> = asserts.iter().map(Assert::direct).collect();
+    let direct = match asserts.as_slice() {
+        [only] => only.direct(),
+        _ => None,
+    };
     let steps = match direct {
-        Some(steps) => steps,
+        Some(step) => vec![step],
         None => asserts
             .iter()
             .map(Assert::source)

@@ -146,18 +146,18 @@ fn statements_before_an_assert_become_its_prelude_without_comments() {
 }
 
 #[test]
-fn a_test_is_all_direct_or_all_source() {
-    let both = "assert Solution().f(1) == 2\nassert Solution().f(2) == 3";
-    assert!(parsed(both).is_direct());
-    let mixed = parsed("assert Solution().f(1) == 2 and Solution().f(1 + 1) == 3");
-    let calls: Vec<_> = mixed.steps.into_iter().map(|step| step.call).collect();
-    assert_eq!(
-        calls,
-        [
-            source("", "Solution().f(1)"),
-            source("", "Solution().f(1 + 1)")
-        ]
-    );
+fn a_test_of_several_steps_is_all_source() {
+    for text in [
+        "assert Solution().f(1) == 2\nassert Solution().f(2) == 3",
+        "assert Solution().f(1) == 2 and Solution().f(2) == 3",
+    ] {
+        let test = parsed(text);
+        assert!(!test.is_direct());
+        let calls: Vec<_> = test.steps.into_iter().map(|step| step.call).collect();
+        let expected = [source("", "Solution().f(1)"), source("", "Solution().f(2)")];
+        assert_eq!(calls, expected, "{text}");
+    }
+    assert!(parsed("assert (Solution().f(1)) in [2]").is_direct());
 }
 
 #[test]
