@@ -1,0 +1,1 @@
+"""Sub-commands of `vgrout` beside training; each module's `run` takes the arguments after the command's name."""

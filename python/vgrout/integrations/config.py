@@ -1,0 +1,161 @@
+"""Settings of a reward function, and the one grader that a process has for them."""
+
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from vgrout.env.modes import get_mode
+from vgrout.errors import ConfigError, GraderError
+from vgrout.grading import GradeJob, Grader, Limits, Verdict
+
+Score = Literal["reward", "passed", "gt_correct"]
+_LEVELS = ("base", "landlock", "namespaces", "cgroup")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardConfig:
+    """What a reward function grades by; picklable and hashable.
+
+    Raises:
+        ConfigError: a setting is out of range; the message names it.
+    """
+
+    mode: str = "gt_only"
+    """The grading mode of rows that name none. `gt_only` has no loophole."""
+    marker: str | None = None
+    """The marker of rows that name none; None is the mode's training marker."""
+    setup_code: str = ""
+    """The setup code of rows that bring none; empty is the default prelude."""
+    score: Score = "reward"
+    """`reward` is 0.5 for code that compiles plus 3.0 if it passed; `passed` and `gt_correct` are 1.0 or 0.0."""
+    name: str = "vgrout_reward"
+    """`__name__` of the function: what a trainer's logs call it."""
+    workers: int | None = None
+    """Rollouts graded at the same time in one process; None is the usable CPUs."""
+    cpu_s: float = 3.0
+    """CPU seconds of a rollout."""
+    memory_bytes: int = 1 << 30
+    """Memory of a rollout on top of the interpreter's own."""
+    wall_s: float | None = None
+    """Wall-clock backstop in seconds; None is 4·cpu_s + 1."""
+    output_bytes: int = 16 << 20
+    """Standard output after which a rollout is stopped."""
+    canonical_factor: float | None = None
+    """CPU limit as a multiple of what the row's canonical solution needs, in place of `cpu_s`."""
+    min_level: str = "base"
+    """The lowest fence level that will do: base, landlock, namespaces or cgroup."""
+    preload: tuple[str, ...] = ()
+    """Further modules that answers may import."""
+
+    def __post_init__(self) -> None:
+        # Lists come from configuration files; the process's graders are looked up by hash.
+        object.__setattr__(self, "preload", tuple(self.preload))
+        get_mode(self.mode)
+        if self.score not in get_args(Score):
+            raise ConfigError(
+                f"score: {self.score!r} is unknown, expected one of {', '.join(get_args(Score))}"
+            )
+        if self.min_level not in _LEVELS:
+            raise ConfigError(
+                f"min_level: {self.min_level!r} is unknown, expected one of {', '.join(_LEVELS)}"
+            )
+        self.limits()
+
+    def limits(self) -> Limits:
+        """The limits of one rollout."""
+        return Limits(
+            cpu_s=self.cpu_s,
+            memory_bytes=self.memory_bytes,
+            wall_s=self.wall_s,
+            output_bytes=self.output_bytes,
+            canonical_factor=self.canonical_factor,
+        )
+
+    def points(self, verdict: Verdict) -> float:
+        """The verdict as a number, by `score`."""
+        return float(getattr(verdict, self.score))
+
+
+class _Graders:
+    """The graders of this process, started when first asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[tuple[object, ...], Grader] = {}
+
+    def get(self, config: RewardConfig) -> Grader:
+        key = (
+            config.workers,
+            config.cpu_s,
+            config.memory_bytes,
+            config.wall_s,
+            config.output_bytes,
+            config.canonical_factor,
+            config.min_level,
+            config.preload,
+        )
+        with self._lock:
+            if key not in self._running:
+                self._running[key] = Grader(
+                    workers=config.workers,
+                    limits=config.limits(),
+                    min_level=config.min_level,
+                    preload=config.preload,
+                )
+            return self._running[key]
+
+
+_graders = _Graders()
+_inherited: list[_Graders] = []
+
+
+def _start_afresh() -> None:
+    # The parent's lock may be held and its graders' threads are gone: neither is touched again, nor closed.
+    global _graders  # noqa: PLW0603 - one per process is the point
+    _inherited.append(_graders)
+    _graders = _Graders()
+
+
+os.register_at_fork(after_in_child=_start_afresh)
+
+
+def process_grader(config: RewardConfig) -> Grader:
+    """The process's grader for these settings; configs that differ only in what they pay share one.
+
+    Raises:
+        SandboxUnavailable: the kernel enforces less than `config.min_level`.
+    """
+    return _graders.get(config)
+
+
+def grade(config: RewardConfig, jobs: Sequence[GradeJob]) -> list[Verdict | None]:
+    """One verdict per job; None where the machinery failed, which is never a reward.
+
+    Raises:
+        SandboxUnavailable: the kernel enforces less than `config.min_level`.
+        GraderError: the machinery failed as a whole.
+    """
+    if not jobs:
+        return []
+    try:
+        return list(process_grader(config).grade(jobs))
+    except GraderError as error:
+        partial: list[Verdict | None] = [v if isinstance(v, Verdict) else None for v in error.partial]
+        if len(partial) != len(jobs):
+            raise
+        _log.warning("%s; they are left out, not scored", error)
+        return partial
+
+
+def grade_one(config: RewardConfig, job: GradeJob) -> Verdict:
+    """The job's verdict.
+
+    Raises:
+        SandboxUnavailable: the kernel enforces less than `config.min_level`.
+        GraderError: the machinery failed.
+    """
+    return process_grader(config).grade([job])[0]
