@@ -96,7 +96,7 @@ fn altered_set(
     let changed = make(if variant < 4 {
         altered_items(items, variant)
     } else {
-        [items, &[grown.clone()]].concat()
+        [items, std::slice::from_ref(&grown)].concat()
     });
     changed.unwrap_or_else(|_| Value::Set(vec![grown]))
 }
