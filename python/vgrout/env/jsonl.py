@@ -54,24 +54,35 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         DataError: a line is not UTF-8, not JSON, or not an object.
     """
     for number, line in enumerate(read_content(path).split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            row = json.loads(line.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"{where}: byte {error.start + 1} is not UTF-8\nhint: save the file as UTF-8"
-            ) from error
-        except json.JSONDecodeError as error:
-            raise DataError(
-                f"{where}: column {error.colno}: not JSON: {error.msg}\nhint: one whole JSON object stands on each line"
-            ) from error
-        except RecursionError as error:
-            raise DataError(f"{where}: nested too deeply to be read") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{where}: found a JSON {type(row).__name__}, expected an object")
-        yield where, row
+        if line.strip():
+            where = f"{path}:{number}"
+            yield where, parse_row(where, line)
+
+
+def parse_row(where: str, line: bytes) -> dict[str, Any]:
+    """The object of one line that stands at `where`.
+
+    Raises:
+        DataError: the line is not UTF-8, not JSON, or not an object.
+    """
+    try:
+        row = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{where}: byte {error.start + 1} is not UTF-8\nhint: save the file as UTF-8"
+        ) from error
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{where}: column {error.colno}: not JSON: {error.msg}\nhint: one whole JSON object stands on each line"
+        ) from error
+    except RecursionError as error:
+        raise DataError(f"{where}: nested too deeply to be read") from error
+    except ValueError as error:
+        # An integer of more digits than Python converts.
+        raise DataError(f"{where}: {error}") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: found a JSON {type(row).__name__}, expected an object")
+    return row
 
 
 def bad_field(where: str, field: str, value: object, expected: str, hint: str) -> DataError:
