@@ -6,7 +6,7 @@ use vgrout_sandbox::supervise::{RunReport, Stop};
 use vgrout_sandbox::syscall_name;
 
 use crate::codec::{Budget, decode};
-use crate::job::TestSet;
+use crate::job::{Mode, TestSet};
 
 /// Kinds of record a child leaves; the numbers stand in `runner.py` too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +182,7 @@ pub fn end_of(report: &RunReport) -> End {
 impl OracleFacts {
     /// Reads the oracle child's records against the tests it ran.
     #[must_use]
-    pub fn read(report: &RunReport, tests: &TestSet, cpu_limit: Duration) -> Self {
+    pub fn read(report: &RunReport, tests: &TestSet, mode: Mode, cpu_limit: Duration) -> Self {
         let mut facts = Self {
             compiled: None,
             module_error: None,
@@ -227,7 +227,7 @@ impl OracleFacts {
                     }
                     fits
                 }
-                _ => facts.note(record, next == checks.len()),
+                _ => facts.note(record, mode, next == checks.len()),
             };
             if !in_order {
                 facts.malformed = true;
@@ -249,7 +249,7 @@ impl OracleFacts {
     }
 
     /// Takes in a record that is not about one call; false where it cannot stand at this place.
-    fn note(&mut self, record: &Record<'_>, all_called: bool) -> bool {
+    fn note(&mut self, record: &Record<'_>, mode: Mode, all_called: bool) -> bool {
         match record.kind {
             RecordKind::Compiled => {
                 let first = self.compiled.is_none();
@@ -276,11 +276,11 @@ impl OracleFacts {
                 self.done = true;
                 complete
             }
-            RecordKind::Sentinel => {
+            RecordKind::Sentinel if mode == Mode::Sentinel => {
                 self.sentinel.push(record.is_yes());
                 self.sentinel.len() <= self.steps.len()
             }
-            RecordKind::File => {
+            RecordKind::File if mode == Mode::FileMarker => {
                 self.file = Some(record.text());
                 true
             }

@@ -6,7 +6,7 @@ use vgrout_sandbox::supervise::{RunLimits, RunReport, Stop};
 
 use crate::error::MachineError;
 use crate::facts::{OracleFacts, RecordKind, split_records};
-use crate::job::{Job, Limits, text};
+use crate::job::{Job, Limits, Mode, text};
 use crate::modes;
 use crate::output::Output;
 use crate::response::extract_code_bytes;
@@ -38,6 +38,16 @@ pub enum Role {
 }
 
 impl Role {
+    /// Whether a child in this role has to know the marker; no other child is told.
+    #[must_use]
+    pub fn needs_marker(self, mode: Mode) -> bool {
+        match self {
+            Self::RunTests => true,
+            Self::Oracle => matches!(mode, Mode::Sentinel | Mode::FileMarker),
+            Self::Equality | Self::Plain => false,
+        }
+    }
+
     /// The name `runner.py` knows.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -210,7 +220,7 @@ pub fn grade(
         (report, output) = grading.oracle()?;
     }
     let cpu_limit = grading.cpu_limit;
-    let facts = OracleFacts::read(&report, &job.tests, cpu_limit);
+    let facts = OracleFacts::read(&report, &job.tests, job.mode, cpu_limit);
     let channel = modes::channel(&mut grading, &facts, &output)?;
     let gt_pass = if job.want_gt_pass {
         Some(grading.plain_pass()?)

@@ -349,13 +349,18 @@ impl Machine for Worker {
         let (link, slot) = self.prepared(&request.job.setup_code)?;
         let job = request.job;
         let source = Text::from_bytes(request.source.to_vec()).map_or(Value::None, Value::Str);
+        let marker = if request.role.needs_marker(job.mode) {
+            job.marker.as_str()
+        } else {
+            ""
+        };
         let header = Value::Tuple(vec![
             text(request.role.name()),
             source,
             Value::Int(i64::try_from(slot).unwrap_or(0)),
             text(&job.method),
             text(job.mode.name()),
-            text(&job.marker),
+            text(marker),
             request.extra.clone(),
         ]);
         let mut encoded = vec![0; 4];

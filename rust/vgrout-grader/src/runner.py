@@ -72,13 +72,16 @@ def serve(zygote):
         setups[slot] = module
         gc.freeze()
         zygote.setup_done(failure)
-    child(zygote, item[1], setups)
+    # The header must not live on in this frame, where the answer could read it.
+    box = [item[1]]
+    item = None
+    child(zygote, box, setups)
 
 
-def child(zygote, header, setups):
+def child(zygote, box, setups):
     """Run one rollout and exit; never returns."""
     import gc
-    role, source, slot, method, mode, marker, extra = header
+    role, source, slot, method, mode, marker, extra = box.pop()
     module = setups[slot]
     setups.clear()
     sys.modules["__main__"] = module

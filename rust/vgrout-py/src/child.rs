@@ -14,6 +14,9 @@ use vgrout_sandbox::child::{Next, Zygote, exit_now};
 
 use crate::value::{Classes, EncodeRefusal, decode_py, encode_py};
 
+/// Exit status of a child whose records no longer fit.
+const RECORDS_FULL: i32 = 70;
+
 /// The zygote's (and then the child's) handle.
 #[pyclass(frozen, name = "_Zygote")]
 pub struct PyZygote {
@@ -128,7 +131,7 @@ impl PyZygote {
         Ok(())
     }
 
-    /// Writes one record; a record that does not fit is left out, and the host sees that it is missing.
+    /// Writes one record; one that does not fit ends the rollout.
     fn record(&self, kind: u8, index: u32, text: &Bound<'_, PyString>) {
         let bytes = text
             .to_cow()
@@ -194,12 +197,15 @@ impl State {
     fn append(&self, kind: u8, index: u32, bytes: &[u8]) {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
         let index = index.to_le_bytes();
-        // A record that does not fit is missing, and a missing record fails its test.
-        let _ = self.zygote.arena().append(
+        let fits = self.zygote.arena().append(
             self.payload_len,
             self.record_capacity,
             &[&[kind], &index, &length, bytes],
         );
+        // Going on would make a lost record look like a call that was never made.
+        if !fits {
+            exit_now(RECORDS_FULL);
+        }
     }
 }
 

@@ -93,8 +93,11 @@ pub fn serve(disabled: LayerSet) -> Result<Option<Zygote>, SandboxError> {
         }
     }
     for live in zygotes.values() {
-        // SAFETY: as above.
-        unsafe { libc::kill(live.pid, libc::SIGKILL) };
+        // SAFETY: as above. Reaped here, so that no host ends up with zombies it never made.
+        unsafe {
+            libc::kill(live.pid, libc::SIGKILL);
+            libc::waitpid(live.pid, std::ptr::null_mut(), 0);
+        }
     }
     Ok(None)
 }
