@@ -9,7 +9,7 @@ use crate::config::{MAX_ROWS, Options, State, Stats};
 use crate::error::BufferError;
 use crate::quantile::View;
 use crate::ring::{self, Reader, Refused, Ring};
-use crate::score::{Element, score};
+use crate::score::{Element, score_all};
 use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::weights::Decay;
 use crate::window::Window;
@@ -107,8 +107,9 @@ impl<E: Element> ScoreBuffer<E> {
         *rescored += window.len() as u64;
         window.rescore(direction, self.threads);
         // What was pushed meanwhile was still scored with the old direction.
-        reader.publish(Some(direction.to_vec()), |rows, _| {
-            let scores: Vec<f32> = self.rows(rows).map(|row| score(row, direction)).collect();
+        reader.publish(Some(direction.to_vec()), |rows, scores| {
+            let mut scores = scores.to_vec();
+            score_all(self.rows(rows), direction, &mut scores);
             *rescored += scores.len() as u64;
             window.append(rows, &scores);
         });
@@ -148,12 +149,10 @@ impl<E: Element> ScoreBuffer<E> {
         loop {
             let (epoch, outcome) = self.ring.pinned(|pinned| {
                 let direction = pinned.direction.ok_or(NO_DIRECTION)?;
-                for (index, (row, out)) in self.rows(rows).zip(&mut *scores).enumerate() {
-                    *out = score(row, direction);
-                    if out.is_nan() {
-                        self.refused.fetch_add(1, Ordering::Relaxed);
-                        return Err(non_finite(index, row));
-                    }
+                score_all(self.rows(rows), direction, scores);
+                if let Some(row) = scores.iter().position(|score| score.is_nan()) {
+                    self.refused.fetch_add(1, Ordering::Relaxed);
+                    return Err(non_finite(row, &rows[row * dim..(row + 1) * dim]));
                 }
                 if scores.len() > self.ring.slots() {
                     self.direct.fetch_add(1, Ordering::Relaxed);
@@ -192,9 +191,7 @@ impl<E: Element> ScoreBuffer<E> {
                 reader.release(count);
                 return Err(NO_DIRECTION);
             };
-            for (row, out) in self.rows(rows).zip(&mut *scores) {
-                *out = score(row, direction);
-            }
+            score_all(self.rows(rows), direction, scores);
         }
         window.append(rows, scores);
         reader.release(count);
@@ -329,11 +326,8 @@ impl<E: Element> ScoreBuffer<E> {
             let found = format!("{} values", direction.len());
             return refuse("direction", found, format!("{dim} finite values"));
         }
-        let scores: Vec<f32> = state
-            .rows
-            .chunks_exact(dim)
-            .map(|row| score(row, direction))
-            .collect();
+        let mut scores = vec![0.0; rows];
+        score_all(self.rows(&state.rows), direction, &mut scores);
         match scores.iter().position(|score| score.is_nan()) {
             Some(row) => refuse(
                 "rows",

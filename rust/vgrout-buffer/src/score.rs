@@ -4,8 +4,11 @@
 //! rounded separately (never fused). The order depends on the length alone, so a score has the same bits when it is
 //! pushed and when it is computed again, on one thread or many, on every machine.
 
-/// Independent partial sums of one dot product; enough to hide the latency of addition.
-const LANES: usize = 32;
+/// Independent partial sums of one dot product: they fill vector registers and hide the latency of addition.
+const LANES: usize = 16;
+
+/// Rows scored side by side: as many streams from memory, which one stream alone cannot keep busy.
+const ROWS: usize = 4;
 
 /// A storage type for features.
 pub trait Element: Copy + Default + Send + Sync + 'static {
@@ -54,7 +57,34 @@ impl Element for Bf16 {
 /// finite features always have a finite score.
 #[must_use]
 pub fn score<E: Element>(row: &[E], direction: &[f32]) -> f32 {
-    let sum = dot(row, direction);
+    let [sum] = dots([row], direction);
+    finish(sum, row, direction)
+}
+
+/// The `score` of each row, to the same bits.
+///
+/// # Panics
+/// When there are fewer rows than places in `scores`.
+pub fn score_all<'a, E: Element>(
+    mut rows: impl Iterator<Item = &'a [E]>,
+    direction: &[f32],
+    scores: &mut [f32],
+) {
+    let mut next = || rows.next().expect("a row for each score");
+    let (groups, rest) = scores.as_chunks_mut::<ROWS>();
+    for group in groups {
+        let rows: [&[E]; ROWS] = std::array::from_fn(|_| next());
+        *group = dots(rows, direction);
+        for (sum, row) in group.iter_mut().zip(rows) {
+            *sum = finish(*sum, row, direction);
+        }
+    }
+    for out in rest {
+        *out = score(next(), direction);
+    }
+}
+
+fn finish<E: Element>(sum: f32, row: &[E], direction: &[f32]) -> f32 {
     if sum.is_finite() {
         sum + 0.0
     } else {
@@ -62,26 +92,36 @@ pub fn score<E: Element>(row: &[E], direction: &[f32]) -> f32 {
     }
 }
 
-fn dot<E: Element>(row: &[E], direction: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; LANES];
-    let (row_blocks, row_rest) = row.as_chunks::<LANES>();
-    let (direction_blocks, direction_rest) = direction.as_chunks::<LANES>();
-    for (features, weights) in row_blocks.iter().zip(direction_blocks) {
-        for lane in 0..LANES {
-            lanes[lane] += features[lane].widen() * weights[lane];
+/// Each row's sum, in an order of operations that does not depend on how many rows there are.
+#[allow(clippy::needless_range_loop)] // indices keep the loops plain enough to become vector code
+fn dots<E: Element, const N: usize>(rows: [&[E]; N], direction: &[f32]) -> [f32; N] {
+    let mut lanes = [[0.0f32; LANES]; N];
+    let (weight_blocks, weight_rest) = direction.as_chunks::<LANES>();
+    let blocks = rows.map(|row| &row.as_chunks::<LANES>().0[..weight_blocks.len()]);
+    for (index, weights) in weight_blocks.iter().enumerate() {
+        for row in 0..N {
+            let features = &blocks[row][index];
+            for lane in 0..LANES {
+                lanes[row][lane] += features[lane].widen() * weights[lane];
+            }
         }
     }
-    for (lane, (feature, weight)) in row_rest.iter().zip(direction_rest).enumerate() {
-        lanes[lane] += feature.widen() * weight;
-    }
-    let mut half = LANES / 2;
-    while half > 0 {
-        for lane in 0..half {
-            lanes[lane] += lanes[lane + half];
+    for (row, sums) in rows.iter().zip(&mut lanes) {
+        let rest = row.as_chunks::<LANES>().1;
+        for (sum, (feature, weight)) in sums.iter_mut().zip(rest.iter().zip(weight_rest)) {
+            *sum += feature.widen() * weight;
         }
-        half /= 2;
     }
-    lanes[0]
+    lanes.map(|mut sums| {
+        let mut half = LANES / 2;
+        while half > 0 {
+            for lane in 0..half {
+                sums[lane] += sums[lane + half];
+            }
+            half /= 2;
+        }
+        sums[0]
+    })
 }
 
 #[cold]
@@ -100,7 +140,7 @@ fn score_wide<E: Element>(row: &[E], direction: &[f32]) -> f32 {
 }
 
 #[cfg(test)]
-#[allow(clippy::float_cmp)] // exact values are the point
+#[allow(clippy::float_cmp, clippy::cast_precision_loss)] // exact values are the point
 mod tests {
     use super::*;
 
@@ -130,6 +170,28 @@ mod tests {
         assert_eq!(score(&[f32::MAX, f32::MAX], &[f32::MAX, f32::MIN]), 0.0);
         assert!(score(&[f32::INFINITY], &[0.0]).is_nan());
         assert!(score(&[1.0, f32::NAN], &[0.0, 0.0]).is_nan());
+    }
+
+    #[test]
+    fn rows_scored_together_have_the_bits_of_one_alone() {
+        for dim in [1usize, 15, 16, 17, 100] {
+            let values: Vec<f32> = (0..11 * dim)
+                .map(|i| (i as f32 * 0.7).sin() * 1e3)
+                .collect();
+            let direction = &values[dim / 2..dim / 2 + dim];
+            let mut together = [0.0; 11];
+            score_all(values.chunks_exact(dim), direction, &mut together);
+            for (row, sum) in values.chunks_exact(dim).zip(together) {
+                assert_eq!(score(row, direction).to_bits(), sum.to_bits());
+            }
+        }
+        let mut huge = [0.0; 5];
+        score_all(
+            [&[f32::MAX, f32::MAX][..]; 5].into_iter(),
+            &[2.0, -1.0],
+            &mut huge,
+        );
+        assert_eq!(huge, [f32::MAX; 5]);
     }
 
     #[test]

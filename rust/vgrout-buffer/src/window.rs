@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use crate::order::{OrderIndex, Weighted, key};
 use crate::quantile::{Slab, View, weight_lookup};
-use crate::score::{Element, score};
+use crate::score::{Element, score_all};
 use crate::weights::Decay;
 
 /// Feature rows by slot, in chunks allocated when first written.
@@ -201,9 +201,9 @@ impl<E: Element> Window<E> {
             loop {
                 let part = parts.lock().expect("no worker panics").next();
                 let Some((part, out)) = part else { return };
-                for (sequence, out) in (view.oldest + (part * share) as u64..).zip(out) {
-                    *out = score(rows.get(view.slot(sequence)), direction);
-                }
+                let first = view.oldest + (part * share) as u64;
+                let own = (first..).map(|sequence| rows.get(view.slot(sequence)));
+                score_all(own, direction, out);
             }
         };
         std::thread::scope(|scope| {
