@@ -45,8 +45,23 @@ fn a_hundred_thousand_tests_parse_in_well_under_a_second() {
     let list = "[3, -1, 2.5, \"abc\", [True, None]]";
     let tests = vec![format!("assert Solution().f(nums = {list}, k = 12) == {list}"); 100_000];
     let start = Instant::now();
+    let cpu_before = cpu_ms();
     let parsed = parse_tests(&tests).expect("they parse");
     assert_eq!(parsed.len(), 100_000);
-    assert!(start.elapsed().as_millis() < 1500, "{:?}", start.elapsed()); // shared cores: ten times the usual
-    eprintln!("{:?}", start.elapsed());
+    // Where the kernel tells no CPU time, the wall clock of a busy machine must do.
+    match (cpu_before, cpu_ms()) {
+        (Some(before), Some(after)) => assert!(
+            (1..700).contains(&(after - before)),
+            "{} ms",
+            after - before
+        ),
+        _ => assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed()),
+    }
+}
+
+/// CPU time of this thread so far.
+fn cpu_ms() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds: u64 = text.split(' ').next()?.parse().ok()?;
+    Some(nanoseconds / 1_000_000)
 }

@@ -110,10 +110,10 @@ fn fifty_megabytes_take_linear_time() {
         let start = Instant::now();
         let _ = extract_code(&text);
         assert!(
-            start.elapsed().as_secs_f64() < 5.0,
+            start.elapsed().as_secs_f64() < 20.0,
             "{unit:?}: {:?}",
             start.elapsed()
-        ); // usual: under half a second
+        ); // a second on a busy machine; quadratic, days
     }
 }
 

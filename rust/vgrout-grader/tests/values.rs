@@ -315,7 +315,11 @@ fn hostile_claims_compare_in_linear_time() {
         let _ = python_eq(&copy, &b);
         let _ = Check::SetOf(Value::Set(vec![Value::Int(1)])).holds(&copy);
         let _ = Check::Sorted(Value::List(vec![Value::Int(1)])).holds(&copy);
-        assert!(start.elapsed().as_secs_f64() < 4.0, "{:?}", start.elapsed()); // quadratic would take minutes
+        assert!(
+            start.elapsed().as_secs_f64() < 20.0,
+            "{:?}",
+            start.elapsed()
+        ); // a third of a second; quadratic, minutes
     }
     let deep = [[0x0d, 1, 0, 0, 0].repeat(17), vec![0]].concat();
     assert!(matches!(
