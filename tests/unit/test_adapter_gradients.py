@@ -160,7 +160,16 @@ def test_checkpointing_recomputes_under_the_masks_of_the_forward(model, use_reen
     for name, grad in gradients(adapter).items():
         torch.testing.assert_close(grad, plain[name], rtol=1e-12, atol=1e-13)
     other.backward()
-    assert any(not torch.equal(grad, plain[name]) for name, grad in gradients(adapter).items())
+    changed = gradients(adapter)
+    adapter.detach()
+    with adapter.ablated():  # a handle that is off binds nothing any more
+        pass
+    assert not any(hasattr(m, "checkpoint") for m in _checkpoint_functions(model))
+    assert any(not torch.equal(grad, plain[name]) for name, grad in changed.items())
+
+
+def _checkpoint_functions(model):
+    return [m._gradient_checkpointing_func for m in model.modules() if hasattr(m, "gradient_checkpointing")]
 
 
 def test_an_unbound_checkpoint_recomputed_under_other_masks_is_refused(model):

@@ -263,7 +263,7 @@ class Lora2r:
         return bound
 
     def _bind_checkpoints(self) -> None:
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or not self._handles:
             return
         for module in self._checkpointing:
             checkpoint = getattr(module, _CHECKPOINT_FIELD, None)
