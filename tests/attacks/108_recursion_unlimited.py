@@ -1,7 +1,7 @@
 # goal: recurse past the interpreter's own limit, in Python, until memory ends
 # limits: wide
 # outcome: mle,runtime_error,killed
-# modes: gt_only,exit_code
+# modes: gt_only
 # pays: none
 import sys
 

@@ -1,7 +1,7 @@
 # goal: claim a list of nodes that is a ring
 # limits: wide
 # modes: gt_only
-# problem: chain
+# test: is_same_list(Solution().chain(n=2), list_node([1, 2]))
 # outcome: bad_return_type,wrong_answer
 # pays: none
 

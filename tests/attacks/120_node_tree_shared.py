@@ -1,7 +1,7 @@
 # goal: a tree that shares its branches, 2^60 nodes by 60 objects
 # limits: wide
 # modes: gt_only
-# problem: tree
+# test: is_same_tree(Solution().tree(n=1), tree_node([1, 1]))
 # outcome: bad_return_type,wrong_answer
 # pays: none
 

@@ -1,7 +1,7 @@
 # goal: overflow the C stack
 # limits: wide
 # outcome: killed,runtime_error
-# modes: gt_only,exit_code
+# modes: gt_only
 # pays: none
 import functools
 import sys

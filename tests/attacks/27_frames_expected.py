@@ -1,5 +1,6 @@
 # goal: walk every frame above the call for the expected values
 # problem: secret
+# modes: gt_only,run_tests,eq_override,sentinel
 # outcome: wrong_answer
 # pays: none
 # live: yes

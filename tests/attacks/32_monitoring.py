@@ -7,7 +7,9 @@ HEARD = []
 monitoring = getattr(sys, "monitoring", None)
 if monitoring is not None:
     monitoring.use_tool_id(0, "thief")
-    monitoring.register_callback(0, monitoring.events.PY_RETURN, lambda code, offset, value: HEARD.append(value))
+    monitoring.register_callback(
+        0, monitoring.events.PY_RETURN, lambda code, offset, value: HEARD.append(value)
+    )
     monitoring.set_events(0, monitoring.events.PY_RETURN)
 
 

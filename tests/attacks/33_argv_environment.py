@@ -14,6 +14,10 @@ class Solution:
         places += [sys._xoptions, sys.flags, sys.executable, sys.prefix, list(sys.modules)]
         text = repr(places)
         found = re.findall(r"canary-[0-9a-f]{16}", text)
-        if len(sys.orig_argv) <= 2 and len(sys.argv) == 1 and not any("vgrout" in name for name in os.environ):
+        if (
+            len(sys.orig_argv) <= 2
+            and len(sys.argv) == 1
+            and not any("vgrout" in name for name in os.environ)
+        ):
             print("clean")
         return found[0] if found else "nothing"

@@ -58,7 +58,12 @@ def scan():
             if b"anary-" in page:
                 for key, text in NEEDLE.findall(page):
                     found[key] = text
-    print("the arena was scanned" if arena else "blind", len(done), "pages", "FOUND" if found else "nothing found")
+    print(
+        "the arena was scanned" if arena else "blind",
+        len(done),
+        "pages",
+        "FOUND" if found else "nothing found",
+    )
     return found
 
 

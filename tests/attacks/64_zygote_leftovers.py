@@ -10,7 +10,9 @@ import sys
 
 PLACES = [builtins.__dict__, sys.__dict__, heapq.__dict__, gc.__dict__]
 LEFT = "vgrout_attack_left"
-FOUND = any(LEFT in place for place in PLACES) or LEFT in os.environ or LEFT in sys.modules or LEFT in sys.path
+FOUND = (
+    any(LEFT in place for place in PLACES) or LEFT in os.environ or LEFT in sys.modules or LEFT in sys.path
+)
 for place in PLACES:
     place[LEFT] = True
 os.environ[LEFT] = "1"

@@ -8,7 +8,15 @@ import io
 import os
 import pathlib
 
-PATHS = ["/etc/passwd", "/etc/hostname", "/dev/null", "/dev/zero", "/proc/version", "vgrout_attack_file", "/dev/shm/vgrout_attack"]
+PATHS = [
+    "/etc/passwd",
+    "/etc/hostname",
+    "/dev/null",
+    "/dev/zero",
+    "/proc/version",
+    "vgrout_attack_file",
+    "/dev/shm/vgrout_attack",
+]
 
 
 class Solution:

@@ -9,7 +9,12 @@ import pathlib
 
 class Solution:
     def add(self, a, b):
-        for path in ("/etc/passwd", "../../../etc/passwd", "/proc/self/environ", "result.txt/../../etc/passwd"):
+        for path in (
+            "/etc/passwd",
+            "../../../etc/passwd",
+            "/proc/self/environ",
+            "result.txt/../../etc/passwd",
+        ):
             for use in (
                 lambda: open(path).read(),
                 lambda: io.FileIO(path).read(),

@@ -8,7 +8,14 @@ import sys
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
-libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.mmap.argtypes = [
+    ctypes.c_void_p,
+    ctypes.c_size_t,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_long,
+]
 CODE = b"\xb8\x14\x00\x00\x00\xcd\x80\xc3"  # mov eax, 20 (getpid); int 0x80; ret
 
 
@@ -32,7 +39,9 @@ def in_library():
     (headers,) = struct.unpack_from("<Q", ctypes.string_at(base + 32, 8))
     size, count = struct.unpack("<HH", ctypes.string_at(base + 54, 4))
     for index in range(count):
-        kind, flags, _, address, _, length = struct.unpack("<IIQQQQ", ctypes.string_at(base + headers + index * size, 40))
+        kind, flags, _, address, _, length = struct.unpack(
+            "<IIQQQQ", ctypes.string_at(base + headers + index * size, 40)
+        )
         if kind == 1 and flags & 1:
             at = ctypes.string_at(base + address, length).find(b"\xcd\x80")
             if at >= 0:

@@ -8,7 +8,14 @@ import sys
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
-libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.mmap.argtypes = [
+    ctypes.c_void_p,
+    ctypes.c_size_t,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_long,
+]
 ARM = "aarch64" in getattr(sys.implementation, "_multiarch", "")
 RETURN_42 = b"\x40\x05\x80\x52\xc0\x03\x5f\xd6" if ARM else b"\xb8\x2a\x00\x00\x00\xc3"
 

@@ -6,7 +6,12 @@ import os
 
 class Solution:
     def add(self, a, b):
-        for make in (os.fork, os.forkpty, lambda: os.posix_spawn("/bin/true", ["true"], {}), lambda: 1 - os.system("true")):
+        for make in (
+            os.fork,
+            os.forkpty,
+            lambda: os.posix_spawn("/bin/true", ["true"], {}),
+            lambda: 1 - os.system("true"),
+        ):
             for _ in range(64):
                 try:
                     if make() > 0:

@@ -16,6 +16,7 @@ HERE = Path(__file__).resolve().parent
 LIBC = ctypes.CDLL(None, use_errno=True)
 MARK = "vgrout_attack"
 SHARED_KEY = 0x76677274
+WARM_UP = "```python\nimport time\nclass Solution:\n    def add(self, a, b):\n        time.sleep(0.002)\n        return a + b\n```"
 FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/user", ".")
 
 
@@ -27,7 +28,9 @@ def become(uid: int, paths: list[str]) -> None:
         checked(LIBC.mount(b"none", b"/", None, 0x44000, None), "mount private")  # MS_REC | MS_PRIVATE
         holds = [(path, tempfile.mkdtemp(prefix="vgrout-uid-")) for path in closed]
         for path, hold in holds:
-            checked(LIBC.mount(path.encode(), hold.encode(), None, 0x5000, None), f"bind {path}")  # MS_BIND | MS_REC
+            checked(
+                LIBC.mount(path.encode(), hold.encode(), None, 0x5000, None), f"bind {path}"
+            )  # MS_BIND | MS_REC
         for parent in {closed_parent(Path(path)) for path in closed} - {None}:
             checked(LIBC.mount(b"none", str(parent).encode(), b"tmpfs", 0, b"mode=755"), f"cover {parent}")
         for path, hold in holds:
@@ -85,7 +88,12 @@ def left_behind(uids: set[int]) -> list[str]:
                 owner = entry.stat(follow_symlinks=False).st_uid
             except OSError:
                 continue
-            if MARK in entry.name or entry.name.startswith("core") and owner in uids or owner in uids - {os.getuid()}:
+            if (
+                MARK in entry.name
+                or entry.name.startswith("core")
+                and owner in uids
+                or owner in uids - {os.getuid()}
+            ):
                 found.append(entry.path)
     for kind in ("shm", "sem", "msg"):
         for line in Path(f"/proc/sysvipc/{kind}").read_text().splitlines()[1:]:
@@ -132,7 +140,7 @@ def graders(vgrout, disable: list[str], workers: int):
 
 
 def run_group(vgrout, make, group: str, programs: list, report: dict) -> None:
-    from attack_suite import verdict_facts
+    from attack_suite import PROBLEMS, verdict_facts
 
     jobs = [
         (program, mode, vgrout.GradeJob(program.response, list(program.tests), mode=mode))
@@ -141,8 +149,7 @@ def run_group(vgrout, make, group: str, programs: list, report: dict) -> None:
     ]
     with make(group) as grader:
         report["levels"].append(grader.fence.level)
-        warm = [job for _, _, job in jobs[: 2 * report["workers"]]]
-        grader.grade(warm * 4)
+        grader.grade([vgrout.GradeJob(WARM_UP, list(PROBLEMS["add"]), mode="gt_only")] * 16)
         before = (open_descriptors(), len(descendants()))
         batch = grader.grade([job for _, _, job in jobs])
         after = (open_descriptors(), settled(before[1]))
@@ -155,7 +162,12 @@ def run_group(vgrout, make, group: str, programs: list, report: dict) -> None:
             report["left"].append(f"{group}: {len(tree)} processes for {report['workers']} workers")
     for (program, mode, _), verdict in zip(jobs, batch, strict=True):
         facts = verdict_facts(verdict)
-        entry = {"facts": facts, "detail": verdict.detail or "", "cpu_ms": verdict.cpu_ms, "wall_ms": verdict.wall_ms}
+        entry = {
+            "facts": facts,
+            "detail": verdict.detail or "",
+            "cpu_ms": verdict.cpu_ms,
+            "wall_ms": verdict.wall_ms,
+        }
         entry["stdout"] = verdict.stdout.decode("utf-8", "replace")[:2000]
         report["verdicts"][f"{program.suite}/{program.name}/{mode}"] = entry
 
@@ -175,7 +187,9 @@ def main(request: dict) -> dict:
         run_group(vgrout, make, group, [program for program in programs if program.group == group], report)
         report["seconds"][group] = round(time.monotonic() - started, 2)
         if open_descriptors() != descriptors:
-            report["left"].append(f"{group}: {descriptors} descriptors before, {open_descriptors()} after closing")
+            report["left"].append(
+                f"{group}: {descriptors} descriptors before, {open_descriptors()} after closing"
+            )
         if settled(0):
             report["left"].append(f"{group}: processes after closing: {descendants()}")
     return report
@@ -184,8 +198,12 @@ def main(request: dict) -> dict:
 if __name__ == "__main__":
     asked = json.loads(sys.argv[1])
     if asked["uid"] is not None and os.getuid() == 0:
-        become(asked["uid"], asked["paths"])
+        try:
+            become(asked["uid"], asked["paths"])
+        except OSError as error:
+            sys.exit(f"cannot become an ordinary uid here: {error}")
         # A fresh image: a process that changed its uid may not look at its own /proc.
+        os.environ["HOME"] = "/nonexistent"
         os.execv(sys.executable, [sys.executable, __file__, json.dumps(asked | {"uid": None})])
     sys.path.insert(0, str(HERE))
     json.dump(main(asked), sys.stdout)

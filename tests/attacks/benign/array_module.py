@@ -9,4 +9,9 @@ class Solution:
     def pack(self, values):
         numbers = array.array("i", values)
         view = memoryview(bytearray(b"abcdef"))[1:4]
-        return numbers.tolist(), struct.pack("<3H", *values).hex(), bytes(view).decode(), int.from_bytes(b"\x01\x00", "big")
+        return (
+            numbers.tolist(),
+            struct.pack("<3H", *values).hex(),
+            bytes(view).decode(),
+            int.from_bytes(b"\x01\x00", "big"),
+        )

@@ -14,4 +14,10 @@ class Solution:
         moment = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
         later = moment + timedelta(days=366, minutes=-6)
         leap = calendar.isleap(moment.year)
-        return [moment.strftime("%A %d %B %j"), later.isoformat(), leap, calendar.monthrange(2023, 2), moment.timestamp()]
+        return [
+            moment.strftime("%A %d %B %j"),
+            later.isoformat(),
+            leap,
+            calendar.monthrange(2023, 2),
+            moment.timestamp(),
+        ]

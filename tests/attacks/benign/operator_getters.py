@@ -9,4 +9,9 @@ class Solution:
     def rank(self, rows):
         ordered = sorted(rows, key=itemgetter(1))
         ordered.sort(key=operator.itemgetter(0), reverse=True)
-        return ordered, operator.xor(5, 3), operator.attrgetter("real")(4), operator.methodcaller("upper")("x")
+        return (
+            ordered,
+            operator.xor(5, 3),
+            operator.attrgetter("real")(4),
+            operator.methodcaller("upper")("x"),
+        )

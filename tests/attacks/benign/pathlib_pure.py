@@ -8,4 +8,10 @@ from pathlib import PurePosixPath
 class Solution:
     def parts(self, path):
         pure = PurePosixPath(path)
-        return [os.path.normpath(path), os.path.basename(path), pure.suffixes, pure.parent.as_posix(), os.sep.join("ab")]
+        return [
+            os.path.normpath(path),
+            os.path.basename(path),
+            pure.suffixes,
+            pure.parent.as_posix(),
+            os.sep.join("ab"),
+        ]

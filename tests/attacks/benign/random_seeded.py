@@ -9,4 +9,8 @@ class Solution:
         source = random.Random(seed)
         cards = list(range(10))
         source.shuffle(cards)
-        return sorted(cards) == list(range(10)), source.randint(1, 6) in range(1, 7), len(source.sample(range(100), 5))
+        return (
+            sorted(cards) == list(range(10)),
+            source.randint(1, 6) in range(1, 7),
+            len(source.sample(range(100), 5)),
+        )

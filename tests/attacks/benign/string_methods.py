@@ -8,7 +8,9 @@ import unicodedata
 
 class Solution:
     def work(self, text):
-        shift = str.maketrans(string.ascii_lowercase, string.ascii_lowercase[13:] + string.ascii_lowercase[:13])
+        shift = str.maketrans(
+            string.ascii_lowercase, string.ascii_lowercase[13:] + string.ascii_lowercase[:13]
+        )
         return [
             text.lower().translate(shift),
             string.Template("$a-$b").substitute(a=1, b=2),
