@@ -28,6 +28,8 @@ class Command:
     summary: str
     run: Callable[[Sequence[str]], int]
     """Takes the arguments after the command's name, gives the exit status."""
+    help: str
+    """How to ask for its flags."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return DONE if arguments else BAD_INPUT
     if arguments[0] not in COMMANDS:
         return _complain(f"`{arguments[0]}` is no command", f"choose one of {', '.join(COMMANDS)}")
-    return guarded(COMMANDS[arguments[0]].run, arguments[1:])
+    return guarded(COMMANDS[arguments[0]], arguments[1:])
 
 
 def train_main(argv: Sequence[str] | None = None) -> int:
@@ -48,12 +50,12 @@ def train_main(argv: Sequence[str] | None = None) -> int:
     return main(["train", *(sys.argv[1:] if argv is None else argv)])
 
 
-def guarded(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+def guarded(command: Command, arguments: Sequence[str]) -> int:
     """Run a command and turn its errors into messages on stderr and an exit status."""
     try:
-        return command(arguments)
+        return command.run(arguments)
     except (ConfigError, DataError) as error:
-        return _complain(str(error), "`vgrout-train PRESET --help` lists every setting")
+        return _complain(str(error), f"`{command.help}` lists every setting")
     except VgroutError as error:
         _complain(str(error), "the message above is all that is known; please report it if it does not help")
         return FAILED
@@ -114,7 +116,7 @@ def parse_config(preset: str, flags: Sequence[str]) -> TrainConfig:
 def _parse(preset: str, flags: Sequence[str], default: TrainConfig) -> TrainConfig:
     if os.environ.get("NO_COLOR"):
         os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
-    import tyro  # noqa: PLC0415 - a quarter of a second that `vgrout --help` need not pay
+    import tyro
 
     summary = PRESETS[preset][0]
     try:
@@ -136,11 +138,11 @@ def _parse(preset: str, flags: Sequence[str], default: TrainConfig) -> TrainConf
 
 
 def _train(config: TrainConfig) -> int:
-    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.console import Console
 
     console = Console(stderr=True)
-    from vgrout.train.interrupts import Interrupted  # noqa: PLC0415 - imports nothing heavy, belongs to train
-    from vgrout.train.run import run  # noqa: PLC0415 - imports torch
+    from vgrout.train.interrupts import Interrupted
+    from vgrout.train.run import run
 
     try:
         result = run(config, console)
@@ -179,8 +181,24 @@ def exit_main() -> NoReturn:
     sys.exit(main())
 
 
+def _grade(arguments: Sequence[str]) -> int:
+    from vgrout.commands.grade import run
+
+    return run(arguments)
+
+
+def _doctor(arguments: Sequence[str]) -> int:
+    from vgrout.commands.doctor import run
+
+    return run(arguments)
+
+
 COMMANDS: dict[str, Command] = {
-    "train": Command("train and evaluate one arm; `vgrout-train` is the same", train),
+    "train": Command(
+        "train and evaluate one arm; `vgrout-train` is the same", train, "vgrout-train PRESET --help"
+    ),
+    "grade": Command("grade a file of answers", _grade, "vgrout grade --help"),
+    "doctor": Command("say what the fence enforces here, and what it lacks", _doctor, "vgrout doctor --help"),
 }
 """Sub-commands by name; another part adds its own here."""
 

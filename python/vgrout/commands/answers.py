@@ -1,0 +1,182 @@
+"""The rows that `vgrout grade` reads: problems with their tests, and answers to them.
+
+A problem is a row of the benchmark's format; read are `id`, `gt_answer` (the tests) and, where present, `func_name`,
+`setup_code` and `canonical_solution`.
+
+An answer has `problem_id` and the model's text in `response` (or `completion`); it may have an `id` of its own
+(otherwise it is called after its line: `line-17`), and `mode` and `marker` in place of the command's.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vgrout.commands.lines import read_lines
+from vgrout.env.jsonl import bad_field, get_field
+from vgrout.env.modes import get_mode
+from vgrout.errors import DataError
+from vgrout.grading import GradeJob
+
+RESPONSE = ("response", "completion")
+_OPTIONAL = ("func_name", "setup_code", "canonical_solution")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradingDefaults:
+    """What holds for answers that do not say otherwise, and for all of them."""
+
+    mode: str
+    """Grading mode of an answer without its own."""
+    marker: str | None = None
+    """Marker of an answer in `mode` without its own; None is the mode's training marker."""
+    want_gt_pass: bool = False
+    """Also make the plain, foolable assert run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradingProblem:
+    """What a problem adds to a job."""
+
+    fields: Mapping[str, Any]
+    """Arguments of `GradeJob`."""
+    digest: str
+    """Of the fields."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One answer, ready to be graded."""
+
+    id: str | int
+    """As in the file."""
+    problem_id: str | int
+    """As in the file."""
+    mode: str
+    """The mode it is graded in."""
+    marker: str | None
+    """The marker that pays; None is the mode's training marker."""
+    digest: str
+    """Of all that is graded: answer, tests, mode and marker."""
+    job: GradeJob
+    """For the grader."""
+
+    @property
+    def key(self) -> str:
+        """The id as text: `1` and `"1"` are the same answer."""
+        return str(self.id)
+
+
+def read_problems(path: Path) -> tuple[dict[str, GradingProblem], list[DataError]]:
+    """The problems by id, and what is wrong with the other lines.
+
+    Raises:
+        DataError: the file cannot be opened.
+    """
+    problems: dict[str, GradingProblem] = {}
+    errors = []
+    for number, row in read_lines(path):
+        try:
+            name, problem = _problem(f"{path}:{number}", row)
+            if name in problems:
+                raise bad_field(f"{path}:{number}", "id", name, "an id not used before", "rename or drop one")
+            problems[name] = problem
+        except DataError as error:
+            errors.append(error)
+    return problems, errors
+
+
+def _problem(where: str, row: dict[str, Any] | DataError) -> tuple[str, GradingProblem]:
+    if isinstance(row, DataError):
+        raise row
+    tests = get_field(where, row, "gt_answer")
+    if not isinstance(tests, list) or not all(isinstance(test, str) for test in tests):
+        raise bad_field(where, "gt_answer", tests, "a list of `assert` strings", "correct the row")
+    fields: dict[str, Any] = {"tests": tests}
+    for name in _OPTIONAL:
+        fields[name] = _optional_text(where, row, name) or ""
+    return str(_identifier(where, row, "id")), GradingProblem(fields=fields, digest=_digest(fields))
+
+
+def read_answers(
+    path: Path, problems: Mapping[str, GradingProblem], defaults: GradingDefaults
+) -> Iterator[Answer | DataError]:
+    """Every answer of the file in order, or what is wrong with its line.
+
+    Raises:
+        DataError: the file cannot be opened.
+    """
+    seen: dict[str, int] = {}
+    for number, row in read_lines(path):
+        where = f"{path}:{number}"
+        try:
+            answer = _answer(where, number, row, problems, defaults)
+            first = seen.setdefault(answer.key, number)
+            if first != number:
+                raise bad_field(
+                    where, "id", answer.id, f"an id not used before; line {first} has it", "rename one"
+                )
+        except DataError as error:
+            yield error
+        else:
+            yield answer
+
+
+def _answer(
+    where: str,
+    number: int,
+    row: dict[str, Any] | DataError,
+    problems: Mapping[str, GradingProblem],
+    defaults: GradingDefaults,
+) -> Answer:
+    if isinstance(row, DataError):
+        raise row
+    problem_id = _identifier(where, row, "problem_id")
+    problem = problems.get(str(problem_id))
+    if problem is None:
+        raise bad_field(
+            where, "problem_id", problem_id, "the id of a problem", "give its problem by `--problems`"
+        )
+    field = next((name for name in RESPONSE if name in row), RESPONSE[0])
+    # Not `get_text`: an answer may be empty, or hold what is no UTF-8; that is for the grader to judge.
+    response = get_field(where, row, field)
+    if not isinstance(response, str):
+        raise bad_field(where, field, response, "the model's answer as a string", "write it as a JSON string")
+    mode = _optional_text(where, row, "mode") or defaults.mode
+    marker = _optional_text(where, row, "marker") or (defaults.marker if mode == defaults.mode else None)
+    try:
+        get_mode(mode)
+        job = GradeJob(
+            response, mode=mode, marker=marker, want_gt_pass=defaults.want_gt_pass, **problem.fields
+        )
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from error
+    return Answer(
+        id=_identifier(where, row, "id") if "id" in row else f"line-{number}",
+        problem_id=problem_id,
+        mode=mode,
+        marker=marker,
+        digest=_digest([response, mode, marker, problem.digest]),
+        job=job,
+    )
+
+
+def _identifier(where: str, row: Mapping[str, Any], field: str) -> str | int:
+    value = get_field(where, row, field)
+    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).strip():
+        raise bad_field(where, field, value, "a whole number or a non-empty string", "correct the row")
+    return value
+
+
+def _optional_text(where: str, row: Mapping[str, Any], field: str) -> str | None:
+    value = row.get(field)
+    if value is not None and not isinstance(value, str):
+        raise bad_field(where, field, value, "a string or null", "correct the row")
+    return value
+
+
+def _digest(parts: object) -> str:
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

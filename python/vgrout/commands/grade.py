@@ -1,0 +1,207 @@
+"""`vgrout grade`: verdicts on a file of answers.
+
+Exit status: 0 when every line was graded, 2 when a line was not (the others are) or nothing could be, 130 when
+interrupted, 1 when the machinery failed on an answer or cannot run.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from vgrout.commands.answers import Answer, GradingDefaults, read_answers, read_problems
+from vgrout.commands.lines import count_lines
+from vgrout.commands.progress import GradingProgress
+from vgrout.commands.verdicts import VerdictFile
+from vgrout.env.modes import MODES, check_marker
+from vgrout.env.problems import OWN_PROBLEMS
+from vgrout.errors import DataError, GraderError
+from vgrout.grading import Grader, Limits, Verdict
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+BATCH_PER_WORKER = 128
+"""Answers of a batch per worker: some seconds' work, so that few workers wait at its end."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    flags = argparse.ArgumentParser(
+        prog="vgrout grade",
+        description="Grade a file of answers. Run it again to go on where it stopped: answers whose verdict is "
+        "in OUT are not graded twice.",
+        epilog="An answer is a JSON object with problem_id, response (or completion) and, if wanted, id, mode and "
+        "marker. docs/guides/rewards.md describes both rows.",
+        allow_abbrev=False,
+    )
+    add = flags.add_argument
+    add(
+        "--problems",
+        type=Path,
+        default=OWN_PROBLEMS,
+        metavar="F",
+        help="JSONL or .gz in the benchmark's format; the package's own without it",
+    )
+    add("--answers", type=Path, required=True, metavar="F", help="JSONL or .gz, one answer a line")
+    add("--mode", required=True, choices=MODES, help="grading mode of answers that name none")
+    add("--marker", help="marker of answers that name none; without it the mode's training marker")
+    add("--out", type=Path, required=True, metavar="F", help="JSONL of verdicts, in the order of the answers")
+    add(
+        "--workers", type=int, metavar="N", help="answers graded at the same time; the usable CPUs without it"
+    )
+    add(
+        "--min-level",
+        default="base",
+        metavar="LEVEL",
+        help="base, landlock, namespaces or cgroup: refuse to grade under less",
+    )
+    add("--cpu-s", type=float, default=3.0, metavar="S", help="CPU seconds of an answer (default 3)")
+    add("--memory-bytes", type=int, default=1 << 30, metavar="N", help="memory of an answer (default 1 GiB)")
+    add("--gt-pass", action="store_true", help="also make the plain, foolable assert run")
+    add("--stdout", action="store_true", help="keep each answer's standard output, up to 64 KiB")
+    return flags  # fmt: skip
+
+
+def run(arguments: Sequence[str]) -> int:
+    """`vgrout grade [flags]`."""
+    flags = parser().parse_args(arguments)
+    console = Console(stderr=True)
+    if flags.marker is not None:
+        check_marker(flags.mode, flags.marker)
+    _refuse_inputs_as_output(flags)
+    limits = Limits(cpu_s=flags.cpu_s, memory_bytes=flags.memory_bytes)
+    problems, errors = read_problems(flags.problems)
+    for error in errors:
+        _report(error)
+    if not problems:
+        raise DataError(
+            f"{flags.problems}: holds no problem that can be read\nhint: one JSON object stands on each line"
+        )
+    total = count_lines(flags.answers)
+    defaults = GradingDefaults(mode=flags.mode, marker=flags.marker, want_gt_pass=flags.gt_pass)
+    answers = read_answers(flags.answers, problems, defaults)
+    with VerdictFile(flags.out) as out:
+        if out.repaired:
+            sys.stderr.write(f"{flags.out}: its last line was cut; that answer is graded again\n")
+        session = Session(out, answers, total, keep_stdout=flags.stdout)
+        try:
+            with Grader(workers=flags.workers, limits=limits, min_level=flags.min_level) as grader:
+                session.grade(grader, flags.workers, console)
+        except KeyboardInterrupt:
+            sys.stderr.write(
+                f"interrupted; the verdicts on {len(out)} of {total} answers are in {flags.out}\n"
+                "hint: the same command goes on from there\n"
+            )
+            return INTERRUPTED
+        out.put_in_order(session.keys)
+        session.print_summary(flags.out)
+    if session.lost:
+        return FAILED
+    return BAD_INPUT if errors or session.refused else DONE
+
+
+def _refuse_inputs_as_output(flags: argparse.Namespace) -> None:
+    for name in ("problems", "answers"):
+        path = getattr(flags, name)
+        if flags.out.exists() and path.exists() and flags.out.samefile(path):
+            raise DataError(f"--out: {flags.out} is the file of {name}\nhint: name another file")
+
+
+def _report(error: DataError) -> None:
+    sys.stderr.write(f"error: {error}\n")
+
+
+class Session:
+    """One pass over the answers."""
+
+    def __init__(
+        self, out: VerdictFile, answers: Iterator[Answer | DataError], total: int, *, keep_stdout: bool
+    ) -> None:
+        """Grade those of `answers` (`total` lines) whose verdict is not in `out`."""
+        self.keys: list[str] = []
+        self.refused = 0
+        self.lost = 0
+        self._out = out
+        self._answers = answers
+        self._total = total
+        self._keep_stdout = keep_stdout
+        self._before = 0
+        self._level = ""
+        self._seconds = 0.0
+
+    def grade(self, grader: Grader, workers: int | None, console: Console) -> None:
+        """Grade and write batch after batch.
+
+        Raises:
+            DataError: a verdict in the file is of another answer.
+            GraderError: the machinery failed as a whole.
+        """
+        size = BATCH_PER_WORKER * (workers or len(os.sched_getaffinity(0)))
+        self._level = grader.fence.level or ""
+        start = time.perf_counter()
+        pending = self._pending()
+        with GradingProgress(console, self._total) as progress:
+            while batch := list(islice(pending, size)):
+                progress.skip(self._before + self.refused)
+                verdicts = self._verdicts(grader, batch, progress)
+                graded = [(answer, v) for answer, v in zip(batch, verdicts, strict=True) if v is not None]
+                self._out.append(graded, level=self._level, keep_stdout=self._keep_stdout)
+                progress.batch_done(len(batch))
+        self._seconds = time.perf_counter() - start
+
+    def _pending(self) -> Iterator[Answer]:
+        for answer in self._answers:
+            if isinstance(answer, DataError):
+                self.refused += 1
+                _report(answer)
+                continue
+            self.keys.append(answer.key)
+            if self._out.has(answer):
+                self._before += 1
+            else:
+                yield answer
+
+    def _verdicts(
+        self, grader: Grader, batch: list[Answer], progress: GradingProgress
+    ) -> list[Verdict | None]:
+        try:
+            return list(grader.grade([answer.job for answer in batch], progress=progress.within_batch))
+        except GraderError as error:
+            if len(error.partial) != len(batch):
+                raise
+            verdicts = [v if isinstance(v, Verdict) else None for v in error.partial]
+            for answer, verdict in zip(batch, verdicts, strict=True):
+                if verdict is None:
+                    self.lost += 1
+                    sys.stderr.write(
+                        f"error: id {answer.id!r}: the machinery failed twice; no verdict is written\n"
+                    )
+            sys.stderr.write(f"error: {error}\nhint: the same command tries them again\n")
+            return verdicts
+
+    def print_summary(self, path: Path) -> None:
+        """Write the table by outcome, and what the totals say, to standard output."""
+        totals = self._out.totals
+        table = Table("outcome", box=None, pad_edge=False)
+        table.add_column("answers", justify="right")
+        table.add_column("share", justify="right")
+        for outcome, count in totals.outcomes.most_common():
+            table.add_row(outcome, str(count), f"{count / totals.answers:.1%}")
+        output = Console(file=sys.stdout, width=100, highlight=False)
+        output.print(table)
+        count = max(1, totals.answers)
+        now = totals.answers - self._before
+        lines = [
+            f"{totals.answers} answers: {totals.passed} passed, {totals.gt_correct} correct, {totals.exploited} exploited",
+            f"mean reward {totals.reward / count:.3f}; fence: {self._level}",
+            f"graded now: {now}, {now / max(self._seconds, 1e-9):.0f} rollouts/s; before: {self._before}",
+        ]
+        if self.refused or self.lost:
+            lines.append(f"not graded: {self.refused} malformed lines, {self.lost} failures of the machinery")
+        lines.append(f"verdicts: {path}")
+        output.print("\n".join(lines), markup=False, soft_wrap=True)

@@ -1,0 +1,181 @@
+"""The file of verdicts that `vgrout grade` writes: appended batch by batch, gone on with after an interruption."""
+
+import fcntl
+import json
+import os
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from vgrout.commands.answers import Answer
+from vgrout.env.jsonl import parse_row
+from vgrout.errors import DataError
+from vgrout.grading import Verdict
+
+_START = b'{"id": '
+_FIELDS = ("outcome", "reward", "passed", "gt_correct", "exploited")
+
+
+class Totals:
+    """Counts over all rows of a file."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.passed = 0
+        self.gt_correct = 0
+        self.exploited = 0
+        self.reward = 0.0
+
+    @property
+    def answers(self) -> int:
+        """Rows."""
+        return self.outcomes.total()
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Count a row."""
+        self.outcomes[row["outcome"]] += 1
+        self.passed += bool(row["passed"])
+        self.gt_correct += bool(row["gt_correct"])
+        self.exploited += bool(row["exploited"])
+        self.reward += row["reward"]
+
+
+class VerdictFile:
+    """Rows already there, and a place to append more.
+
+    Whole batches are written and synced, so a kill loses at most the batch in flight; a last line that was cut is
+    taken off when the file is opened again.
+
+    Raises:
+        DataError: the file cannot be written, another command is writing it, or it is not a file of verdicts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.totals = Totals()
+        self.repaired = False
+        self._digests: dict[str, str] = {}
+        if path.suffix == ".gz":
+            raise DataError(f"{path}: verdicts are written as plain JSON lines\nhint: leave out `.gz`")
+        try:
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be written: {error.strerror}\nhint: check the path") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise DataError(
+                f"{path}: another `vgrout grade` is writing it\nhint: wait for it, or name another file"
+            ) from error
+        try:
+            self._load()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def has(self, answer: Answer) -> bool:
+        """The answer's verdict stands in the file.
+
+        Raises:
+            DataError: a verdict of that id does, but of another text, problem, mode or marker.
+        """
+        digest = self._digests.get(answer.key)
+        if digest not in {None, answer.digest}:
+            raise DataError(
+                f"{self.path}: id {answer.id!r} was graded before with another answer, problem, mode or marker"
+                "\nhint: name another file, or move this one away"
+            )
+        return digest is not None
+
+    def append(self, graded: list[tuple[Answer, Verdict]], *, level: str, keep_stdout: bool) -> None:
+        """Write a batch: all of it or, where that fails, none."""
+        rows = [
+            verdict_row(answer, verdict, level=level, keep_stdout=keep_stdout) for answer, verdict in graded
+        ]
+        data = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[self._file.write(view) :]
+            os.fsync(self._file.fileno())
+        except BaseException:
+            self._file.truncate(end)
+            raise
+        for (answer, _), row in zip(graded, rows, strict=True):
+            self._digests[answer.key] = answer.digest
+            self.totals.add(row)
+
+    def put_in_order(self, keys: list[str]) -> None:
+        """Bring the rows into the order of `keys`, others behind them; does nothing where they are."""
+        place = {key: index for index, key in enumerate(keys)}
+        places = [place.get(key, len(keys)) for key in self._digests]
+        if places == sorted(places):
+            return
+        lines = self.path.read_bytes().splitlines(keepends=True)
+        order = sorted(range(len(lines)), key=places.__getitem__)
+        new = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            with new.open("wb") as file:
+                file.writelines(lines[index] for index in order)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self.path)
+        finally:
+            new.unlink(missing_ok=True)
+
+    def _load(self) -> None:
+        good = 0
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                # What a kill left of our own line, and nothing else, may be cut off.
+                if not line.endswith(b"\n") and line[: len(_START)] == _START[: len(line)]:
+                    self._file.truncate(good)
+                    self.repaired = True
+                    return
+                self._take(f"{self.path}:{number}", line)
+                good += len(line)
+
+    def _take(self, where: str, line: bytes) -> None:
+        hint = "\nhint: this is no file of verdicts; name another one, or move it away"
+        try:
+            row = parse_row(where, line)
+        except DataError as error:
+            raise DataError(f"{str(error).partition(chr(10))[0]}{hint}") from error
+        missing = [name for name in ("id", "digest", *_FIELDS) if name not in row]
+        if missing:
+            raise DataError(f"{where}: field `{missing[0]}`: missing{hint}")
+        if str(row["id"]) in self._digests:
+            raise DataError(f"{where}: field `id`: {row['id']!r} stands there twice{hint}")
+        self._digests[str(row["id"])] = row["digest"]
+        self.totals.add(row)
+
+
+def verdict_row(answer: Answer, verdict: Verdict, *, level: str, keep_stdout: bool) -> dict[str, Any]:
+    """One line of the file: which answer, every field of its verdict, and the fence it was obtained under."""
+    fields = verdict.to_dict()
+    stdout = fields.pop("stdout")
+    if keep_stdout:
+        fields["stdout"] = stdout.decode("utf-8", errors="backslashreplace")
+    return {
+        "id": answer.id,
+        "problem_id": answer.problem_id,
+        "mode": answer.mode,
+        "marker": answer.marker,
+        **fields,
+        "fence": level,
+        "digest": answer.digest,
+    }
