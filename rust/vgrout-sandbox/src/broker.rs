@@ -10,7 +10,7 @@ use crate::cgroup::Cgroup;
 use crate::child::Zygote;
 use crate::error::SandboxError;
 use crate::namespaces::{Forked, clone_zygote};
-use crate::policy::{LayerSet, MAX_SLOTS, ZygotePolicy};
+use crate::policy::{FencePlan, LayerSet, MAX_SLOTS, ZygotePolicy};
 use crate::probe::{Probe, probe};
 use crate::wire::{self, Message, kind};
 
@@ -22,6 +22,13 @@ struct Live {
     slot: u32,
     /// Removed when the zygote is reaped.
     _cgroup: Option<Cgroup>,
+}
+
+impl Live {
+    fn kill(&self) {
+        // SAFETY: not reaped yet (reaped ones leave the table), so the pid is still its own.
+        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+    }
 }
 
 /// Serves spawn requests on standard input until the host is gone.
@@ -57,25 +64,17 @@ pub fn serve(disabled: LayerSet) -> Result<Option<Zygote>, SandboxError> {
         };
         match message.words[0] {
             kind::SPAWN => {
-                let id = message.words[1];
                 let slot = free_slot(&zygotes);
                 let policy = plan.zygote(slot);
                 // SAFETY: the broker is single-threaded.
                 match unsafe { clone_zygote(&policy) }? {
                     Forked::Parent { pid } => {
-                        let memory = message.words[2].saturating_add(CGROUP_HEADROOM_BYTES);
-                        let cgroup = match &plan.cgroup {
-                            Some(parent) => Some(confine(parent, id, memory, pid)?),
-                            None => None,
+                        let live = Live {
+                            pid,
+                            slot,
+                            _cgroup: confine(&plan, &message, pid)?,
                         };
-                        zygotes.insert(
-                            id,
-                            Live {
-                                pid,
-                                slot,
-                                _cgroup: cgroup,
-                            },
-                        );
+                        zygotes.insert(message.words[1], live);
                     }
                     Forked::Child => {
                         drop(control);
@@ -84,21 +83,15 @@ pub fn serve(disabled: LayerSet) -> Result<Option<Zygote>, SandboxError> {
                 }
             }
             kind::KILL_ZYGOTE => {
-                if let Some(live) = zygotes.get(&message.words[1]) {
-                    // SAFETY: not reaped yet (reaped ones leave the table), so the pid is still its own.
-                    unsafe { libc::kill(live.pid, libc::SIGKILL) };
-                }
+                zygotes.get(&message.words[1]).inspect(|live| live.kill());
             }
             _ => {}
         }
     }
-    for live in zygotes.values() {
-        // SAFETY: as above. Reaped here, so that no host ends up with zombies it never made.
-        unsafe {
-            libc::kill(live.pid, libc::SIGKILL);
-            libc::waitpid(live.pid, std::ptr::null_mut(), 0);
-        }
-    }
+    zygotes.values().for_each(Live::kill);
+    // Reaped here, so that no host ends up with zombies it never made; only then are the control groups empty.
+    // SAFETY: waits for children of this process until there are none.
+    while unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } > 0 {}
     Ok(None)
 }
 
@@ -114,6 +107,8 @@ fn detach_from_host() -> Result<OwnedFd, SandboxError> {
         // A host that ignores SIGCHLD hands that down, and waits would find nothing.
         libc::signal(libc::SIGCHLD, libc::SIG_DFL);
         libc::prctl(libc::PR_SET_DUMPABLE, 0);
+        // A rollout that outlived its zygote is reaped here, whatever the host or its init do.
+        libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
         let moved = libc::fcntl(0, libc::F_DUPFD_CLOEXEC, 3);
         if moved < 0 {
             return Err(SandboxError::Wire(io::Error::last_os_error()));
@@ -131,21 +126,25 @@ fn become_zygote(message: &mut Message, policy: ZygotePolicy) -> Result<Zygote, 
             io::ErrorKind::InvalidData,
         )));
     };
-    let zygote = Zygote::enter(control, &stdout, &arena, &policy);
+    let zygote = Zygote::enter(control, &stdout, &arena, &policy, message.words[2]);
     // `enter` closed every descriptor but the control socket; these must not close a reused number.
     std::mem::forget((stdout, arena));
     zygote
 }
 
+/// The zygote's own control group, where there can be one.
 fn confine(
-    parent: &crate::cgroup::CgroupParent,
-    id: u64,
-    memory: u64,
+    plan: &FencePlan,
+    request: &Message,
     pid: libc::pid_t,
-) -> Result<Cgroup, SandboxError> {
-    let group = parent.create(&format!("vgrout-{pid}-{id}"), memory, 8)?;
+) -> Result<Option<Cgroup>, SandboxError> {
+    let Some(parent) = &plan.cgroup else {
+        return Ok(None);
+    };
+    let memory = request.words[2].saturating_add(CGROUP_HEADROOM_BYTES);
+    let group = parent.create(&format!("vgrout-{pid}-{}", request.words[1]), memory, 8)?;
     group.add(pid)?;
-    Ok(group)
+    Ok(Some(group))
 }
 
 /// The smallest uid slot that no live zygote holds.

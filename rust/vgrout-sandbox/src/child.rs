@@ -17,6 +17,8 @@ use crate::wire::{self, Message, kind};
 
 /// Soft stack limit of a child: deep recursion through C code is the rollout's right.
 const STACK_BYTES: u64 = 64 << 20;
+/// What setup code may take besides what a rollout may: its children inherit what it took.
+const SETUP_HEADROOM_BYTES: u64 = 256 << 20;
 /// The stage a child writes into the page it then unmaps: the fence is on.
 const STAGE_FENCED: u32 = 1;
 
@@ -67,12 +69,14 @@ impl Zygote {
         stdout: &OwnedFd,
         arena: &OwnedFd,
         policy: &ZygotePolicy,
+        memory_bytes: u64,
     ) -> Result<Self, SandboxError> {
         let entered = Self::enter_fence(
             control.as_raw_fd(),
             stdout.as_raw_fd(),
             arena.as_raw_fd(),
             policy,
+            memory_bytes,
         );
         let mut words = [kind::READY, 0, 0, 0, 0, 0, 0, 0];
         match entered {
@@ -117,6 +121,7 @@ impl Zygote {
         stdout: RawFd,
         arena: RawFd,
         policy: &ZygotePolicy,
+        memory_bytes: u64,
     ) -> Result<(MappedArena, ChildFilter, u64, *mut u32), SandboxError> {
         place_descriptors(control, stdout).map_err(SandboxError::Wire)?;
         let mapped = MappedArena::map(arena).map_err(SandboxError::Wire)?;
@@ -124,6 +129,9 @@ impl Zygote {
         let base_address_space = address_space_bytes().map_err(SandboxError::Wire)?;
         let filter = ChildFilter::compile()?;
         close_all_but(control).map_err(SandboxError::Wire)?;
+        let most = base_address_space.saturating_add(memory_bytes);
+        limit_address_space(most.saturating_add(SETUP_HEADROOM_BYTES))
+            .map_err(SandboxError::Wire)?;
         fence_zygote(policy)?;
         // SAFETY: plain prctl; set after the uid change, which clears it.
         if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } != 0 {
@@ -384,6 +392,19 @@ fn map_stage() -> io::Result<*mut u32> {
     } else {
         Ok(page.cast())
     }
+}
+
+/// Setup code is data as well: without a limit it could take the machine's memory.
+fn limit_address_space(bytes: u64) -> io::Result<()> {
+    let limit = libc::rlimit {
+        rlim_cur: bytes,
+        rlim_max: bytes,
+    };
+    // SAFETY: a valid limit, only read by the call.
+    if unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 fn address_space_bytes() -> io::Result<u64> {

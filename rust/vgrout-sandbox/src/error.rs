@@ -215,8 +215,12 @@ pub enum SandboxError {
     #[error("a sandbox zygote did not answer within {seconds} s")]
     ZygoteSilent {
         /// How long the host waited.
-        seconds: u64,
+        seconds: f64,
     },
+
+    /// The caller no longer wants the answer.
+    #[error("cancelled by the caller")]
+    Cancelled,
 }
 
 impl SandboxError {

@@ -19,12 +19,14 @@ use crate::wire::{self, kind};
 
 /// How long a broker may take to import its modules and probe the kernel.
 const BROKER_START: Duration = Duration::from_secs(60);
-/// How long a zygote may take to fence itself or to run setup code.
+/// How long a zygote may take to fence itself.
 const ZYGOTE_STEP: Duration = Duration::from_secs(20);
 /// How long a killed child may take to be reaped.
 const REAP: Duration = Duration::from_secs(10);
 /// The longest sleep before cancellation is looked at again.
 const TICK: Duration = Duration::from_millis(20);
+/// Zygotes of all brokers together: a request to kill one must not meet another broker's.
+static NEXT_ZYGOTE: AtomicU64 = AtomicU64::new(0);
 
 /// How to start a broker.
 #[derive(Debug, Clone)]
@@ -43,7 +45,6 @@ pub struct Broker {
     process: Mutex<Child>,
     control: OwnedFd,
     report: FenceReport,
-    next_id: AtomicU64,
 }
 
 impl Broker {
@@ -73,7 +74,6 @@ impl Broker {
                 process: Mutex::new(process),
                 control: ours,
                 report,
-                next_id: AtomicU64::new(0),
             }),
             Err(error) => {
                 let detail = last_words(&mut process, &error);
@@ -102,7 +102,7 @@ impl Broker {
     /// # Errors
     /// The broker is gone, or the zygote could not fence itself.
     pub fn zygote(&self, memory_bytes: u64) -> Result<ZygoteLink, SandboxError> {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let id = NEXT_ZYGOTE.fetch_add(1, Ordering::Relaxed);
         let (control, theirs) = wire::socket_pair().map_err(SandboxError::Wire)?;
         let (output, stdout) = OutputPipe::open().map_err(SandboxError::Wire)?;
         let arena = HostArena::new(arena::create().map_err(SandboxError::Wire)?);
@@ -120,7 +120,7 @@ impl Broker {
             output,
             arena,
         };
-        let ready = link.reply(kind::READY, Instant::now() + ZYGOTE_STEP)?;
+        let ready = link.reply(kind::READY, ZYGOTE_STEP, &AtomicBool::new(false))?;
         if ready.words[1] == 1 {
             Ok(link)
         } else {
@@ -222,11 +222,17 @@ impl ZygoteLink {
     /// Runs setup code in the zygote under cache slot `slot`; the inner error is the code's own.
     ///
     /// # Errors
-    /// The zygote is gone or does not answer in time.
-    pub fn setup(&mut self, slot: u64, source: &[u8]) -> Result<Result<(), String>, SandboxError> {
+    /// The zygote is gone, does not answer `within` this time, or the caller cancelled: it is of no use any more.
+    pub fn setup(
+        &mut self,
+        slot: u64,
+        source: &[u8],
+        within: Duration,
+        cancelled: &AtomicBool,
+    ) -> Result<Result<(), String>, SandboxError> {
         self.arena.fill(&[source], 0).map_err(SandboxError::Wire)?;
         self.tell(&[kind::SETUP, slot, source.len() as u64, 0, 0, 0, 0, 0])?;
-        let reply = self.reply(kind::SETUP_DONE, Instant::now() + ZYGOTE_STEP)?;
+        let reply = self.reply(kind::SETUP_DONE, within, cancelled)?;
         self.arena.clear().map_err(SandboxError::Wire)?;
         self.drain(&mut |_| {})?;
         Ok(if reply.bytes.is_empty() {
@@ -278,7 +284,8 @@ impl ZygoteLink {
         };
         let wall = started.elapsed();
         watch.output += self.drain(sink)?;
-        if exit.words[4] != 1 {
+        // What the host itself killed may have ended before its fence was on: no code of the answer ran then.
+        if exit.words[4] != 1 && watch.stop.is_none() {
             return Err(SandboxError::FenceChild {
                 wait_status: exit.words[1],
             });
@@ -410,9 +417,18 @@ impl ZygoteLink {
             .ok_or(SandboxError::ZygoteGone)
     }
 
-    fn reply(&mut self, expected: u64, deadline: Instant) -> Result<wire::Message, SandboxError> {
+    fn reply(
+        &mut self,
+        expected: u64,
+        within: Duration,
+        cancelled: &AtomicBool,
+    ) -> Result<wire::Message, SandboxError> {
+        let deadline = Instant::now() + within;
         while Instant::now() < deadline {
-            if wire::readable(&self.control, 100).map_err(SandboxError::Wire)? {
+            if cancelled.load(Ordering::Relaxed) {
+                return Err(SandboxError::Cancelled);
+            }
+            if wire::readable(&self.control, 20).map_err(SandboxError::Wire)? {
                 let message = self.receive()?;
                 if message.words[0] == expected {
                     return Ok(message);
@@ -421,11 +437,12 @@ impl ZygoteLink {
                     kind: message.words[0],
                 });
             }
-            // Setup code may print; a full pipe must not hold it up.
-            self.drain(&mut |_| {})?;
+            // Setup code may print; a full pipe must not hold it up, nor an endless one the deadline.
+            let piece = self.output.drain(&mut |_| {}, 1 << 20);
+            piece.map_err(SandboxError::Wire)?;
         }
         Err(SandboxError::ZygoteSilent {
-            seconds: ZYGOTE_STEP.as_secs(),
+            seconds: within.as_secs_f64(),
         })
     }
 
@@ -455,7 +472,7 @@ fn first_report(control: &OwnedFd) -> Result<FenceReport, SandboxError> {
     let timeout = i32::try_from(BROKER_START.as_millis()).unwrap_or(i32::MAX);
     if !wire::readable(control, timeout).map_err(SandboxError::Wire)? {
         return Err(SandboxError::ZygoteSilent {
-            seconds: BROKER_START.as_secs(),
+            seconds: BROKER_START.as_secs_f64(),
         });
     }
     let message = wire::recv(control.as_raw_fd(), wire::MAX_BYTES).map_err(SandboxError::Wire)?;
