@@ -250,10 +250,16 @@ pub enum MachineError {
     /// The sandbox failed.
     #[error(transparent)]
     Sandbox(#[from] vgrout_sandbox::SandboxError),
-    /// The job's setup code raised; the job is at fault, not the answer.
-    #[error("setup_code raised {what}")]
+    /// The job's setup code raised or did not end; the job is at fault, not the answer.
+    #[error("setup_code failed: {what}")]
     Setup {
-        /// The exception.
+        /// The exception, or how long was waited.
+        what: String,
+    },
+    /// A worker panicked on this rollout.
+    #[error("a defect of the grader: {what}")]
+    Panicked {
+        /// What the panic said.
         what: String,
     },
     /// The caller cancelled the batch.

@@ -1,15 +1,18 @@
 //! Grades batches over N zygotes: one thread and one zygote per worker, one queue for every caller.
 //!
 //! A rollout whose machinery fails is run once more in a fresh zygote; a second failure is reported, never scored.
+//! Setup code that failed once is not tried again, and a zygote that has run many setups is replaced.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::OsString;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vgrout_sandbox::supervise::{Broker, BrokerCommand, RunReport, Stop, ZygoteLink};
 use vgrout_sandbox::{FenceReport, Layer, LayerSet, SandboxError};
@@ -23,8 +26,12 @@ use crate::verdict::Verdict;
 
 /// The program of broker, zygotes and children.
 const RUNNER: &str = include_str!("runner.py");
-/// Setup codes a zygote keeps.
+/// Setup codes a zygote runs before it is replaced: what they leave behind is never collected.
 const CACHED_SETUPS: usize = 8;
+/// Failed setup codes that are remembered.
+const FAILED_SETUPS: usize = 256;
+/// Setup code gets the rollout's wall-clock limit, but at least and at most this.
+const SETUP_TIME: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(20));
 /// How many brokers are tried before a rollout is given up.
 const BROKER_TRIES: u32 = 5;
 /// How often a waiting caller looks up.
@@ -53,7 +60,7 @@ pub struct PoolConfig {
 #[derive(Debug)]
 pub struct Pool {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     report: FenceReport,
 }
 
@@ -64,6 +71,9 @@ struct Shared {
     wake: Condvar,
     closing: AtomicBool,
     broker: Mutex<Option<Arc<Broker>>>,
+    /// How to cancel what each worker runs.
+    running: Mutex<Vec<Arc<AtomicBool>>>,
+    failed_setups: Mutex<HashMap<Arc<str>, String>>,
 }
 
 #[derive(Debug)]
@@ -90,19 +100,21 @@ impl Pool {
             wake: Condvar::new(),
             closing: AtomicBool::new(false),
             broker: Mutex::new(Some(Arc::new(broker))),
+            running: Mutex::new(vec![Arc::default(); workers]),
+            failed_setups: Mutex::default(),
         });
         let threads = (0..workers)
             .map(|number| {
                 let shared = Arc::clone(&shared);
                 let builder = std::thread::Builder::new().name(format!("vgrout-grader-{number}"));
                 builder
-                    .spawn(move || Worker::new(shared).serve())
+                    .spawn(move || Worker::new(shared, number).serve())
                     .map_err(SandboxError::Wire)
             })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             shared,
-            threads,
+            threads: Mutex::new(threads),
             report,
         })
     }
@@ -111,6 +123,22 @@ impl Pool {
     #[must_use]
     pub fn fence(&self) -> &FenceReport {
         &self.report
+    }
+
+    /// Ends running rollouts, workers and every process of theirs; all is gone when it returns.
+    /// Whoever waits for verdicts gets [`MachineError::Closed`] in place of those that are missing.
+    pub fn close(&self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
+        lock(&self.shared.queue).clear();
+        self.shared.wake.notify_all();
+        for cancelled in lock(&self.shared.running).iter() {
+            cancelled.store(true, Ordering::Relaxed);
+        }
+        for thread in lock(&self.threads).drain(..) {
+            // A worker that panicked has nothing left to close.
+            drop(thread.join());
+        }
+        drop(lock(&self.shared.broker).take());
     }
 
     /// Grades `jobs`; results in job order. `go_on` is asked every few milliseconds; false cancels, and the
@@ -124,6 +152,9 @@ impl Pool {
         let cancelled = Arc::new(AtomicBool::new(false));
         {
             let mut queue = lock(&self.shared.queue);
+            if self.shared.closing.load(Ordering::Relaxed) {
+                return jobs.iter().map(|_| Err(MachineError::Closed)).collect();
+            }
             queue.extend(jobs.iter().enumerate().map(|(index, job)| Task {
                 job: Arc::clone(job),
                 index,
@@ -135,6 +166,7 @@ impl Pool {
         self.shared.wake.notify_all();
         let mut verdicts: Vec<_> = jobs.iter().map(|_| Err(MachineError::Closed)).collect();
         let mut finished = 0;
+        let mut asked = Instant::now();
         loop {
             match results.recv_timeout(TICK) {
                 Ok((index, result)) => {
@@ -147,8 +179,10 @@ impl Pool {
             if finished == jobs.len() {
                 return verdicts;
             }
-            if !cancelled.load(Ordering::Relaxed) && !go_on(finished) {
-                cancelled.store(true, Ordering::Relaxed);
+            // Not at every verdict: the caller may need a lock of its own to answer.
+            if asked.elapsed() >= TICK && !cancelled.load(Ordering::Relaxed) {
+                asked = Instant::now();
+                cancelled.fetch_or(!go_on(finished), Ordering::Relaxed);
             }
         }
     }
@@ -156,13 +190,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.closing.store(true, Ordering::Relaxed);
-        lock(&self.shared.queue).clear();
-        self.shared.wake.notify_all();
-        for thread in self.threads.drain(..) {
-            // A worker that panicked has nothing left to close.
-            drop(thread.join());
-        }
+        self.close();
     }
 }
 
@@ -170,12 +198,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The broker died under us: another one may do better.
+/// Nobody holds the other end of the broker's socket.
 fn is_broker_loss(error: &SandboxError) -> bool {
-    matches!(
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
+    let SandboxError::Wire(cause) = error else {
+        return false;
+    };
+    matches!(cause.kind(), BrokenPipe | ConnectionReset | NotConnected)
+}
+
+/// Another zygote, perhaps of another broker, may do better.
+fn is_worth_another(error: &SandboxError) -> bool {
+    let is_start = matches!(
         error,
-        SandboxError::Wire(_) | SandboxError::ZygoteGone | SandboxError::StartBroker { .. }
-    )
+        SandboxError::ZygoteGone | SandboxError::StartBroker { .. }
+    );
+    is_start || is_broker_loss(error)
 }
 
 fn broker_command(config: &PoolConfig) -> BrokerCommand {
@@ -206,7 +244,7 @@ impl Shared {
         let mut tries = 1;
         loop {
             match self.broker().and_then(|broker| self.zygote_of(&broker)) {
-                Err(error) if tries < BROKER_TRIES && is_broker_loss(&error) => tries += 1,
+                Err(error) if tries < BROKER_TRIES && is_worth_another(&error) => tries += 1,
                 other => return other,
             }
         }
@@ -259,27 +297,33 @@ impl Shared {
 /// One thread's zygote and the setups it has run.
 struct Worker {
     shared: Arc<Shared>,
+    number: usize,
     link: Option<ZygoteLink>,
+    /// By the slot that holds them.
     setups: Vec<Arc<str>>,
-    next_slot: usize,
     cancelled: Arc<AtomicBool>,
 }
 
 impl Worker {
-    fn new(shared: Arc<Shared>) -> Self {
-        let cancelled = Arc::new(AtomicBool::new(false));
+    fn new(shared: Arc<Shared>, number: usize) -> Self {
         Self {
             shared,
+            number,
             link: None,
             setups: Vec::new(),
-            next_slot: 0,
-            cancelled,
+            cancelled: Arc::default(),
         }
     }
 
     fn serve(mut self) {
         while let Some(task) = self.shared.next_task() {
-            let result = self.grade_task(&task);
+            let graded = catch_unwind(AssertUnwindSafe(|| self.grade_task(&task)));
+            let result = graded.unwrap_or_else(|panic| {
+                self.discard_zygote();
+                let what = panic.downcast_ref::<String>().cloned();
+                let what = what.unwrap_or_else(|| "a worker panicked".to_owned());
+                Err(MachineError::Panicked { what })
+            });
             // A caller that went away no longer wants it.
             drop(task.done.send((task.index, result)));
         }
@@ -287,10 +331,19 @@ impl Worker {
 
     fn grade_task(&mut self, task: &Task) -> Result<Verdict, MachineError> {
         self.cancelled = Arc::clone(&task.cancelled);
+        lock(&self.shared.running)[self.number] = Arc::clone(&task.cancelled);
+        if self.shared.closing.load(Ordering::Relaxed) {
+            return Err(MachineError::Closed);
+        }
         let limits = self.shared.config.limits;
-        let first = self.attempt(&task.job, &limits);
-        match first {
-            Err(MachineError::Sandbox(_)) => self.attempt(&task.job, &limits),
+        let mut result = self.attempt(&task.job, &limits);
+        if matches!(result, Err(MachineError::Sandbox(_))) {
+            result = self.attempt(&task.job, &limits);
+        }
+        match result {
+            Err(MachineError::Cancelled) if self.shared.closing.load(Ordering::Relaxed) => {
+                Err(MachineError::Closed)
+            }
             other => other,
         }
     }
@@ -308,7 +361,6 @@ impl Worker {
 
     fn discard_zygote(&mut self) {
         self.setups.clear();
-        self.next_slot = 0;
         if let Some(link) = self.link.take()
             && let Some(broker) = lock(&self.shared.broker).as_ref()
         {
@@ -318,24 +370,54 @@ impl Worker {
 
     /// The zygote, and the slot under which it holds `setup`.
     fn prepared(&mut self, setup: &Arc<str>) -> Result<(&mut ZygoteLink, usize), MachineError> {
+        let known = self.setups.iter().position(|known| known == setup);
+        if known.is_none() && self.setups.len() == CACHED_SETUPS {
+            self.discard_zygote();
+        }
         if self.link.is_none() {
             self.link = Some(self.shared.zygote()?);
         }
+        let slot = match known {
+            Some(slot) => slot,
+            None => self.set_up(setup)?,
+        };
         let link = self.link.as_mut().ok_or(SandboxError::ZygoteGone)?;
-        if let Some(slot) = self.setups.iter().position(|known| known == setup) {
-            return Ok((link, slot));
-        }
-        let slot = self.next_slot;
-        if let Err(what) = link.setup(slot as u64, setup.as_bytes())? {
+        Ok((link, slot))
+    }
+
+    /// Runs `setup` in the zygote; gives its slot.
+    fn set_up(&mut self, setup: &Arc<str>) -> Result<usize, MachineError> {
+        if let Some(what) = lock(&self.shared.failed_setups).get(setup).cloned() {
             return Err(MachineError::Setup { what });
         }
-        if slot < self.setups.len() {
-            self.setups[slot] = Arc::clone(setup);
-        } else {
-            self.setups.push(Arc::clone(setup));
+        let slot = self.setups.len();
+        let link = self.link.as_mut().ok_or(SandboxError::ZygoteGone)?;
+        let wall = Duration::from_secs_f64(self.shared.config.limits.wall_s);
+        let within = wall.clamp(SETUP_TIME.0, SETUP_TIME.1);
+        let what = match link.setup(slot as u64, setup.as_bytes(), within, &self.cancelled) {
+            Ok(Ok(())) => {
+                self.setups.push(Arc::clone(setup));
+                return Ok(slot);
+            }
+            Ok(Err(what)) => what,
+            Err(SandboxError::ZygoteSilent { seconds }) => {
+                format!("it did not end within {seconds} s")
+            }
+            Err(SandboxError::Cancelled) => {
+                self.discard_zygote();
+                return Err(MachineError::Cancelled);
+            }
+            Err(other) => return Err(other.into()),
+        };
+        // What it did before it failed must not meet the next answer.
+        self.discard_zygote();
+        let mut failed = lock(&self.shared.failed_setups);
+        if failed.len() >= FAILED_SETUPS {
+            failed.clear();
         }
-        self.next_slot = (slot + 1) % CACHED_SETUPS;
-        Ok((link, slot))
+        failed.insert(Arc::clone(setup), what.clone());
+        drop(failed);
+        Err(MachineError::Setup { what })
     }
 }
 

@@ -4,6 +4,8 @@ Run as `python -s -S -P -c <this> <extension> <layers to leave off> <extra modul
 imports the modules below once and forks zygotes; a zygote runs setup code and forks one child per rollout.
 What a child sends back is a claim; the host compares.
 """
+import posix
+posix.setsid()  # first of all: from now on a terminal's Ctrl-C reaches the host only
 import importlib
 import importlib.machinery
 import importlib.util
@@ -67,6 +69,7 @@ def serve(zygote):
         module = types.ModuleType("__main__")
         try:
             exec(compile(source, "<setup>", "exec", dont_inherit=True), module.__dict__)
+            sys.__stdout__.flush()  # what is left in the buffer would be printed by every rollout
         except BaseException as error:
             failure = describe(error)
         setups[slot] = module

@@ -26,10 +26,7 @@ struct Owned {
 }
 
 #[pymethods]
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "PyO3 extracts owned values"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts owned values")]
 impl PyGrader {
     #[new]
     #[pyo3(signature = (workers=None, limits=None, min_level="base", disable_layers=Vec::new(), preload=Vec::new()))]
@@ -194,7 +191,9 @@ impl Drop for PyGrader {
 fn drop_owned(owned: Option<Owned>) {
     match owned {
         Some(owned) if owned.pid != std::process::id() => std::mem::forget(owned),
-        other => drop(other),
+        // Others may still hold the pool, waiting for verdicts.
+        Some(owned) => owned.pool.close(),
+        None => {}
     }
 }
 
