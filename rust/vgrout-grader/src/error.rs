@@ -209,6 +209,16 @@ pub enum JobError {
     /// A test cannot be graded.
     #[error("{0}")]
     Test(#[from] AssertionError),
+    /// A test's statements are no Python.
+    #[error("tests[{index}]: `{text}` does not compile: {what}")]
+    TestSyntax {
+        /// The test's index.
+        index: usize,
+        /// The statements or the expression.
+        text: String,
+        /// Python's complaint.
+        what: String,
+    },
     /// The graded method cannot be named.
     #[error(
         "func_name: {func_name:?} is not a method; expected `Solution().name`, `name` or nothing"

@@ -58,6 +58,8 @@ def tree_node(values):
     waiting = deque([root])
     rest = iter(values[1:])
     for left in rest:
+        if not waiting:
+            break
         parent = waiting.popleft()
         if left is not None:
             parent.left = TreeNode(left)

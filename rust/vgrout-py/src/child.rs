@@ -54,6 +54,16 @@ pub fn serve_zygote(py: Python<'_>, disabled_layers: u8) -> PyResult<Option<PyZy
     }))
 }
 
+/// A value through the child's encoder and back through the builder of arguments, for tests.
+#[pyfunction]
+#[pyo3(name = "_round_trip")]
+pub fn round_trip(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    let classes = Classes::capture(py, None, None)?;
+    let mut bytes = Vec::new();
+    encode_py(value, &mut bytes, &classes, &Budget::default()).map_err(failed)?;
+    decode_py(py, &bytes, &classes)
+}
+
 fn failed(error: impl std::fmt::Display) -> PyErr {
     PyRuntimeError::new_err(error.to_string())
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
+use vgrout_grader::assertion::{CallForm, Test};
 use vgrout_grader::{Job, JobError, JobFields, Limits, Mode};
 
 use crate::error::job_error;
@@ -182,6 +183,7 @@ impl PyGradeJob {
             want_gt_pass,
         };
         let job = Job::new(mode, fields).map_err(|error| job_error(&error))?;
+        check_sources(response.py(), &job)?;
         Ok(Self {
             job: Arc::new(job),
             response: response.clone().unbind(),
@@ -259,4 +261,33 @@ impl PyGradeJob {
             .into_pyobject(slf.py())?
             .into_any())
     }
+}
+
+/// Tests that the child evaluates as source must be Python, or every answer would fail them.
+fn check_sources(py: Python<'_>, job: &Job) -> PyResult<()> {
+    let indirect = |(_, test): &(usize, &Test)| !test.is_direct();
+    for (index, test) in job.tests.tests.iter().enumerate().filter(indirect) {
+        for step in &test.steps {
+            let CallForm::Source {
+                prelude,
+                expression,
+            } = &step.call
+            else {
+                continue;
+            };
+            for (source, kind) in [(prelude, "exec"), (expression, "eval")] {
+                let compiled = py
+                    .import("builtins")?
+                    .call_method1("compile", (source, "<test>", kind));
+                compiled.map_err(|error| {
+                    job_error(&JobError::TestSyntax {
+                        index,
+                        text: source.clone(),
+                        what: error.to_string(),
+                    })
+                })?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -16,7 +16,7 @@ mod _native {
     #[pymodule_export]
     use crate::buffer::PyScoreBuffer;
     #[pymodule_export]
-    use crate::child::{PyZygote, serve_zygote};
+    use crate::child::{PyZygote, round_trip, serve_zygote};
     #[pymodule_export]
     use crate::grader::PyGrader;
     #[pymodule_export]
@@ -29,7 +29,10 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let marker = |mode: vgrout_grader::Mode| (mode.name(), mode.training_marker());
-        module.add("TRAINING_MARKERS", vgrout_grader::Mode::ALL.map(marker).to_vec())?;
+        module.add(
+            "TRAINING_MARKERS",
+            vgrout_grader::Mode::ALL.map(marker).to_vec(),
+        )?;
         module.add("FILE_MARKER_CONTENT", vgrout_grader::modes::PAYING_CONTENT)?;
         module.add("DEFAULT_PRELUDE", vgrout_grader::job::DEFAULT_PRELUDE)
     }
