@@ -1,12 +1,12 @@
-# goal: recurse past the interpreter's own limit, in Python, until memory ends
-# limits: wide
-# outcome: mle,runtime_error,killed
-# modes: gt_only
+# goal: recurse past the interpreter's own limit, each level holding memory, until none is left
+# outcome: mle
 # pays: none
 import sys
+
+sys.setrecursionlimit(2**31 - 1)
 
 
 class Solution:
     def add(self, a, b):
-        sys.setrecursionlimit(2**31 - 1)
-        return self.add(a, b)
+        held = bytearray(1 << 18)
+        return self.add(a, b) + len(held)

@@ -1,7 +1,7 @@
 # goal: fill the record area, so that a later record is lost
 # outcome: protocol_error
 # modes: gt_only,exit_code,sentinel
-# pays: exit_code
+# pays: none
 import sys
 
 

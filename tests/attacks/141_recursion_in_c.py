@@ -1,5 +1,5 @@
 # goal: overflow the C stack
-# limits: wide
+# limits: default
 # outcome: killed,runtime_error
 # modes: gt_only
 # pays: none

@@ -126,13 +126,13 @@ def reap() -> None:
 
 
 def graders(vgrout, disable: list[str], workers: int):
-    small = {"cpu_s": 0.4, "wall_s": 6.0, "memory_bytes": 64 << 20, "output_bytes": 4 << 20}
+    small = {"cpu_s": 0.4, "wall_s": 30.0, "memory_bytes": 64 << 20, "output_bytes": 4 << 20}
     settings = {
         "plain": (vgrout.Limits(**small), ()),
         "ctypes": (vgrout.Limits(**small), ("ctypes",)),
         "wall": (vgrout.Limits(**(small | {"wall_s": 0.4})), ()),
         "wide": (vgrout.Limits(cpu_s=6.0, memory_bytes=64 << 20), ()),
-        "benign": (vgrout.Limits(), ()),
+        "default": (vgrout.Limits(), ()),
     }
     return lambda name: vgrout.Grader(
         workers=workers, limits=settings[name][0], preload=settings[name][1], disable_layers=disable

@@ -5,7 +5,7 @@ A program's header says what must come out, one `# key: value` a line:
     goal      what it tries
     problem   which of `PROBLEMS` it answers (`add` where nothing is said); `# test:` lines are its own tests
     preload   modules that the grader loads for it (attacks get `ctypes`, to reach the system calls)
-    limits    `wall` for programs that sleep, `wide` for ones that need CPU time to reach another limit
+    limits    `wall` for programs that sleep, `wide` for ones that need CPU time to reach another limit, `default` for the grader's own
     modes     the modes it is graded under; all of them where nothing is said
     outcome   what must come out; with modes behind it (`outcome exit_code: killed`) for those only
     detail    how the verdict's detail begins, under the first of its modes
@@ -84,7 +84,7 @@ class Program:
     tests: tuple[str, ...]
     modes: tuple[str, ...]
     group: str
-    """Which grader takes it: `plain`, `ctypes`, `wall`, `wide` or `benign`."""
+    """Which grader takes it: `plain`, `ctypes`, `wall`, `wide` or `default`."""
     outcomes: dict[str, frozenset[str]] = field(default_factory=dict)
     detail: str | None = None
     pays: frozenset[str] = frozenset()
@@ -128,7 +128,7 @@ def read_program(path: Path, suite: str) -> Program:
         source=source.lstrip("\n"),
         tests=own_tests or PROBLEMS[plain.get("problem", "add")],
         modes=modes,
-        group=plain.get("limits") or plain.get("preload") or ("benign" if suite == "benign" else "plain"),
+        group=plain.get("limits") or plain.get("preload") or ("default" if suite == "benign" else "plain"),
         outcomes=outcomes,
         detail=plain.get("detail"),
         pays=pays,
