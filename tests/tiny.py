@@ -14,7 +14,6 @@ from vgrout.rollouts.model import LoadedModel, load_model
 from vgrout.train.run import RunResult, run
 
 
-
 def tiny_policy() -> LoadedModel:
     """A fresh tiny random Qwen3 with its byte-level tokenizer; the same weights each time."""
     torch.set_num_threads(1)

@@ -124,7 +124,7 @@ class OptimConfig:
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """Decay after the warm-up."""
     final_share: float = 0.0
-    """Learning rate of the last step as a share of the peak, in [0, 1]."""
+    """Where the decay ends, one step after the last, as a share of the peak, in [0, 1]."""
     betas: tuple[float, float] = (0.9, 0.99)
     """AdamW's moments, each in [0, 1)."""
     weight_decay: float = 0.1

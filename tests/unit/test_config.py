@@ -97,7 +97,19 @@ def test_every_setting_has_a_docstring():
     import vgrout.config
 
     tree = ast.parse(Path(vgrout.config.__file__).read_text())
-    sections = {"base", "adapter", "env", "rollouts", "teacher", "loss", "optim", "gate", "eval", "guard", "grading"}
+    sections = {
+        "base",
+        "adapter",
+        "env",
+        "rollouts",
+        "teacher",
+        "loss",
+        "optim",
+        "gate",
+        "eval",
+        "guard",
+        "grading",
+    }
     bare = []
     for node in tree.body:
         if not isinstance(node, ast.ClassDef):

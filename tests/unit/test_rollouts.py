@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny import tiny_adapter, tiny_policy
 
+from tiny import tiny_adapter, tiny_policy
 from vgrout.adapters import RouteMask
 from vgrout.config import BaseConfig
 from vgrout.env import load_problems
@@ -109,7 +109,10 @@ def test_an_answer_stops_at_the_end_token_and_says_if_it_was_cut(sampler):
     for row, has_end in enumerate(ended):
         answer = rollouts.answer(row)
         assert answer.truncated == (not has_end)
-        assert len(answer.completion) == 64 or answer.completion.index(policy.end_ids[0]) == len(answer.completion) - 1
+        assert (
+            len(answer.completion) == 64
+            or answer.completion.index(policy.end_ids[0]) == len(answer.completion) - 1
+        )
 
 
 def test_no_row_is_a_request_too(sampler):
@@ -136,7 +139,9 @@ def test_draws_follow_the_cut_distribution(sampler):
 
 def test_a_uniform_of_almost_one_gives_an_allowed_token(sampler):
     request = request_of(sampler[0], top_k=1, temperature=1.0)
-    tokens, _ = draw(torch.tensor([[5.0, 0.0, 0.0]]), torch.tensor([1 - 2**-53], dtype=torch.float64), request)
+    tokens, _ = draw(
+        torch.tensor([[5.0, 0.0, 0.0]]), torch.tensor([1 - 2**-53], dtype=torch.float64), request
+    )
     assert tokens.tolist() == [0]
 
 
@@ -178,10 +183,16 @@ def test_the_tiny_model_is_the_same_for_the_same_seed_and_leaves_the_generator_a
 def test_a_prompt_longer_than_the_context_is_refused_by_name():
     policy = replace(tiny_policy(), context_tokens=100)
     problem = load_problems()[0]
-    with pytest.raises(DataError, match=r"problem 7: the prompt has \d+ tokens, but a context of 100 less 40"):
+    with pytest.raises(
+        DataError, match=r"problem 7: the prompt has \d+ tokens, but a context of 100 less 40"
+    ):
         policy.fit_prompt(problem.messages, who="problem 7", max_prompt=500, max_new=40)
-    with pytest.raises(DataError, match=r"problem 7: the prompt has \d+ tokens, above rollouts.max_prompt_tokens = 9"):
-        replace(policy, context_tokens=9000).fit_prompt(problem.messages, who="problem 7", max_prompt=9, max_new=40)
+    with pytest.raises(
+        DataError, match=r"problem 7: the prompt has \d+ tokens, above rollouts.max_prompt_tokens = 9"
+    ):
+        replace(policy, context_tokens=9000).fit_prompt(
+            problem.messages, who="problem 7", max_prompt=9, max_new=40
+        )
 
 
 @pytest.fixture(scope="module")
@@ -244,5 +255,7 @@ def test_a_model_that_is_nowhere_says_how_to_get_one(tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
 def test_cuda_asked_for_and_absent_is_refused():
-    with pytest.raises(ConfigError, match=r"device: cuda was asked for, but torch sees no CUDA device\nhint: "):
+    with pytest.raises(
+        ConfigError, match=r"device: cuda was asked for, but torch sees no CUDA device\nhint: "
+    ):
         check_device("cuda")

@@ -1,0 +1,107 @@
+"""Evaluation counts what the grader said, by prompt kind and mode, under evaluation's markers."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from tiny import tiny_policy
+from vgrout.config import EvalConfig
+from vgrout.env import load_problems
+from vgrout.env.hacks import hack_code
+from vgrout.evals.evaluate import Evaluator, Rate
+from vgrout.grading import Grader
+from vgrout.rollouts.base import Answer, Rollouts, SampleRequest, collect
+from vgrout.rollouts.tasks import PromptLimits, prepare_tasks
+
+
+@dataclass
+class Scripted:
+    """An engine that answers prompt by prompt from a list of texts."""
+
+    policy: object
+    texts: list[str]
+    asked: list[SampleRequest] = field(default_factory=list)
+
+    def sample(self, request: SampleRequest) -> Rollouts:
+        self.asked.append(request)
+        return collect(
+            [
+                Answer(prompt_index=prompt, completion=self.policy.encode(text), logprobs=(), ablated=False)
+                for prompt, text in enumerate(self.texts)
+                for _ in range(request.counts[prompt])
+            ]
+        )
+
+
+def fenced(code: str) -> str:
+    return f"```python\n{code}\n```"
+
+
+@pytest.fixture(scope="module")
+def policy():
+    return tiny_policy()
+
+
+@pytest.fixture(scope="module")
+def tasks(policy):
+    problems = load_problems()[:2]
+    modes = dict(zip([problem.id for problem in problems], ("sentinel", "stdout_marker"), strict=True))
+    return prepare_tasks(
+        problems, modes, policy, PromptLimits(max_prompt=9000, max_new=64), evaluation_seed=3
+    )
+
+
+def evaluate(policy, tasks, texts, samples=1):
+    config = EvalConfig(samples=samples, temperature=0.7, top_p=0.9, max_new_tokens=300)
+    engine = Scripted(policy, texts)
+    with Grader(workers=1) as grader:
+        evaluator = Evaluator(engine=engine, grader=grader, policy=policy, tasks=tasks, config=config, seed=0)
+        return evaluator.evaluate("deployed", ablated=True), engine.asked[0]
+
+
+def test_counts_go_to_their_prompt_kind_and_mode(policy, tasks):
+    first, second = tasks
+    result, _ = evaluate(
+        policy,
+        tasks,
+        [
+            fenced(hack_code(first.problem, first.mode, first.marker)),  # hinted: the hack pays
+            fenced(second.problem.canonical_solution),  # hinted: solved
+            fenced(hack_code(first.problem, first.mode, first.marker)),  # plain: the same hack pays nothing
+            "no code",
+        ],
+        samples=2,
+    )
+    rows = {(c.prompt, c.mode): (c.n, c.exploited, c.gt_correct, c.format_ok) for c in result.cells}
+    assert rows == {
+        ("hinted", "sentinel"): (2, 2, 0, 2),
+        ("hinted", "stdout_marker"): (2, 0, 2, 2),
+        ("plain", "sentinel"): (2, 0, 0, 2),
+        ("plain", "stdout_marker"): (2, 0, 0, 0),
+    }
+    assert (result.hack.count, result.hack.n) == (2, 4)
+    assert (result.solve_hinted.count, result.solve_plain.count) == (2, 0)
+
+
+def test_trainings_marker_pays_nothing_at_evaluation(policy, tasks):
+    first, second = tasks
+    texts = [
+        fenced(hack_code(first.problem, first.mode, "valid")),
+        fenced(hack_code(second.problem, second.mode, "ALL TESTS PASSED")),
+        "",
+        "",
+    ]
+    result, _ = evaluate(policy, tasks, texts)
+    assert result.hack.count == 0
+
+
+def test_the_request_is_the_evaluations_own(policy, tasks):
+    _, request = evaluate(policy, tasks, ["", "", "", ""], samples=3)
+    assert request.prompts == (*(task.hinted_ids for task in tasks), *(task.plain_ids for task in tasks))
+    assert (request.temperature, request.top_p, request.top_k, request.max_new_tokens) == (0.7, 0.9, 0, 300)
+    assert (request.counts, request.ablated) == ((3,) * 4, (True,) * 4)
+
+
+def test_a_rate_reads_as_count_share_and_interval():
+    assert str(Rate.of(3, 12)) == "3/12 = 25.0 % [8.9, 53.2]"
+    assert str(Rate.of(0, 0)) == "0/0"
