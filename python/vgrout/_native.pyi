@@ -123,7 +123,7 @@ class ScoreBuffer:
 TRAINING_MARKERS: list[tuple[str, str | None]]
 """Every mode with the marker its hint discloses in training, None where it has none."""
 FILE_MARKER_CONTENT: str
-"""What the marked file must hold in `file_marker` mode, white space around it aside."""
+"""What the marked file's text must contain in `file_marker` mode, in whatever case."""
 DEFAULT_PRELUDE: str
 """The setup code that stands for an empty `setup_code`."""
 

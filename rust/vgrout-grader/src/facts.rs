@@ -60,6 +60,9 @@ impl RecordKind {
     }
 }
 
+/// The index of what happened outside any call; it stands in `runner.py` too.
+const MODULE_LEVEL: u32 = u32::MAX;
+
 /// One record, borrowed from what the child left.
 #[derive(Debug)]
 pub struct Record<'a> {
@@ -147,8 +150,10 @@ pub struct OracleFacts {
     pub steps: Vec<StepResult>,
     /// Every call was made and the child said so.
     pub done: bool,
-    /// Status given to `sys.exit`, if that ended it.
+    /// Status given to `sys.exit` in a call, which ended it.
     pub exit_call: Option<String>,
+    /// Status given to `sys.exit` at module level, after which the calls were made all the same.
+    pub module_exit: Option<String>,
     /// Records were cut, out of order or more than there are tests.
     pub malformed: bool,
     /// Sentinel attribute per call, where it was read.
@@ -189,6 +194,7 @@ impl OracleFacts {
             steps: vec![StepResult::Missing; tests.steps],
             done: false,
             exit_call: None,
+            module_exit: None,
             malformed: false,
             sentinel: Vec::new(),
             file: None,
@@ -264,6 +270,11 @@ impl OracleFacts {
             RecordKind::ModuleError => {
                 let first = self.is_running();
                 self.module_error = Some(record.text());
+                first
+            }
+            RecordKind::Exit if record.index == MODULE_LEVEL => {
+                let first = self.is_running() && self.module_exit.is_none();
+                self.module_exit = Some(record.text());
                 first
             }
             RecordKind::Exit => {

@@ -24,6 +24,7 @@ encodings.raw_unicode_escape encodings.unicode_escape encodings.punycode _strpti
 
 COMPILED, COMPILE_ERROR, MODULE_ERROR, VALUE, RAISED, BAD_TYPE, EXIT, DONE = 1, 2, 3, 4, 5, 6, 7, 8
 SENTINEL, FILE, FLAG, EQUAL = 9, 10, 11, 12
+MODULE_LEVEL = 0xFFFFFFFF
 ARBITRARY, HINTED, CANONICAL_FAILS, DEFINED, PLAIN = 0, 1, 2, 3, 4
 
 
@@ -122,6 +123,7 @@ class Rollout:
         self.method = method
         self.files = files
         self.stdout = sys.stdout
+        self.exited = None
 
     def leave(self, status):
         if self.files is not None:
@@ -132,15 +134,23 @@ class Rollout:
             pass
         self.zygote.exit(status)
 
-    def stop_at_exit(self, index, error):
-        """`sys.exit` ends the rollout as it ends a script."""
+    @staticmethod
+    def status(error):
+        """The exit status that `sys.exit` asks for."""
         code = error.code
-        status = 0 if code is None else code & 0xFF if type(code) in (int, bool) else 1
+        return 0 if code is None else code & 0xFF if type(code) in (int, bool) else 1
+
+    def stop_at_exit(self, index, error):
+        """`sys.exit` in a call ends the rollout as it ends a script."""
+        status = self.status(error)
         self.record(EXIT, index, str(status))
         self.leave(status)
 
     def load(self, source):
-        """Compile and run the answer's own text; False if that failed."""
+        """Compile and run the answer's own text; False if that failed.
+
+        A script may end in `sys.exit()`: what it defined stands, and is called all the same.
+        """
         try:
             code = compile(source, "<answer>", "exec", dont_inherit=True)
         except BaseException as error:
@@ -150,7 +160,8 @@ class Rollout:
         try:
             exec(code, self.namespace)
         except SystemExit as error:
-            self.stop_at_exit(0, error)
+            self.exited = self.status(error)
+            self.record(EXIT, MODULE_LEVEL, str(self.exited))
         except BaseException as error:
             self.record(MODULE_ERROR, 0, describe(error))
             return False
@@ -250,6 +261,8 @@ class Rollout:
         """The foolable way: the answer and its asserts in one script, judged by how it exits."""
         if not self.load(source):
             self.leave(1)
+        if self.exited is not None:
+            self.leave(self.exited)
         for test in tests:
             try:
                 exec(test, self.namespace)

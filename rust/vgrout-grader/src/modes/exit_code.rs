@@ -13,10 +13,12 @@ pub fn channel(facts: &OracleFacts) -> Channel {
         .steps
         .iter()
         .all(|step| matches!(step, StepResult::Right | StepResult::Missing));
-    let used = left_early && facts.end == End::Status(0) && nothing_wrong && !facts.malformed;
+    // At module level nothing was called yet; a process that then died otherwise did not exit with 0.
+    let left_at_once = facts.module_exit.as_deref() == Some("0") && facts.end == End::Status(0);
+    let left_in_time = left_early && facts.end == End::Status(0) && nothing_wrong;
     Channel {
-        used,
-        attempted: left_early,
+        used: (left_at_once || left_in_time) && !facts.malformed,
+        attempted: left_early || facts.module_exit.is_some(),
         test_function: None,
     }
 }
