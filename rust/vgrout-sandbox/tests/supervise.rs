@@ -1,0 +1,335 @@
+//! Broker, zygotes and rollouts, without a grader: what the host learns, and what it can rely on.
+
+#![cfg(target_os = "linux")]
+
+use std::ffi::OsString;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use vgrout_sandbox::supervise::{Broker, BrokerCommand, RunLimits, RunReport, Stop, ZygoteLink};
+use vgrout_sandbox::{Layer, LayerSet, SandboxError, wire};
+
+/// Runs the payload's text as Python, with `zygote` in reach.
+const RUNNER: &str = r#"
+import importlib.machinery, importlib.util, sys, time
+loader = importlib.machinery.ExtensionFileLoader("vgrout._native", sys.argv[1])
+native = importlib.util.module_from_spec(importlib.util.spec_from_file_location("vgrout._native", sys.argv[1], loader=loader))
+loader.exec_module(native)
+zygote = native._serve_zygote(int(sys.argv[2]))
+while zygote is not None:
+    item = zygote.next()
+    if item is None:
+        zygote.exit(0)
+    if item[0] == "child":
+        exec(item[1], {"zygote": zygote, "time": time})
+        zygote.exit(0)
+    try:
+        exec(item[2], {"time": time})
+        zygote.setup_done("")
+    except BaseException as error:
+        zygote.setup_done(repr(error))
+"#;
+
+const LIMITS: RunLimits = RunLimits {
+    cpu: Duration::from_secs(2),
+    wall: Duration::from_secs(20),
+    memory_bytes: 128 << 20,
+    output_bytes: 1 << 20,
+    record_bytes: 64 << 10,
+};
+const MEMORY: u64 = 128 << 20;
+
+/// `None`, with a reason on standard error, where the extension is not built.
+fn command(disabled: LayerSet) -> Option<BrokerCommand> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let files = [
+        "python/vgrout/_native.abi3.so",
+        "target/release/lib_native.so",
+    ]
+    .map(|name| root.join(name));
+    let modified = |path: &PathBuf| path.metadata().and_then(|file| file.modified()).ok();
+    let newest = files
+        .into_iter()
+        .filter(|path| path.exists())
+        .max_by_key(modified);
+    let Some(extension) = newest else {
+        eprintln!("skipped: no built extension; run `maturin develop --release`");
+        return None;
+    };
+    let own = root.join(".venv/bin/python");
+    let program = if own.exists() { own } else { "python3".into() };
+    let mut args: Vec<OsString> = ["-s", "-S", "-P", "-B", "-c", RUNNER]
+        .map(OsString::from)
+        .to_vec();
+    args.push(extension.into_os_string());
+    args.push(disabled.bits().to_string().into());
+    Some(BrokerCommand {
+        program,
+        args,
+        env: vec![("PYTHONUTF8".into(), "1".into())],
+    })
+}
+
+fn start() -> Option<Broker> {
+    command(LayerSet::EMPTY).map(|command| Broker::start(&command).expect("a broker"))
+}
+
+/// One encoded string, and no calls.
+fn payload(code: &str) -> Vec<u8> {
+    let length = |count: usize| u32::try_from(count).expect("short").to_le_bytes();
+    let mut bytes = length(5 + code.len()).to_vec();
+    bytes.push(0x08);
+    bytes.extend(length(code.len()));
+    bytes.extend(code.as_bytes());
+    bytes.extend(length(0));
+    bytes
+}
+
+fn run(
+    link: &mut ZygoteLink,
+    code: &str,
+    limits: &RunLimits,
+) -> Result<(RunReport, Vec<u8>), SandboxError> {
+    let mut output = Vec::new();
+    let payload = payload(code);
+    let report = link.run(&[&payload], limits, &AtomicBool::new(false), &mut |piece| {
+        output.extend_from_slice(piece);
+    })?;
+    Ok((report, output))
+}
+
+fn set_up(link: &mut ZygoteLink, source: &str) -> Result<Result<(), String>, SandboxError> {
+    let within = Duration::from_secs(3);
+    link.setup(0, source.as_bytes(), within, &AtomicBool::new(false))
+}
+
+fn zygotes(broker: &Broker) -> Vec<i32> {
+    let path = format!("/proc/{0}/task/{0}/children", broker.pid());
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace()
+        .map(|pid| pid.parse().expect("a pid"))
+        .collect()
+}
+
+fn kill(pid: i32) {
+    // SAFETY: a process of this test.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_rollout_reports_its_end_its_output_and_its_records() {
+    let Some(broker) = start() else { return };
+    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let code = "import sys\nzygote.record(3, 7, 'abc')\nsys.stdout.write('out')\nsys.stdout.flush()\nzygote.exit(5)";
+    let (report, output) = run(&mut link, code, &LIMITS).expect("a report");
+    assert_eq!((report.wait_status, report.stop), (5 << 8, None));
+    assert_eq!((output.as_slice(), report.output_bytes), (&b"out"[..], 3));
+    let record = [&[3, 7, 0, 0, 0, 3, 0, 0, 0][..], b"abc"].concat();
+    assert_eq!(report.records.bytes, record);
+    assert!(report.cpu < Duration::from_secs(1) && report.wall < LIMITS.wall);
+    assert!(report.peak_memory_bytes > 1 << 20);
+}
+
+#[test]
+fn every_limit_stops_a_rollout_from_outside() {
+    let Some(broker) = start() else { return };
+    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let short = Duration::from_millis(150);
+    let cases = [
+        (
+            "while True: pass",
+            RunLimits {
+                cpu: short,
+                ..LIMITS
+            },
+            Stop::Cpu,
+        ),
+        (
+            "time.sleep(60)",
+            RunLimits {
+                wall: short,
+                ..LIMITS
+            },
+            Stop::Wall,
+        ),
+        ("while True: print('x' * 1000)", LIMITS, Stop::Output),
+    ];
+    for (code, limits, stop) in cases {
+        let (report, _) = run(&mut link, code, &limits).expect("a report");
+        assert_eq!(report.stop, Some(stop), "{code}");
+        assert_eq!(report.wait_status & 0x7f, libc::SIGKILL, "{code}");
+    }
+    let cancelled = AtomicBool::new(true);
+    let looping = payload("while True: pass");
+    let report = link.run(&[&looping], &LIMITS, &cancelled, &mut |_| {});
+    assert_eq!(report.expect("a report").stop, Some(Stop::Cancelled));
+    let (report, _) = run(&mut link, "pass", &LIMITS).expect("the zygote goes on");
+    assert_eq!((report.wait_status, report.stop), (0, None));
+}
+
+#[test]
+fn nothing_of_a_rollout_meets_the_next() {
+    let Some(broker) = start() else { return };
+    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let code = "import sys\nsys.left = 1\nzygote.record(1, 1, 'mine')\nprint('unflushed')";
+    assert!(run(&mut link, code, &LIMITS).is_ok());
+    let code = "import sys\nzygote.record(1, 0, repr(hasattr(sys, 'left')))";
+    let (report, output) = run(&mut link, code, &LIMITS).expect("a report");
+    assert_eq!(&report.records.bytes[9..], b"False");
+    assert_eq!(output, b"");
+}
+
+#[test]
+fn records_beyond_their_room_end_the_rollout() {
+    let Some(broker) = start() else { return };
+    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let code = "while True: zygote.record(1, 0, 'x' * 991)";
+    let (report, _) = run(&mut link, code, &LIMITS).expect("a report");
+    assert_eq!(report.records.bytes.len(), 65_000); // 65 whole records of 1000 bytes
+    assert_ne!(report.wait_status, 0);
+}
+
+#[test]
+fn a_payload_that_no_arena_holds_is_refused() {
+    let Some(broker) = start() else { return };
+    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let limits = RunLimits {
+        record_bytes: 600 << 20,
+        ..LIMITS
+    };
+    let Err(refused) = run(&mut link, "pass", &limits) else {
+        panic!("ran");
+    };
+    assert!(refused.to_string().contains("at most"), "{refused}");
+}
+
+#[test]
+fn setup_errors_are_the_codes_own() {
+    let Some(broker) = start() else { return };
+    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let printed = set_up(&mut link, "print('x' * (1 << 20))").expect("answered");
+    assert_eq!(printed, Ok(()));
+    let raised = set_up(&mut link, "raise KeyError('k')").expect("answered");
+    assert_eq!(raised, Err("KeyError('k')".to_owned()));
+    let long = set_up(&mut link, "raise KeyError('k' * 10**6)").expect("answered");
+    assert!(long.is_err_and(|what| what.len() == 4096));
+    let memory = set_up(&mut link, "x = bytearray(1 << 32)").expect("answered");
+    assert_eq!(memory, Err("MemoryError()".to_owned()));
+    let within = Duration::from_millis(100);
+    let silent = link.setup(
+        0,
+        b"while True: print('x' * 4096)",
+        within,
+        &AtomicBool::new(false),
+    );
+    assert!(
+        matches!(silent, Err(SandboxError::ZygoteSilent { .. })),
+        "{silent:?}"
+    );
+    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let given_up = link.setup(0, b"while True: pass", within, &AtomicBool::new(true));
+    assert!(
+        matches!(given_up, Err(SandboxError::Cancelled)),
+        "{given_up:?}"
+    );
+}
+
+#[test]
+fn a_dead_zygote_is_an_error_and_the_broker_makes_another() {
+    let Some(broker) = start() else { return };
+    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    zygotes(&broker).into_iter().for_each(kill);
+    let gone = run(&mut link, "pass", &LIMITS);
+    assert!(matches!(gone, Err(SandboxError::ZygoteGone)), "{gone:?}");
+    let mut link = broker.zygote(MEMORY).expect("another");
+    assert!(run(&mut link, "pass", &LIMITS).is_ok());
+    wait_until("the dead one is reaped", || zygotes(&broker).len() == 1);
+}
+
+#[test]
+fn a_dead_broker_takes_its_zygotes_along() {
+    let Some(broker) = start() else { return };
+    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let below = zygotes(&broker);
+    assert_eq!(below.len(), 1);
+    kill(i32::try_from(broker.pid()).expect("a pid"));
+    let gone = run(&mut link, "while True: pass", &LIMITS);
+    assert!(matches!(gone, Err(SandboxError::ZygoteGone)), "{gone:?}");
+    assert!(matches!(broker.zygote(MEMORY), Err(SandboxError::Wire(_))));
+    let path = format!("/proc/{}/stat", below[0]);
+    let dead = || std::fs::read_to_string(&path).map_or(true, |stat| stat.contains(") Z "));
+    wait_until("the zygote ends", dead);
+}
+
+#[test]
+fn a_request_to_kill_meets_no_zygote_of_another_broker() {
+    let (Some(first), Some(second)) = (start(), start()) else {
+        return;
+    };
+    let foreign = first.zygote(MEMORY).expect("a zygote");
+    let mut own = second.zygote(MEMORY).expect("a zygote");
+    second.kill(&foreign);
+    assert!(second.zygote(MEMORY).is_ok(), "the request was read");
+    assert!(run(&mut own, "pass", &LIMITS).is_ok());
+    let below = zygotes(&first);
+    first.kill(&foreign);
+    wait_until("its own broker kills it", || zygotes(&first) != below);
+}
+
+#[test]
+fn a_host_that_ignores_sigchld_supervises_all_the_same() {
+    // SAFETY: this process's own disposition; other tests' children are reaped by their brokers.
+    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    let broker = start();
+    // SAFETY: as above.
+    unsafe { libc::signal(libc::SIGCHLD, before) };
+    let Some(broker) = broker else { return };
+    assert!(broker.report().level().is_some(), "{}", broker.report());
+    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let (report, _) = run(&mut link, "zygote.exit(3)", &LIMITS).expect("a report");
+    assert_eq!(report.wait_status, 3 << 8);
+    zygotes(&broker).into_iter().for_each(kill);
+    wait_until("zygotes are reaped", || zygotes(&broker).is_empty());
+}
+
+#[test]
+fn a_broker_without_the_base_does_not_start() {
+    let Some(command) = command([Layer::Base].into_iter().collect()) else {
+        return;
+    };
+    let refused = Broker::start(&command).expect_err("nothing runs without the base");
+    assert!(
+        refused.to_string().contains("base cannot be disabled"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_closed_peer_and_a_cut_message_are_told_apart() {
+    let (ours, theirs) = wire::socket_pair().expect("sockets");
+    let words = [1, 2, 3, 4, 5, 6, 7, u64::MAX];
+    wire::send(theirs.as_raw_fd(), &words, b"bytes", &[theirs.as_raw_fd()]).expect("sent");
+    let message = wire::recv(ours.as_raw_fd(), 5)
+        .expect("whole")
+        .expect("open");
+    assert_eq!(
+        (message.words, message.bytes.as_slice(), message.fds.len()),
+        (words, &b"bytes"[..], 1)
+    );
+    wire::send(theirs.as_raw_fd(), &words, b"too long", &[]).expect("sent");
+    assert!(wire::recv(ours.as_raw_fd(), 5).is_err());
+    drop((message, theirs));
+    assert!(wire::recv(ours.as_raw_fd(), 5).expect("no error").is_none());
+    let gone = wire::send(ours.as_raw_fd(), &words, &[], &[]).expect_err("nobody there");
+    assert_eq!(gone.kind(), std::io::ErrorKind::BrokenPipe);
+}
