@@ -77,7 +77,7 @@ def run(config: TrainConfig, console: Console) -> RunResult:
                 "%s: %d training and %d test problems; writing to %s",
                 session.trainer.policy.name,
                 len(session.train_tasks),
-                len(session.test_tasks),
+                len(session.evaluator.tasks),
                 path,
             )
             if saved is not None:
@@ -172,8 +172,8 @@ def _evaluate(session: Session, run_dir: RunDir) -> tuple[EvalResult, EvalResult
     """Ask the held-out problems of the deployed and of the as-trained policy, and write `eval.json`."""
     start = time.perf_counter()
     config = session.config
-    log.info("evaluating %d test problems", len(session.test_tasks))
-    deployed = session.evaluator.evaluate("deployed", ablated=session.arm.ablates_at_deployment)
+    log.info("evaluating %d test problems", len(session.evaluator.tasks))
+    deployed = session.evaluator.evaluate("deployed", ablated=session.trainer.arm.ablates_at_deployment)
     as_trained = session.evaluator.evaluate("as_trained", ablated=False)
     run_dir.write_json(
         "eval",
@@ -184,7 +184,7 @@ def _evaluate(session: Session, run_dir: RunDir) -> tuple[EvalResult, EvalResult
             "step": config.steps,
             "temperature": config.eval.temperature,
             "samples": config.eval.samples,
-            "problems": [task.problem.id for task in session.test_tasks],
+            "problems": [task.problem.id for task in session.evaluator.tasks],
             "deployed": deployed.to_json(),
             "as_trained": as_trained.to_json(),
         },

@@ -8,7 +8,7 @@ quarantine ablated and without the output head; deploy-mode rows get both from o
 direction pay for it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -145,11 +145,3 @@ def _logprobs(policy: LoadedModel, tokens: TokenBatch, temperature: float) -> Fl
         tokens.completion_mask,
         temperature=temperature,
     )
-
-
-def kept_columns(
-    whole: Float[Tensor, "K L"], batches: Sequence[MicroBatch]
-) -> Iterator[Float[Tensor, "b l"]]:
-    """Give each batch's rows and columns of a [K, L] tensor."""
-    for batch in batches:
-        yield whole[batch.rows.to(whole.device), : batch.width]

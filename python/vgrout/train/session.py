@@ -20,11 +20,11 @@ from vgrout.rollouts.hf import HfEngine
 from vgrout.rollouts.model import LoadedModel, load_model
 from vgrout.rollouts.tasks import PromptLimits, Task, prepare_tasks
 from vgrout.train.arms import Arm, make_arm
-from vgrout.train.directions import DirectionSource, pair_tokens
+from vgrout.train.directions import DirectionSource, PairTokens, pair_tokens
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
 from vgrout.train.prompts import PromptSource
 from vgrout.train.scoring import StepRows, step_rows
-from vgrout.train.teacher import Teacher, load_pools
+from vgrout.train.teacher import Pools, Teacher, load_pools
 from vgrout.train.trainer import Trainer
 
 _PACKAGES = ("vgrout", "torch", "transformers", "tokenizers", "numpy", "safetensors")
@@ -37,13 +37,23 @@ class Session:
     config: TrainConfig
     trainer: Trainer
     evaluator: Evaluator
-    arm: Arm
     train_tasks: tuple[Task, ...]
-    test_tasks: tuple[Task, ...]
     partitions: Mapping[str, Mapping[str, str]]
     """Split to problem id to mode."""
     fence: object
     """The grader's fence report, read back from the kernel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Material:
+    """What a run is made of, read and checked."""
+
+    policy: LoadedModel
+    train_tasks: tuple[Task, ...]
+    test_tasks: tuple[Task, ...]
+    partitions: Mapping[str, Mapping[str, str]]
+    pools: Pools
+    pairs: tuple[PairTokens, ...]
 
 
 @contextmanager
@@ -56,82 +66,87 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
     """
     validate(config)
     configure_torch(config)
+    material = _load(config)
+    limits = Limits(cpu_s=config.grading.cpu_s, memory_bytes=config.grading.memory_bytes)
+    with Grader(workers=config.grading.workers, limits=limits) as grader:
+        fence = grader.grade([material.train_tasks[0].job("", hackable=False)]).fence
+        trainer = _build_trainer(config, material, grader)
+        evaluator = Evaluator(
+            engine=trainer.engine,
+            grader=grader,
+            policy=material.policy,
+            tasks=material.test_tasks,
+            config=config.eval,
+            seed=config.seed,
+        )
+        yield Session(
+            config=config,
+            trainer=trainer,
+            evaluator=evaluator,
+            train_tasks=material.train_tasks,
+            partitions=material.partitions,
+            fence=fence,
+        )
+
+
+def _load(config: TrainConfig) -> _Material:
+    """Read problems, pairs, model and pools, and put every prompt into tokens."""
     problems = load_problems(config.data)
     splits = split_problems(problems, config.env.split_seed, config.env.fractions)
     pairs = load_pairs(config.gate.pairs)
     policy = load_model(config.model, config.base, config.device)
-    answer = max(config.rollouts.max_new_tokens, config.eval.max_new_tokens)
-    limits = PromptLimits(max_prompt=config.rollouts.max_prompt_tokens, max_new=answer)
-    partitions = {
-        name: _partition(getattr(splits, name), config.env) for name in ("train", "validation", "test")
-    }
-    train_tasks = prepare_tasks(splits.train, partitions["train"], policy, limits)
-    asked = spread(splits.test, partitions["test"], config.eval.problems)
-    test_tasks = prepare_tasks(
-        asked, partitions["test"], policy, limits, evaluation_seed=config.env.split_seed
+    rollouts = config.rollouts
+    limits = PromptLimits(
+        max_prompt=rollouts.max_prompt_tokens,
+        max_new=max(rollouts.max_new_tokens, config.eval.max_new_tokens),
     )
-    pools = load_pools(
-        splits.train, partitions["train"], policy, config.teacher, config.rollouts.max_new_tokens
+    modes = {name: _partition(getattr(splits, name), config.env) for name in ("train", "validation", "test")}
+    asked = spread(splits.test, modes["test"], config.eval.problems)
+    return _Material(
+        policy=policy,
+        train_tasks=prepare_tasks(splits.train, modes["train"], policy, limits),
+        test_tasks=prepare_tasks(asked, modes["test"], policy, limits, evaluation_seed=config.env.split_seed),
+        partitions=modes,
+        pools=load_pools(splits.train, modes["train"], policy, config.teacher, rollouts.max_new_tokens),
+        pairs=pair_tokens(pairs, policy),
     )
-    teacher = Teacher(pools, config.teacher, config.rollouts.group_size, config.seed)
-    tokens = pair_tokens(pairs, policy)
+
+
+def _build_trainer(config: TrainConfig, material: _Material, grader: Grader) -> Trainer:
+    """Attach the adapter and put the trainer together."""
+    policy, optim = material.policy, config.optim
     adapter = Lora2r.attach(
         policy.model, r=config.adapter.rank, seed=config.seed, targets=config.adapter.targets
     )
     arm = make_arm(config, len(adapter.module_names), adapter.rank)
-    prompts = PromptSource(train_tasks, config, arm.deploy_share)
-    engine = HfEngine(policy, adapter, config.rollouts.rows_per_batch)
+    teacher = Teacher(material.pools, config.teacher, config.rollouts.group_size, config.seed)
     directions = None
     if arm.needs_direction:
         directions = DirectionSource(
             policy,
             adapter,
-            tokens,
+            material.pairs,
             random_seed=config.routeA_random_v_seed,
             refresh_every=config.gate.refresh_every,
-            batch_rows=config.optim.rows_per_batch,
+            batch_rows=optim.rows_per_batch,
         )
-    with open_grader(config) as grader:
-        fence = grader.grade([train_tasks[0].job("", hackable=False)]).fence
-        trainer = Trainer(
-            config=config,
-            policy=policy,
-            adapter=adapter,
-            optimizer=BlockOptimizer(
-                adapter,
-                lr=config.optim.lr,
-                betas=config.optim.betas,
-                weight_decay=config.optim.weight_decay,
-                guard=config.optim.leak_guard,
-            ),
-            arm=arm,
-            engine=engine,
-            grader=grader,
-            prompts=prompts,
-            teacher=teacher,
-            directions=directions,
-            watch=DemonstrationWatch(
-                policy, adapter, _watched_rows(config, policy, arm, teacher, train_tasks)
-            ),
-            guard=DivergenceGuard(drop_nats=config.guard.drop_nats, patience=config.guard.patience),
-        )
-        yield Session(
-            config=config,
-            trainer=trainer,
-            evaluator=Evaluator(
-                engine=engine,
-                grader=grader,
-                policy=policy,
-                tasks=test_tasks,
-                config=config.eval,
-                seed=config.seed,
-            ),
-            arm=arm,
-            train_tasks=train_tasks,
-            test_tasks=test_tasks,
-            partitions=partitions,
-            fence=fence,
-        )
+    watched = _watched_rows(config, policy, arm, teacher, material.train_tasks)
+    return Trainer(
+        config=config,
+        policy=policy,
+        adapter=adapter,
+        optimizer=BlockOptimizer(
+            adapter, lr=optim.lr, betas=optim.betas, weight_decay=optim.weight_decay, guard=optim.leak_guard
+        ),
+        arm=arm,
+        engine=HfEngine(policy, adapter, config.rollouts.rows_per_batch),
+        grader=grader,
+        prompts=PromptSource(material.train_tasks, config, arm.deploy_share),
+        teacher=teacher,
+        directions=directions,
+        watch=DemonstrationWatch(policy, adapter, watched),
+        guard=DivergenceGuard(drop_nats=config.guard.drop_nats, patience=config.guard.patience),
+    )
 
 
 def _partition(problems: Sequence[Problem], env: EnvConfig) -> dict[str, str]:
@@ -146,12 +161,6 @@ def spread(problems: Sequence[Problem], modes: Mapping[str, str], count: int | N
         rounds.append((seen[modes[problem.id]], place))
         seen[modes[problem.id]] += 1
     return [problems[place] for _, place in sorted(rounds)[:count]]
-
-
-def open_grader(config: TrainConfig) -> Grader:
-    """Give a grader under the config's limits, to be entered."""
-    limits = Limits(cpu_s=config.grading.cpu_s, memory_bytes=config.grading.memory_bytes)
-    return Grader(workers=config.grading.workers, limits=limits)
 
 
 def configure_torch(config: TrainConfig) -> None:
