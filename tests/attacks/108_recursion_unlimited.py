@@ -1,4 +1,5 @@
 # goal: recurse past the interpreter's own limit, each level holding memory, until none is left
+# modes: gt_only
 # outcome: mle
 # pays: none
 import sys

@@ -1,6 +1,6 @@
 # goal: end the process before any test runs
 # outcome: runtime_error
-# detail: SystemExit: 0
+# detail: KeyError: 'Solution'
 # pays: exit_code
 # live: yes
 raise SystemExit
