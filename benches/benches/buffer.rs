@@ -252,12 +252,47 @@ fn measure(name: &str, pause: Duration, ingress: &dyn Ingress) {
     );
 }
 
+/// One thread's push of 32 rows and two quantiles, call by call: the mean hides what other jobs on the machine cost.
+fn measure_step(capacity: usize, half_life: Option<f64>) {
+    let mut noise = Noise(11);
+    let buffer = filled::<f32>(
+        Options {
+            half_life,
+            ..Options::new(capacity, 1)
+        },
+        &mut noise,
+    );
+    let mut times = Vec::new();
+    for _ in 0..10_000 {
+        let rows = noise.rows::<f32>(32);
+        let began = Instant::now();
+        black_box(buffer.push(&rows).expect("finite"));
+        black_box(buffer.thresholds(0.1).expect("rows"));
+        times.push(began.elapsed().as_nanos() as f64 / 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    let [median, p90, p99] = [5_000, 9_000, 9_900].map(|rank| times[rank]);
+    let rule = if half_life.is_some() {
+        "weighted"
+    } else {
+        "unweighted"
+    };
+    println!(
+        "{capacity:>8} rows, {rule:<10}  median {median:>6.1} us  p90 {p90:>6.1} us  p99 {p99:>6.1} us"
+    );
+}
+
 fn latency(_: &mut Criterion) {
     let wanted = std::env::args()
         .skip(1)
         .find(|argument| !argument.starts_with('-'));
     if wanted.is_some_and(|wanted| !"latency".contains(&wanted)) || cfg!(debug_assertions) {
         return;
+    }
+    println!("push 32 and two quantiles, one thread:");
+    for capacity in [8192, 1_000_000] {
+        measure_step(capacity, None);
+        measure_step(capacity, Some(capacity as f64 / 4.0));
     }
     let options = Options::new(8192, 1);
     let fresh = || filled::<f32>(options, &mut Noise(5));
