@@ -40,6 +40,17 @@ test-py *args:
 attacks:
     uv run pytest tests/attacks
 
+# Models of the lock-free ring: every interleaving loom can reach
+loom:
+    RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --release -p vgrout-buffer --test loom
+
+# The large budgets: long property tests and 10^5 grades in some minutes
+soak:
+    VGROUT_SOAK=1 cargo test --release -p vgrout-buffer --test oracle --test linearizable
+    PROPTEST_CASES=100000 cargo test --release -p vgrout-grader
+    HYPOTHESIS_PROFILE=slow uv run pytest tests/property --timeout=3600
+    VGROUT_SOAK=1 uv run pytest tests/soak --timeout=7200
+
 smoke *args:
     uv run vgrout-train smoke {{args}}
 
