@@ -1,10 +1,10 @@
 """The same answers graded by vgrout and by what a user would write or install instead, on one core.
 
 `python benches/peers/grader.py [--data ../shared/data] [--rounds 3]` prints one table: time per answer and how many
-times vgrout's it is. Three sets of answers: *hacked* ones, which define a `run_tests` of their own (from the sample data
-where it is there, else made for the package's problems), and canonical solutions of the *package*'s problems and of the
-sample's, the *benchmark*'s. The process and its
-children are pinned to one CPU, answers are graded one call at a time, and an answer's time is its best of the rounds.
+times vgrout's it is. Three sets of answers: *hacked* ones, which define a `run_tests` of their own (from the sample
+data where it is there, else made for the package's problems), and canonical solutions of the *package*'s problems and
+of the sample's, the *benchmark*'s. The process and its children are pinned to one CPU, answers are graded one call at a
+time, and an answer's time is its best of the rounds.
 
 The graders, all asked whether the answer is correct:
   vgrout          `Grader(workers=1)`, mode gt_only, under every fence layer that this machine enforces
