@@ -3,8 +3,7 @@
 //! A decoy tells nothing that the expected type and rough shape do not tell, and it is never equal to the
 //! expected value, so an object that compares equal to it is rigged or wrong.
 
-use num_bigint::BigInt;
-
+use crate::equality::Unhashable;
 use crate::value::{Text, Value, python_eq};
 
 /// Two values of the expected value's type and similar shape, unequal to it and, where the type has that many
@@ -14,7 +13,7 @@ use crate::value::{Text, Value, python_eq};
 pub fn decoys(expected: &Value) -> [Value; 2] {
     let mut found: Vec<Value> = Vec::with_capacity(2);
     for variant in 0..MAX_VARIANTS {
-        let candidate = altered(expected, variant);
+        let candidate = blank(expected, variant);
         let is_new = |other: &Value| !python_eq(&candidate, other);
         if is_new(expected) && found.iter().all(is_new) {
             found.push(candidate);
@@ -31,93 +30,85 @@ pub fn decoys(expected: &Value) -> [Value; 2] {
 /// Every type but bool gives two unequal values within this many variants.
 const MAX_VARIANTS: u32 = 6;
 
-fn altered(value: &Value, variant: u32) -> Value {
-    match value {
+/// The same type and shape with every part replaced; later variants of a container also grow.
+fn blank(value: &Value, variant: u32) -> Value {
+    let grown = Value::Int(i64::from(variant));
+    let longer = variant >= GROWN_VARIANT;
+    match (Blank { variant, place: 0 }).value(value) {
         Value::None => Value::Int(i64::from(variant) + 1),
-        Value::Bool(truth) => Value::Bool(!truth),
-        Value::Int(int) => Value::from_bigint(BigInt::from(*int) + variant + 1_u32),
-        Value::BigInt(big) => Value::from_bigint(big.as_ref() + variant + 1_u32),
-        Value::Float(float) => Value::Float(altered_float(*float, variant)),
-        Value::Str(text) => Value::Str(altered_text(text, variant)),
-        Value::List(items) => Value::List(altered_items(items, variant)),
-        Value::Tuple(items) => Value::Tuple(altered_items(items, variant)),
-        Value::LinkedList(items) => Value::LinkedList(altered_items(items, variant)),
-        Value::Set(items) => altered_set(items, variant, Value::set),
-        Value::FrozenSet(items) => altered_set(items, variant, Value::frozenset),
-        Value::Dict(pairs) => altered_dict(pairs, variant),
-        Value::Tree(slots) => altered_tree(slots, variant),
+        Value::List(items) => Value::List(with(items, grown, longer)),
+        Value::Tuple(items) => Value::Tuple(with(items, grown, longer)),
+        Value::LinkedList(items) => Value::LinkedList(with(items, grown, longer)),
+        Value::Tree(slots) => Value::Tree(with(slots, Some(grown), longer)),
+        Value::Set(items) => set_of(with(items, grown, longer), Value::set),
+        Value::FrozenSet(items) => set_of(with(items, grown, longer), Value::frozenset),
+        Value::Dict(pairs) => dict_of(with(pairs, (grown, Value::Int(0)), longer)),
+        plain => plain,
     }
 }
 
-fn altered_float(float: f64, variant: u32) -> f64 {
-    let step = f64::from(variant) + 1.0;
-    if !float.is_finite() {
-        return step;
+/// The first variant that has one element more: a list of bools has no two others of its length.
+const GROWN_VARIANT: u32 = 4;
+
+fn with<T>(mut items: Vec<T>, grown: T, longer: bool) -> Vec<T> {
+    if longer || items.is_empty() {
+        items.push(grown);
     }
-    let moved = float + step;
-    let is_lost = (moved - float).abs() < 0.5; // beyond 2^53 a step of 1 rounds away
-    if is_lost { float / (step + 1.0) } else { moved }
+    items
 }
 
-/// Another text of the same length; one or two letters for the empty one.
-fn altered_text(text: &Text, variant: u32) -> Text {
-    let letters = ["a", "b", "c", "d", "e", "f"];
-    let letter = letters[variant as usize % letters.len()];
-    let mut points = text.code_points();
-    points.next();
-    let mut changed = Text::from(letter);
-    for point in points {
-        changed.push_code_point(point);
-    }
-    changed
+fn set_of(items: Vec<Value>, make: fn(Vec<Value>) -> Result<Value, Unhashable>) -> Value {
+    // Parts keep their types, so what could be hashed still can.
+    make(items).unwrap_or(Value::None)
 }
 
-/// The variants change the first element, then also the last; a list of bools then grows.
-fn altered_items(items: &[Value], variant: u32) -> Vec<Value> {
-    let mut changed = items.to_vec();
-    match items {
-        [] => changed.push(Value::Int(i64::from(variant))),
-        [.., last] if variant >= 4 => changed.push(last.clone()),
-        [first, .., last] if variant >= 2 => {
-            changed[0] = altered(first, variant);
-            changed[items.len() - 1] = altered(last, variant);
-        }
-        [first, ..] => changed[0] = altered(first, variant),
-    }
-    changed
+fn dict_of(pairs: Vec<(Value, Value)>) -> Value {
+    Value::dict(pairs).unwrap_or(Value::None)
 }
 
-fn altered_set(
-    items: &[Value],
+/// Numbers the parts, so that those of one set or dict differ.
+struct Blank {
     variant: u32,
-    make: impl Fn(Vec<Value>) -> Result<Value, crate::equality::Unhashable>,
-) -> Value {
-    let grown = Value::Int(i64::from(variant));
-    let changed = make(if variant < 4 {
-        altered_items(items, variant)
-    } else {
-        [items, std::slice::from_ref(&grown)].concat()
-    });
-    changed.unwrap_or_else(|_| Value::Set(vec![grown]))
+    place: u32,
 }
 
-/// The variants change the first key's value, then the key.
-fn altered_dict(pairs: &[(Value, Value)], variant: u32) -> Value {
-    let mut changed = pairs.to_vec();
-    match pairs {
-        [] => changed.push((Value::Int(i64::from(variant)), Value::Int(0))),
-        [(_, value), ..] if variant < 2 => changed[0].1 = altered(value, variant),
-        [(key, _), ..] => changed[0].0 = altered(key, variant),
+impl Blank {
+    fn value(&mut self, value: &Value) -> Value {
+        self.place += 1;
+        let number = 7_001 * (i64::from(self.variant) + 1) + i64::from(self.place);
+        match value {
+            Value::None => Value::None,
+            Value::Bool(_) => Value::Bool(number % 2 == 0),
+            Value::Int(_) | Value::BigInt(_) => Value::Int(number),
+            Value::Float(_) => Value::Float(f64::from(self.place) + f64::from(self.variant) / 8.0),
+            Value::Str(text) => Value::Str(letters(text.code_points().count(), number)),
+            Value::List(items) => Value::List(self.items(items)),
+            Value::Tuple(items) => Value::Tuple(self.items(items)),
+            Value::LinkedList(items) => Value::LinkedList(self.items(items)),
+            Value::Set(items) => set_of(self.items(items), Value::set),
+            Value::FrozenSet(items) => set_of(self.items(items), Value::frozenset),
+            Value::Dict(pairs) => {
+                let pairs = pairs.iter();
+                dict_of(
+                    pairs
+                        .map(|(key, value)| (self.value(key), self.value(value)))
+                        .collect(),
+                )
+            }
+            Value::Tree(slots) => {
+                let slot = |slot: &Option<Value>| slot.as_ref().map(|value| self.value(value));
+                Value::Tree(slots.iter().map(slot).collect())
+            }
+        }
     }
-    let grown = Value::Int(i64::from(variant));
-    Value::dict(changed).unwrap_or_else(|_| Value::Dict(vec![(grown, Value::Int(0))]))
+
+    fn items(&mut self, items: &[Value]) -> Vec<Value> {
+        items.iter().map(|item| self.value(item)).collect()
+    }
 }
 
-fn altered_tree(slots: &[Option<Value>], variant: u32) -> Value {
-    let mut changed = slots.to_vec();
-    match changed.first_mut() {
-        Some(Some(root)) if variant < 4 => *root = altered(root, variant),
-        _ => changed.push(Some(Value::Int(i64::from(variant)))),
-    }
-    Value::Tree(changed)
+/// A text of that length, of one letter at least.
+fn letters(length: usize, number: i64) -> Text {
+    let letter = char::from(b'a' + u8::try_from(number.rem_euclid(26)).unwrap_or(0));
+    Text::from(letter.to_string().repeat(length.max(1)))
 }

@@ -269,13 +269,7 @@ impl ZygoteLink {
             0,
             0,
         ])?;
-        let mut watch = Watch {
-            started,
-            next_cpu_check: started + limits.cpu,
-            stop: None,
-            killed_at: None,
-            output: 0,
-        };
+        let mut watch = Watch::since(started, limits);
         let exit = loop {
             if let Some(exit) = self.wait_once(&mut watch, limits, sink)? {
                 break exit;
@@ -462,6 +456,16 @@ struct Watch {
 }
 
 impl Watch {
+    fn since(started: Instant, limits: &RunLimits) -> Self {
+        Self {
+            started,
+            next_cpu_check: started + limits.cpu,
+            stop: None,
+            killed_at: None,
+            output: 0,
+        }
+    }
+
     fn sleep(&self, limits: &RunLimits) -> Duration {
         let deadline = self.next_cpu_check.min(self.started + limits.wall);
         deadline.saturating_duration_since(Instant::now()).min(TICK)
