@@ -28,7 +28,7 @@ SECTIONS: dict[str, tuple[str, int]] = {
     "steps": ("training:steps", 100),
     "variants": ("training:variants", 60),
     "head": ("sampling:head", 30),
-    "generation": ("sampling:generation", 50),
+    "generation": ("sampling:generation", 70),
     "grading": ("host:grading", 60),
     "buffer": ("host:buffer", 40),
     "smoke": ("host:smoke", 130),
