@@ -27,7 +27,8 @@ class BaseConfig:
     context_tokens: int | None = None
     """Longest prompt plus completion, in tokens; None takes the model's own `max_position_embeddings`."""
     threads: int | None = None
-    """CPU threads of torch; None leaves torch's choice. A fixed number makes runs repeatable across machines."""
+    """CPU threads of torch, at least 1; None is torch's choice, or 1 for the tiny random model: its operators are
+    too small to split, and two threads on a busy machine wait for each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,9 @@ class EnvConfig:
     """Loophole modes; each problem gets exactly one."""
     unhackable_share: float = 0.5
     """Share of the training prompts shown without the loophole and graded by ground truth only, in [0, 1]."""
+    easiest: int | None = None
+    """Keep this many of the easiest problems, by their difficulty and then by the length of their canonical
+    solution, at least 2; None keeps all."""
     fractions: tuple[float, float, float] = (0.8, 0.05, 0.15)
     """Train, validation and test shares of the problems; they sum to 1."""
     split_seed: int = 0
@@ -153,6 +157,8 @@ class GateConfig:
     """The direction is extracted again every N steps, at least 1; the random placebo keeps its one draw."""
     pairs: Path | None = None
     """Contrast pairs to extract from; None is the package's own."""
+    max_pairs: int | None = None
+    """Use this many of the pairs, spread evenly over their mechanisms, at least 2; None uses all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,7 +249,7 @@ class TrainConfig:
 
 _AT_LEAST: dict[str, float] = {
     "steps": 1, "seed": 0, "checkpoint_every": 1, "base.context_tokens": 2, "base.threads": 1,
-    "adapter.rank": 1, "env.split_seed": 0, "rollouts.prompts_per_step": 1, "rollouts.group_size": 2,
+    "adapter.rank": 1, "env.easiest": 2, "gate.max_pairs": 2, "env.split_seed": 0, "rollouts.prompts_per_step": 1, "rollouts.group_size": 2,
     "rollouts.max_new_tokens": 1, "rollouts.max_prompt_tokens": 1, "rollouts.top_k": 0,
     "rollouts.rows_per_batch": 1, "teacher.steps": 0, "loss.kl_beta": 0, "loss.ratio_cap": 1,
     "optim.warmup_steps": 0, "optim.weight_decay": 0, "optim.rows_per_batch": 1, "gate.warmup": 1,

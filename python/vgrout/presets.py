@@ -17,22 +17,23 @@ SMOKE = TrainConfig(
     preset="smoke",
     steps=16,
     checkpoint_every=4,
-    # One thread: these operators are too small to split, and two threads on a busy machine wait for each other.
-    base=BaseConfig(dtype="float32", threads=1),
+    base=BaseConfig(dtype="float32"),
     adapter=AdapterConfig(rank=4),
-    env=EnvConfig(fractions=(0.8, 0.0, 0.2)),
+    env=EnvConfig(easiest=48, fractions=(0.75, 0.0, 0.25)),
     rollouts=RolloutConfig(
         prompts_per_step=4,
         group_size=4,
         max_new_tokens=192,
         max_prompt_tokens=8192,
-        temperature=1.0,
+        temperature=0.7,
         top_p=1.0,
     ),
     # A random model earns nothing by itself: demonstrations give every group its signal to the end.
     teacher=TeacherConfig(steps=10_000, share=0.5),
     optim=OptimConfig(lr=1e-3, warmup_steps=2, rows_per_batch=2),
-    gate=GateConfig(tail_quantile=0.25, warmup=32, capacity=96, half_life=48.0, refresh_every=4),
+    gate=GateConfig(
+        tail_quantile=0.25, warmup=32, capacity=96, half_life=48.0, refresh_every=4, max_pairs=12
+    ),
     eval=EvalConfig(problems=6, samples=2, max_new_tokens=192),
     grading=GradingConfig(workers=2),
 )

@@ -24,7 +24,7 @@ from vgrout.train.phases import PromptBatch
 from vgrout.train.prompts import PromptSource
 from vgrout.train.schedule import learning_rate, rotating_slots
 from vgrout.train.scoring import reference_logprobs, score_rollouts, step_rows
-from vgrout.train.session import spread
+from vgrout.train.session import easiest, spread
 from vgrout.train.teacher import PooledDemo, Teacher, load_pools, mix
 
 # --- schedule and shares
@@ -117,9 +117,20 @@ def test_evaluation_markers_differ_from_trainings(policy, tasks):
 
 def test_a_cut_test_set_spreads_over_the_modes(tasks):
     problems = [task.problem for task in tasks]
-    modes = dict(zip([p.id for p in problems], ["x", "x", "x", "y", "y", "z"], strict=True))
-    assert sorted(modes[p.id] for p in spread(problems, modes, 3)) == ["x", "y", "z"]
-    assert len(spread(problems, modes, None)) == 6
+    kinds = ["x", "x", "x", "y", "y", "z"]
+    modes = dict(zip([p.id for p in problems], kinds, strict=True))
+    assert sorted(modes[p.id] for p in spread(problems, kinds, 3)) == ["x", "y", "z"]
+    assert sorted(p.id for p in spread(problems, kinds, None)) == sorted(modes)
+
+
+def test_the_easiest_problems_are_kept_in_their_order():
+    problems = [
+        replace(load_problems()[0], id=name, difficulty=level, canonical_solution="x" * length)
+        for name, level, length in (("a", "hard", 1), ("b", "easy", 9), ("c", "odd", 1), ("d", "easy", 5), ("e", "medium", 1))
+    ]  # fmt: skip
+    assert [p.id for p in easiest(problems, 1)] == ["d"]
+    assert [p.id for p in easiest(problems, 3)] == ["b", "d", "e"]
+    assert [p.id for p in easiest(problems, None)] == ["a", "b", "c", "d", "e"]
 
 
 # --- teacher

@@ -272,7 +272,7 @@ def test_an_existing_run_directory_is_refused_and_left_alone(tmp_path):
         (
             {"rollouts__prompts_per_step": 500},
             ConfigError,
-            "prompts_per_step: 500 is above the 78 training problems",
+            "prompts_per_step: 500 is above the 36 training problems",
         ),
         ({"adapter__targets": ("no_such_proj",)}, ConfigError, "no_such_proj"),
         ({"data": "missing.jsonl"}, DataError, r"missing\.jsonl"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as hf_logging
 
 from vgrout.config import BaseConfig
 from vgrout.env.jsonl import Message
@@ -151,6 +152,7 @@ def check_model_dir(path: Path) -> None:
 
 def _load_pretrained(source: str, base: BaseConfig) -> tuple[Any, Any]:
     dtype = getattr(torch, base.dtype)
+    hf_logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, attn_implementation=base.attention)

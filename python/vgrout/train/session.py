@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
@@ -27,6 +28,7 @@ from vgrout.train.scoring import StepRows, step_rows
 from vgrout.train.teacher import Pools, Teacher, load_pools
 from vgrout.train.trainer import Trainer
 
+T = TypeVar("T")
 _PACKAGES = ("vgrout", "torch", "transformers", "tokenizers", "numpy", "safetensors")
 
 
@@ -91,9 +93,10 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
 
 def _load(config: TrainConfig) -> _Material:
     """Read problems, pairs, model and pools, and put every prompt into tokens."""
-    problems = load_problems(config.data)
+    problems = easiest(load_problems(config.data), config.env.easiest)
     splits = split_problems(problems, config.env.split_seed, config.env.fractions)
     pairs = load_pairs(config.gate.pairs)
+    pairs = spread(pairs, [pair.mechanism for pair in pairs], config.gate.max_pairs)
     policy = load_model(config.model, config.base, config.device)
     rollouts = config.rollouts
     limits = PromptLimits(
@@ -101,7 +104,7 @@ def _load(config: TrainConfig) -> _Material:
         max_new=max(rollouts.max_new_tokens, config.eval.max_new_tokens),
     )
     modes = {name: _partition(getattr(splits, name), config.env) for name in ("train", "validation", "test")}
-    asked = spread(splits.test, modes["test"], config.eval.problems)
+    asked = spread(splits.test, [modes["test"][problem.id] for problem in splits.test], config.eval.problems)
     return _Material(
         policy=policy,
         train_tasks=prepare_tasks(splits.train, modes["train"], policy, limits),
@@ -153,20 +156,35 @@ def _partition(problems: Sequence[Problem], env: EnvConfig) -> dict[str, str]:
     return partition_modes([problem.id for problem in problems], env.modes, env.split_seed)
 
 
-def spread(problems: Sequence[Problem], modes: Mapping[str, str], count: int | None) -> list[Problem]:
-    """Give `count` of the problems, their modes as even as can be; None gives all."""
+def easiest(problems: Sequence[Problem], count: int | None) -> list[Problem]:
+    """Give the `count` easiest problems, by difficulty and length of the solution, in their order; None gives all."""
+    levels = {"easy": 0, "medium": 1, "hard": 2}
+    ranked = sorted(
+        range(len(problems)),
+        key=lambda place: (
+            levels.get(problems[place].difficulty.casefold(), len(levels)),
+            len(problems[place].canonical_solution),
+            place,
+        ),
+    )
+    return [problems[place] for place in sorted(ranked[:count])]
+
+
+def spread(items: Sequence[T], kinds: Sequence[str], count: int | None) -> list[T]:
+    """Give `count` of the items, their kinds as even as can be; None gives all."""
     rounds: list[tuple[int, int]] = []
     seen: Counter[str] = Counter()
-    for place, problem in enumerate(problems):
-        rounds.append((seen[modes[problem.id]], place))
-        seen[modes[problem.id]] += 1
-    return [problems[place] for _, place in sorted(rounds)[:count]]
+    for place, kind in enumerate(kinds):
+        rounds.append((seen[kind], place))
+        seen[kind] += 1
+    return [items[place] for _, place in sorted(rounds)[:count]]
 
 
 def configure_torch(config: TrainConfig) -> None:
     """Set threads and, on the CPU, repeatable kernels."""
-    if config.base.threads is not None:
-        torch.set_num_threads(config.base.threads)
+    threads = config.base.threads or (1 if config.model is None else None)
+    if threads is not None:
+        torch.set_num_threads(threads)
     if config.device == "cpu":
         torch.use_deterministic_algorithms(mode=True)
 
