@@ -1,6 +1,7 @@
 """Evaluation counts what the grader said, by prompt kind and mode, under evaluation's markers."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from vgrout.evals.evaluate import Evaluator, Rate
 from vgrout.grading import Grader
 from vgrout.rollouts.base import Answer, Rollouts, SampleRequest, collect
 from vgrout.rollouts.tasks import PromptLimits, prepare_tasks
+from vgrout.schemas import METRICS, ROLLOUTS, TIMING
 
 
 @dataclass
@@ -105,3 +107,9 @@ def test_the_request_is_the_evaluations_own(policy, tasks):
 def test_a_rate_reads_as_count_share_and_interval():
     assert str(Rate.of(3, 12)) == "3/12 = 25.0 % [8.9, 53.2]"
     assert str(Rate.of(0, 0)) == "0/0"
+
+
+def test_the_documented_tables_are_those_of_the_schemas():
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for schema in (METRICS, ROLLOUTS, TIMING):
+        assert f"## {schema.file}\n\n{schema.table()}\n" in text
