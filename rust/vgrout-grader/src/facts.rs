@@ -233,7 +233,7 @@ impl OracleFacts {
                     }
                     fits
                 }
-                _ => facts.note(record, mode, next == checks.len()),
+                _ => facts.note(record, mode, next),
             };
             if !in_order {
                 facts.malformed = true;
@@ -255,7 +255,7 @@ impl OracleFacts {
     }
 
     /// Takes in a record that is not about one call; false where it cannot stand at this place.
-    fn note(&mut self, record: &Record<'_>, mode: Mode, all_called: bool) -> bool {
+    fn note(&mut self, record: &Record<'_>, mode: Mode, called: usize) -> bool {
         match record.kind {
             RecordKind::Compiled => {
                 let first = self.compiled.is_none();
@@ -268,12 +268,12 @@ impl OracleFacts {
                 first
             }
             RecordKind::ModuleError => {
-                let first = self.is_running();
+                let first = self.is_running() && called == 0;
                 self.module_error = Some(record.text());
                 first
             }
             RecordKind::Exit if record.index == MODULE_LEVEL => {
-                let first = self.is_running() && self.module_exit.is_none();
+                let first = self.is_running() && self.module_exit.is_none() && called == 0;
                 self.module_exit = Some(record.text());
                 first
             }
@@ -283,7 +283,7 @@ impl OracleFacts {
                 first
             }
             RecordKind::Done => {
-                let complete = all_called && self.is_running();
+                let complete = called == self.steps.len() && self.is_running();
                 self.done = true;
                 complete
             }

@@ -25,7 +25,12 @@ use crate::value::{Text, Value};
 use crate::verdict::Verdict;
 
 /// The program of broker, zygotes and children.
-const RUNNER: &str = include_str!("runner.py");
+const RUNNER: &str = concat!(
+    include_str!("runner.py"),
+    "\n\n",
+    include_str!("runner_files.py"),
+    "\n\nbroker(sys.argv[1:])\n"
+);
 /// Setup codes a zygote runs before it is replaced: what they leave behind is never collected.
 const CACHED_SETUPS: usize = 8;
 /// Failed setup codes that are remembered.
