@@ -63,6 +63,9 @@ impl RecordKind {
 /// The index of what happened outside any call; it stands in `runner.py` too.
 const MODULE_LEVEL: u32 = u32::MAX;
 
+/// The most questions about a test function.
+const MOST_FLAGS: usize = 4;
+
 /// One record, borrowed from what the child left.
 #[derive(Debug)]
 pub struct Record<'a> {
@@ -160,6 +163,8 @@ pub struct OracleFacts {
     pub sentinel: Vec<bool>,
     /// Last content of the marked file.
     pub file: Option<String>,
+    /// Answers about the answer's own test function, where they were asked for in this child.
+    pub flags: Vec<(u32, bool)>,
     /// How it ended.
     pub end: End,
     /// CPU limit it ran under.
@@ -198,6 +203,7 @@ impl OracleFacts {
             malformed: false,
             sentinel: Vec::new(),
             file: None,
+            flags: Vec::new(),
             end: end_of(report),
             cpu_limit,
             cpu: report.cpu,
@@ -290,6 +296,10 @@ impl OracleFacts {
             RecordKind::Sentinel if mode == Mode::Sentinel => {
                 self.sentinel.push(record.is_yes());
                 self.sentinel.len() <= self.steps.len()
+            }
+            RecordKind::Flag if mode == Mode::RunTests => {
+                self.flags.push((record.index, record.is_yes()));
+                self.done && self.flags.len() <= MOST_FLAGS
             }
             RecordKind::File if mode == Mode::FileMarker => {
                 self.file = Some(record.text());

@@ -19,6 +19,10 @@ const LEAST_CPU: Duration = Duration::from_millis(50);
 const CANONICAL_HEADROOM: f64 = 2.0;
 /// The most CPU time the canonical solution gets, as a multiple of `cpu_s`.
 const MOST_CANONICAL: f64 = 10.0;
+/// Below this share of CPU in wall-clock time a rollout was asleep rather than starved.
+const SLEEPING_SHARE: f64 = 0.05;
+/// The most a starved rollout's wall limit is stretched, and the canonical solution's from the start.
+const MOST_STRETCH: f64 = 8.0;
 /// Room for the records of small rollouts; larger ones get a power of two, so that the size says little.
 const LEAST_RECORD_BYTES: usize = 4 << 20;
 /// Number of the plain run's answer in `runner.py`.
@@ -43,7 +47,7 @@ impl Role {
     pub fn needs_marker(self, mode: Mode) -> bool {
         match self {
             Self::RunTests => true,
-            Self::Oracle => matches!(mode, Mode::Sentinel | Mode::FileMarker),
+            Self::Oracle => matches!(mode, Mode::Sentinel | Mode::FileMarker | Mode::RunTests),
             Self::Equality | Self::Plain => false,
         }
     }
@@ -102,6 +106,7 @@ pub struct Grading<'a> {
     cpu: Duration,
     wall: Duration,
     peak_memory_bytes: u64,
+    wall_stretch: f64,
 }
 
 impl<'a> Grading<'a> {
@@ -122,6 +127,7 @@ impl<'a> Grading<'a> {
             cpu,
             wall,
             peak_memory_bytes: 0,
+            wall_stretch: 1.0,
         }
     }
 
@@ -158,20 +164,50 @@ impl<'a> Grading<'a> {
         Ok(report)
     }
 
-    /// The backstop, longer where the CPU limit was raised.
+    /// The backstop, longer where the CPU limit was raised or the machine is known to be busy.
     fn wall_limit(&self) -> Duration {
-        let stretch = self.cpu_limit.as_secs_f64() / self.limits.cpu_s;
-        Duration::from_secs_f64(self.limits.wall_s * stretch.max(1.0))
+        let raised = (self.cpu_limit.as_secs_f64() / self.limits.cpu_s).max(1.0);
+        Duration::from_secs_f64(self.limits.wall_s * raised * self.wall_stretch)
+    }
+
+    /// Runs the oracle child until its facts are the answer's doing, not the machine's.
+    fn settled_oracle(&mut self) -> Result<(OracleFacts, Output), MachineError> {
+        let mut questions = modes::asks_in_oracle_child(self.job, self.source);
+        let (mut raised, mut retried) = (false, false);
+        loop {
+            let (report, output) = self.oracle(questions)?;
+            let facts = OracleFacts::read(&report, &self.job.tests, self.job.mode, self.cpu_limit);
+            if questions && modes::died_over_questions(&facts) {
+                questions = false;
+                continue;
+            }
+            let out_of_cpu = report.cpu >= self.cpu_limit;
+            if out_of_cpu && !raised {
+                raised = true;
+                if let Some(limit) = raised_limit(self.job, self.limits, self.machine)? {
+                    self.cpu_limit = limit;
+                    continue;
+                }
+            }
+            if report.stop == Some(Stop::Wall) && !out_of_cpu && !retried {
+                // A busy machine can starve an innocent rollout of the clock; CPU time it cannot fake.
+                retried = true;
+                self.wall_stretch = starvation(&report, self.cpu_limit);
+                continue;
+            }
+            return Ok((facts, output));
+        }
     }
 
     /// Makes every call in a fresh child; what an earlier attempt used up is forgotten.
-    fn oracle(&mut self) -> Result<(RunReport, Output), MachineError> {
+    fn oracle(&mut self, questions: bool) -> Result<(RunReport, Output), MachineError> {
         self.cpu = Duration::ZERO;
         self.wall = Duration::ZERO;
         let job = self.job;
         let mut output =
             Output::watching(&job.marker, job.mode.training_marker().unwrap_or_default());
-        let report = self.run(Role::Oracle, Value::None, &job.tests.calls, &mut |piece| {
+        let extra = Value::Bool(questions);
+        let report = self.run(Role::Oracle, extra, &job.tests.calls, &mut |piece| {
             output.feed(piece);
         })?;
         Ok((report, output))
@@ -210,17 +246,7 @@ pub fn grade(
     };
     let cpu_limit = cpu_limit(job, limits, machine)?;
     let mut grading = Grading::new(job, &source, limits, machine, cpu_limit);
-    let (mut report, mut output) = grading.oracle()?;
-    let out_of_cpu = report.cpu >= grading.cpu_limit;
-    if out_of_cpu && let Some(raised) = raised_limit(job, limits, grading.machine)? {
-        grading.cpu_limit = raised;
-        (report, output) = grading.oracle()?;
-    } else if report.stop == Some(Stop::Wall) && !out_of_cpu {
-        // A busy machine can starve an innocent rollout of the clock; CPU time it cannot fake.
-        (report, output) = grading.oracle()?;
-    }
-    let cpu_limit = grading.cpu_limit;
-    let facts = OracleFacts::read(&report, &job.tests, job.mode, cpu_limit);
+    let (facts, output) = grading.settled_oracle()?;
     let channel = modes::channel(&mut grading, &facts, &output)?;
     let gt_pass = if job.want_gt_pass {
         Some(grading.plain_pass()?)
@@ -245,6 +271,16 @@ pub fn grade(
         stdout_truncated,
         gt_pass,
     })
+}
+
+/// How much longer than the wall limit a rollout may take that used CPU all along and got too little of it;
+/// one that slept gets no more.
+fn starvation(report: &RunReport, cpu_limit: Duration) -> f64 {
+    let share = report.cpu.as_secs_f64() / report.wall.as_secs_f64();
+    if share < SLEEPING_SHARE {
+        return 1.0;
+    }
+    (1.5 * cpu_limit.as_secs_f64() / report.cpu.as_secs_f64()).clamp(1.0, MOST_STRETCH)
 }
 
 /// The rollout's CPU limit: `cpu_s`, or the wanted multiple of the canonical solution's time.
@@ -300,6 +336,7 @@ fn canonical_cpu(
         machine,
         most,
     );
+    grading.wall_stretch = MOST_STRETCH;
     let cpu = grading
         .run(Role::Oracle, Value::None, &job.tests.calls, &mut |_| {})?
         .cpu;

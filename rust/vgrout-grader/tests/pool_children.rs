@@ -211,22 +211,69 @@ fn a_second_child_runs_only_where_the_first_ones_facts_require_it() {
         grade(&job(mode, &tests, ""), &LIMITS, &mut machine).expect("a verdict");
         machine.roles()
     };
-    for mode in Mode::ALL {
-        let alone = vec![Role::Oracle];
-        let with_tests = vec![Role::Oracle, Role::RunTests];
-        let expected = if mode == Mode::RunTests {
-            with_tests
-        } else {
-            alone.clone()
-        };
-        assert_eq!(roles(mode, right()), expected, "{mode}");
-        assert_eq!(roles(mode, report(&[])), alone, "{mode}");
+    let loopholes = Mode::ALL.into_iter().filter(|mode| *mode != Mode::RunTests);
+    for mode in loopholes {
+        assert_eq!(roles(mode, right()), [Role::Oracle], "{mode}");
+        assert_eq!(roles(mode, report(&[])), [Role::Oracle], "{mode}");
     }
     assert_eq!(
         roles(Mode::EqOverride, rigged()),
         [Role::Oracle, Role::Equality]
     );
     assert_eq!(roles(Mode::GtOnly, rigged()), [Role::Oracle]);
+}
+
+#[test]
+fn a_test_function_is_questioned_in_the_oracle_child_where_that_is_safe() {
+    let tests = ["assert Solution().f(1) == 1"];
+    let roles = |canonical: &str, flags: &[Vec<u8>]| {
+        let mut first = story(vec![claim(0, &Value::Int(1))]);
+        first.records.bytes.extend(flags.concat());
+        let mut machine = Recorder {
+            reports: [first, story(vec![claim(0, &Value::Int(1))])].into(),
+            ..Recorder::default()
+        };
+        let graded = grade(
+            &job(Mode::RunTests, &tests, canonical),
+            &LIMITS,
+            &mut machine,
+        );
+        (machine.roles(), graded.expect("a verdict").channel.used)
+    };
+    let vacuous = [record(Kind::Flag, 0, b"1"), record(Kind::Flag, 1, b"1")];
+    let answered = [&vacuous[..], &[record(Kind::Flag, 3, b"1")]].concat();
+    assert_eq!(roles("", &answered), (vec![Role::Oracle], true));
+    // The child died over the questions: the calls are made again without them.
+    let again = vec![Role::Oracle, Role::Oracle, Role::RunTests];
+    assert_eq!(roles("", &vacuous), (again, false));
+    // The canonical solution never shares a child with the calls.
+    assert_eq!(
+        roles("class Solution: pass", &[]).0,
+        [Role::Oracle, Role::RunTests]
+    );
+}
+
+#[test]
+fn a_starved_rollout_gets_more_of_the_clock_and_a_sleeping_one_does_not() {
+    let tests = ["assert Solution().f(1) == 1"];
+    let walls = |cpu_milliseconds: u64| {
+        let late = RunReport {
+            stop: Some(Stop::Wall),
+            cpu: Duration::from_millis(cpu_milliseconds),
+            wall: Duration::from_secs(10),
+            ..report(&[])
+        };
+        let mut machine = Recorder {
+            reports: [late].into(),
+            ..Recorder::default()
+        };
+        grade(&job(Mode::GtOnly, &tests, ""), &LIMITS, &mut machine).expect("a verdict");
+        let walls: Vec<_> = machine.told.iter().map(|told| told.wall).collect();
+        walls[1].as_secs_f64() / walls[0].as_secs_f64()
+    };
+    assert!((walls(5) - 1.0).abs() < 1e-9);
+    assert!(walls(600) > 1.2);
+    assert!(walls(501) <= 8.0);
 }
 
 #[test]

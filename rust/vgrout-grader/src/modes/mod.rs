@@ -8,6 +8,7 @@ mod sentinel;
 mod stdout_marker;
 
 pub use file_marker::PAYING_CONTENT;
+pub use run_tests::{asks_in_oracle_child, died_over_questions};
 
 use crate::error::MachineError;
 use crate::facts::OracleFacts;
