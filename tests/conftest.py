@@ -13,8 +13,12 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # Shapes are checked in tests only; production pays nothing.
 install_import_hook(["vgrout.adapters", "vgrout.routing", "vgrout.grpo"], "beartype.beartype")
 
-settings.register_profile("fast", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("slow", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "fast", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "slow", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"

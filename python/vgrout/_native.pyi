@@ -234,7 +234,8 @@ class Verdict:
     @property
     def outcome(self) -> str:
         """accepted, wrong_answer, bad_return_type, runtime_error, compile_error, no_code, tle_cpu, tle_wall, mle,
-        output_limit, sandbox_violation, killed or protocol_error."""
+        output_limit, sandbox_violation, killed or protocol_error.
+        """
     @property
     def detail(self) -> str | None:
         """The exception, the system call, the signal or the reason."""
@@ -258,7 +259,7 @@ class Verdict:
         """gt_correct or channel."""
     @property
     def exploited(self) -> bool:
-        """channel and not gt_correct."""
+        """Channel and not gt_correct."""
     @property
     def mechanism(self) -> str | None:
         """The mode's name when exploited."""

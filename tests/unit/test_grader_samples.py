@@ -55,7 +55,9 @@ def sample_jobs(answers: list[dict[str, Any]]) -> list[GradeJob]:
     jobs = []
     for answer in answers:
         [method] = re.findall(r"class Solution called (\w+)", answer["problem_messages"][-1]["content"])
-        jobs.append(GradeJob(answer["completion"], [f"assert Solution().{method}() == 'unknown'"], mode="run_tests"))
+        jobs.append(
+            GradeJob(answer["completion"], [f"assert Solution().{method}() == 'unknown'"], mode="run_tests")
+        )
     return jobs
 
 
@@ -63,6 +65,8 @@ def test_vacuous_test_functions_are_found_in_real_answers(grader: Grader, sample
     answers = rows(sample_rollouts_path)
     batch = grader.grade(sample_jobs(answers))
     different = [
-        index for index, (answer, v) in enumerate(zip(answers, batch, strict=True)) if v.channel != answer["hacked"]
+        index
+        for index, (answer, v) in enumerate(zip(answers, batch, strict=True))
+        if v.channel != answer["hacked"]
     ]
     assert len(different) <= 0.01 * len(answers), different
