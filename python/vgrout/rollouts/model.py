@@ -1,6 +1,5 @@
 """Load the base model and its tokenizer, and put chat messages into tokens."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,13 +153,15 @@ def _load_pretrained(source: str, base: BaseConfig) -> tuple[Any, Any]:
     dtype = getattr(torch, base.dtype)
     hf_logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, attn_implementation=base.attention)
+        # A run never downloads: what is missing is said at once, not after minutes of retries.
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            source, dtype=dtype, attn_implementation=base.attention, local_files_only=True
+        )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        offline = " (the hub is switched off by HF_HUB_OFFLINE)" if os.environ.get("HF_HUB_OFFLINE") else ""
         raise ConfigError(
-            f"model: {source} cannot be loaded{offline}: {reason}"
+            f"model: {source} cannot be loaded from this machine: {reason}"
             "\nhint: give `--model DIR`, a local folder, or run `just download-model` where there is a network"
         ) from error
     return model, tokenizer
