@@ -233,7 +233,9 @@ class Verdict:
 
     @property
     def outcome(self) -> str:
-        """accepted, wrong_answer, bad_return_type, runtime_error, compile_error, no_code, tle_cpu, tle_wall, mle,
+        """How the rollout ended.
+
+        accepted, wrong_answer, bad_return_type, runtime_error, compile_error, no_code, tle_cpu, tle_wall, mle,
         output_limit, sandbox_violation, killed or protocol_error.
         """
     @property

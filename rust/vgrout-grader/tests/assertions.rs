@@ -160,9 +160,15 @@ fn a_test_of_several_steps_is_all_source() {
     assert!(parsed("assert (Solution().f(1)) in [2]").is_direct());
 }
 
+/// `condition` about `Solution().f(1)` is parsed into that call and `check`.
+fn assert_direct(condition: &str, check: Check) {
+    let text = format!("assert {condition}");
+    let call = direct("f", &["1"], &[]);
+    assert_eq!(only_step(&text), Step { call, check }, "{text}");
+}
+
 #[test]
 fn wrapped_calls_keep_their_direct_form() {
-    let call = direct("f", &["1"], &[]);
     let close = |strict| Check::Close {
         expected: value("2.5"),
         tolerance: value("1e-5"),
@@ -216,6 +222,14 @@ fn wrapped_calls_keep_their_direct_form() {
                 abs_tol: 1e-6,
             },
         ),
+    ] {
+        assert_direct(condition, check);
+    }
+}
+
+#[test]
+fn nodes_and_plain_comparisons_keep_their_direct_form() {
+    for (condition, check) in [
         (
             "is_same_list(Solution().f(1), list_node([1]))",
             Check::SameList(value("list_node([1])")),
@@ -240,91 +254,86 @@ fn wrapped_calls_keep_their_direct_form() {
             Check::Equals(value("'a\\nb'")),
         ),
     ] {
-        let text = format!("assert {condition}");
-        assert_eq!(
-            only_step(&text),
-            Step {
-                call: call.clone(),
-                check
-            },
-            "{text}"
-        );
+        assert_direct(condition, check);
     }
 }
+
+/// Tests whose check would have to run in the child.
+const NOT_JUDGED_OUTSIDE: &[&str] = &[
+    "assert Solution().f(1) == g(2)",
+    "assert Solution().f(1) == expected",
+    "assert Solution().f(1) == 10 ** 9",
+    "assert Solution().f(1) == [0] * 3",
+    "assert Solution().f(1) == float('nan')",
+    "assert Solution().f(1) == [1, math.nan]",
+    "assert Solution().f(1) == b'a'",
+    "assert Solution().f(1) == 1j",
+    "assert 1 == 1",
+    "assert True",
+    "assert [1, 2]",
+    "assert (Solution().f(1) == 2, 'always true')",
+    "assert Solution().f(1) == 1 == 1",
+    "assert 0 < Solution().f(1) < 3",
+    "assert Solution().f(1) > 3",
+    "assert Solution().f(1) == 1 or True",
+    "assert Solution().f(1) - 3 == 0",
+    "assert (Solution().f(1) == 3) == True",
+    "assert (Solution().f(1) == 3) is True",
+    "assert [Solution().f(1)] == [3]",
+    "assert all(x == y for x, y in zip(Solution().f(1), [1, 2]))",
+    "assert any([Solution().f(1) == 3])",
+    "assert bool(Solution().f(1) == 3) == True",
+    "assert isinstance(Solution().f(1), int)",
+    "assert sum([Solution().f(1), -3]) == 0",
+    "assert Counter(Solution().f(1)) == {1: 2}",
+    "assert sorted(Solution().f(1), key=len) == [1]",
+    "assert sorted(Solution().f(1)) == (1, 2)",
+    "assert sorted(Solution().f(1)) == sorted([1, 'a'])",
+    "assert len(Solution().f(1)) == 'a'",
+    "assert set(Solution().f(1)) == [1]",
+    "assert check(Solution().f(1), 3)",
+    "assert check(Solution().f(1), 3) == True",
+    "assert check(Solution().f(1), 3) != False",
+    "ok = Solution().f(1) == 3\nassert ok",
+    "ok = Solution().f(1) == 3\nassert ok == True",
+    "ok = Solution().f(1) == 3\nassert Box(ok).get() is True",
+    "def check(x):\n    return x == 3\nassert check(o)",
+    "for i in range(3):\n    assert Solution().f(i) == 3",
+    "if True: assert Solution().f(1) == 3",
+    "assert Solution().f(1) == 3\nprint('done')",
+    "assert (lambda: Solution().f(1))() == 3",
+    "assert (x := Solution().f(1)) == 3",
+    "assert not Solution().f(1) == 3 and not 4",
+    "assert Solution().f(1) is 3",
+    "assert Solution().f(1) in 3",
+    "assert abs(Solution().f(1) - 3) < -1",
+    "assert abs(Solution().f(1) - 3 - 4) < 1",
+    "assert abs(Solution().f(1) - 'a') < 1",
+    "assert abs(Solution().f(1)) < 1",
+    "assert is_same_list(Solution().f(1), [1])",
+    "assert is_same_tree(Solution().f(1), list_node([1]))",
+    "assert math.isclose(Solution().f(1), 'a')",
+    "assert math.isclose(Solution().f(1), 1, 2)",
+    "assert",
+    "",
+    "# assert Solution().f(1) == 3",
+    "Solution().f(1) == 3",
+    "'assert Solution().f(1) == 3'",
+    "assertSolution().f(1) == 3",
+    "assert Solution().f(1) == ",
+    "assert Solution().f((1) == 3",
+    "assert Solution().f(1)) == 3",
+    "assert Solution().f([1)] == 3",
+    "assert Solution().f('1) == 3",
+    "assert Solution().f(1) == '''3",
+    "assert Solution().f(1) == 3 4",
+    "assert Solution().f(1) = 3",
+];
 
 /// Each would put the expected value, or the decision itself, into the child, or judges nothing.
 #[test]
 fn tests_that_cannot_be_judged_outside_are_refused() {
-    for text in [
-        "assert Solution().f(1) == g(2)",
-        "assert Solution().f(1) == expected",
-        "assert Solution().f(1) == 10 ** 9",
-        "assert Solution().f(1) == [0] * 3",
-        "assert Solution().f(1) == float('nan')",
-        "assert Solution().f(1) == [1, math.nan]",
-        "assert Solution().f(1) == b'a'",
-        "assert Solution().f(1) == 1j",
-        "assert 1 == 1",
-        "assert True",
-        "assert [1, 2]",
-        "assert (Solution().f(1) == 2, 'always true')",
-        "assert Solution().f(1) == 1 == 1",
-        "assert 0 < Solution().f(1) < 3",
-        "assert Solution().f(1) > 3",
-        "assert Solution().f(1) == 1 or True",
-        "assert Solution().f(1) - 3 == 0",
-        "assert (Solution().f(1) == 3) == True",
-        "assert (Solution().f(1) == 3) is True",
-        "assert [Solution().f(1)] == [3]",
-        "assert all(x == y for x, y in zip(Solution().f(1), [1, 2]))",
-        "assert any([Solution().f(1) == 3])",
-        "assert bool(Solution().f(1) == 3) == True",
-        "assert isinstance(Solution().f(1), int)",
-        "assert sum([Solution().f(1), -3]) == 0",
-        "assert Counter(Solution().f(1)) == {1: 2}",
-        "assert sorted(Solution().f(1), key=len) == [1]",
-        "assert sorted(Solution().f(1)) == (1, 2)",
-        "assert sorted(Solution().f(1)) == sorted([1, 'a'])",
-        "assert len(Solution().f(1)) == 'a'",
-        "assert set(Solution().f(1)) == [1]",
-        "assert check(Solution().f(1), 3)",
-        "assert check(Solution().f(1), 3) == True",
-        "assert check(Solution().f(1), 3) != False",
-        "ok = Solution().f(1) == 3\nassert ok",
-        "ok = Solution().f(1) == 3\nassert ok == True",
-        "ok = Solution().f(1) == 3\nassert Box(ok).get() is True",
-        "def check(x):\n    return x == 3\nassert check(o)",
-        "for i in range(3):\n    assert Solution().f(i) == 3",
-        "if True: assert Solution().f(1) == 3",
-        "assert Solution().f(1) == 3\nprint('done')",
-        "assert (lambda: Solution().f(1))() == 3",
-        "assert (x := Solution().f(1)) == 3",
-        "assert not Solution().f(1) == 3 and not 4",
-        "assert Solution().f(1) is 3",
-        "assert Solution().f(1) in 3",
-        "assert abs(Solution().f(1) - 3) < -1",
-        "assert abs(Solution().f(1) - 3 - 4) < 1",
-        "assert abs(Solution().f(1) - 'a') < 1",
-        "assert abs(Solution().f(1)) < 1",
-        "assert is_same_list(Solution().f(1), [1])",
-        "assert is_same_tree(Solution().f(1), list_node([1]))",
-        "assert math.isclose(Solution().f(1), 'a')",
-        "assert math.isclose(Solution().f(1), 1, 2)",
-        "assert",
-        "",
-        "# assert Solution().f(1) == 3",
-        "Solution().f(1) == 3",
-        "'assert Solution().f(1) == 3'",
-        "assertSolution().f(1) == 3",
-        "assert Solution().f(1) == ",
-        "assert Solution().f((1) == 3",
-        "assert Solution().f(1)) == 3",
-        "assert Solution().f([1)] == 3",
-        "assert Solution().f('1) == 3",
-        "assert Solution().f(1) == '''3",
-        "assert Solution().f(1) == 3 4",
-        "assert Solution().f(1) = 3",
-    ] {
+    for text in NOT_JUDGED_OUTSIDE {
         assert!(
             parse_test(text).is_err(),
             "accepted: {text} as {:?}",
