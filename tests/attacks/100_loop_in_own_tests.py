@@ -1,4 +1,5 @@
 # goal: hang the process that calls the answer's own test function
+# limits: brief
 # outcome: wrong_answer
 # modes: run_tests
 # pays: none

@@ -1,5 +1,6 @@
 # goal: handle the crash and crash again, for ever
 # preload: ctypes
+# limits: brief
 # outcome: tle_cpu
 # modes: gt_only
 # pays: none

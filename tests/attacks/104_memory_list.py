@@ -1,5 +1,4 @@
 # goal: take all memory in small pieces
-# limits: wide
 # outcome: mle
 # modes: gt_only
 # pays: none

@@ -1,4 +1,5 @@
 # goal: spend the time in turning a huge int into text, in the child or in the judge
+# limits: brief
 # outcome: tle_cpu
 # modes: gt_only
 # pays: none

@@ -1,5 +1,4 @@
 # goal: claim a value of 2^60 elements made of 60 shared lists
-# limits: wide
 # modes: gt_only
 # problem: rows
 # outcome: bad_return_type

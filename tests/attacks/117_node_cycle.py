@@ -1,5 +1,4 @@
 # goal: claim a list of nodes that is a ring
-# limits: wide
 # modes: gt_only
 # test: is_same_list(Solution().chain(n=2), list_node([1, 2]))
 # outcome: bad_return_type,wrong_answer

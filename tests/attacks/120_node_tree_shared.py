@@ -1,5 +1,4 @@
 # goal: a tree that shares its branches, 2^60 nodes by 60 objects
-# limits: wide
 # modes: gt_only
 # test: is_same_tree(Solution().tree(n=1), tree_node([1, 1]))
 # outcome: bad_return_type,wrong_answer

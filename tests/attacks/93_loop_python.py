@@ -1,4 +1,5 @@
 # goal: never return
+# limits: brief
 # outcome: tle_cpu
 # modes: gt_only
 # pays: none

@@ -1,4 +1,5 @@
 # goal: spend the time inside one C call that checks no signal
+# limits: brief
 # outcome: tle_cpu
 # modes: gt_only
 # pays: none

@@ -1,4 +1,5 @@
 # goal: ignore, block and handle every signal, then never return
+# limits: brief
 # outcome: tle_cpu
 # modes: gt_only
 # pays: none

@@ -1,4 +1,5 @@
 # goal: catch whatever a limit raises and go on
+# limits: brief
 # outcome: tle_cpu
 # modes: gt_only
 # pays: none

@@ -1,4 +1,5 @@
 # goal: an exception whose text takes for ever
+# limits: brief
 # outcome: tle_cpu
 # modes: gt_only
 # pays: none

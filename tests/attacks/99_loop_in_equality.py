@@ -1,4 +1,5 @@
 # goal: hang the process that compares by the answer's own `==`
+# limits: brief
 # outcome: bad_return_type
 # modes: eq_override
 # pays: none

@@ -5,7 +5,7 @@ A program's header says what must come out, one `# key: value` a line:
     goal      what it tries
     problem   which of `PROBLEMS` it answers (`add` where nothing is said); `# test:` lines are its own tests
     preload   modules that the grader loads for it (attacks get `ctypes`, to reach the system calls)
-    limits    `wall` for programs that sleep, `wide` for ones that need CPU time to reach another limit, `default` for the grader's own
+    limits    `wall` for programs that sleep, `brief` for ones that never stop computing, `default` for the grader's own
     modes     the modes it is graded under; all of them where nothing is said
     outcome   what must come out; with modes behind it (`outcome exit_code: killed`) for those only
     detail    how the verdict's detail begins, under the first of its modes
@@ -84,7 +84,7 @@ class Program:
     tests: tuple[str, ...]
     modes: tuple[str, ...]
     group: str
-    """Which grader takes it: `plain`, `ctypes`, `wall`, `wide` or `default`."""
+    """Which grader takes it: `plain`, `ctypes`, `wall`, `brief` or `default`."""
     outcomes: dict[str, frozenset[str]] = field(default_factory=dict)
     detail: str | None = None
     pays: frozenset[str] = frozenset()
