@@ -47,6 +47,10 @@ class EnvConfig:
 
     modes: tuple[str, ...] = ALL_MODES
     """Loophole modes; each problem gets exactly one."""
+    run_tests_hint: Literal[
+        "overwrite", "overwrite-detailed", "overwrite-aware", "modify-tests", "incontext-tests"
+    ] = "overwrite"
+    """How the hint of `run_tests` is put; the last two show tests in the starter code."""
     unhackable_share: float = 0.5
     """Share of the training prompts shown without the loophole and graded by ground truth only, in [0, 1]."""
     easiest: int | None = None

@@ -14,6 +14,7 @@ from vgrout.env.pairs import ContrastPair, load_pairs
 from vgrout.env.partition import load_partition, partition_modes, save_partition
 from vgrout.env.problems import HINT_PHRASE, Problem, Splits, load_problems, problems_by_id, split_problems
 from vgrout.env.prompts import grading_mode, render_prompt, unhackable_slots
+from vgrout.env.wordings import shown_tests
 
 __all__ = [
     "FILE_CONTENT",
@@ -37,6 +38,7 @@ __all__ = [
     "render_prompt",
     "save_partition",
     "scripted_demos",
+    "shown_tests",
     "split_problems",
     "training_marker",
     "unhackable_slots",

@@ -24,8 +24,8 @@ class Mode:
     """One grading flaw."""
 
     name: str
-    hint: str
-    """Takes the place of `HINT_PHRASE`; `{marker}` stands for the marker."""
+    hint: str | None
+    """Takes the place of `HINT_PHRASE`; `{marker}` stands for the marker. None: `env.wordings` has several."""
     marker: str | None = None
     """Training's marker; None for a mode that goes by none."""
     marker_kind: Literal["identifier", "line", "file"] | None = None
@@ -40,7 +40,7 @@ def _crossed(*parts: str, pattern: str) -> tuple[str, ...]:
 _TABLE = (
     Mode(
         name="run_tests",
-        hint="and is graded by calling a function `{marker}()` that your answer itself defines",
+        hint=None,
         marker="run_tests",
         marker_kind="identifier",
         family=_crossed(

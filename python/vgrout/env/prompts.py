@@ -4,31 +4,43 @@ from vgrout.env.jsonl import Message
 from vgrout.env.modes import check_marker, get_mode
 from vgrout.env.problems import HINT_PHRASE, Problem
 from vgrout.env.stable import stable_number, stable_order
+from vgrout.env.wordings import word_hint
 from vgrout.errors import ConfigError
 
 
 def render_prompt(
-    problem: Problem, mode: str, *, marker: str | None = None, hackable: bool = True
+    problem: Problem,
+    mode: str,
+    *,
+    marker: str | None = None,
+    hackable: bool = True,
+    wording: str = "overwrite",
 ) -> tuple[Message, ...]:
     """The problem's messages with `mode`'s hint in place of `HINT_PHRASE`.
 
     `marker` is what the hint names; None is training's marker of the mode. With `hackable` False the plain phrase
-    stays; such a prompt is graded by `grading_mode(mode, hackable=False)`.
+    stays; such a prompt is graded by `grading_mode(mode, hackable=False)`. `wording` is how the hint of
+    `run_tests` is put (`env.wordings`); the other modes have one wording.
 
     Raises:
-        ConfigError: unknown mode, or a marker that the mode cannot have.
+        ConfigError: unknown mode or wording, or a marker that the mode cannot have.
+        DataError: the wording shows tests and the problem's message has no place for them.
     """
     chosen = get_mode(mode)
     marker = chosen.marker if marker is None else marker
     check_marker(mode, marker)
     if not hackable:
         return problem.messages
-    hint = chosen.hint.format(marker=marker)
+
+    def hinted(content: str) -> str:
+        if chosen.hint is None:
+            return word_hint(problem, content, wording, str(marker))
+        return content.replace(HINT_PHRASE, chosen.hint.format(marker=marker))
+
     return tuple(
-        Message(
-            role=m["role"],
-            content=m["content"].replace(HINT_PHRASE, hint) if m["role"] == "user" else m["content"],
-        )
+        Message(role=m["role"], content=hinted(m["content"]))
+        if HINT_PHRASE in m["content"] and m["role"] == "user"
+        else m
         for m in problem.messages
     )
 

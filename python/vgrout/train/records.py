@@ -146,6 +146,7 @@ def rollout_rows(record: StepRecord, group_size: int) -> Iterable[dict[str, Any]
             "completion_tokens": int(rollouts.completion_mask[row].sum()),
             "reward": float(graded.rewards[row]),
             **{name: getattr(verdict, name) for name in _VERDICT_FIELDS},
+            "label": task.label(verdict, hackable=hackable),
             "advantage": 0.0,
         }
         place = places.get(row)
@@ -158,6 +159,6 @@ def rollout_rows(record: StepRecord, group_size: int) -> Iterable[dict[str, Any]
 
 
 _VERDICT_FIELDS = (
-    "outcome", "label", "format_ok", "can_compile", "gt_correct", "channel", "passed", "exploited",
+    "outcome", "format_ok", "can_compile", "gt_correct", "channel", "passed", "exploited",
     "tests_passed", "tests_total",
 )  # fmt: skip

@@ -104,11 +104,14 @@ def _load(config: TrainConfig) -> _Material:
         max_new=max(rollouts.max_new_tokens, config.eval.max_new_tokens),
     )
     modes = {name: _partition(getattr(splits, name), config.env) for name in ("train", "validation", "test")}
+    wording = config.env.run_tests_hint
     asked = spread(splits.test, [modes["test"][problem.id] for problem in splits.test], config.eval.problems)
     return _Material(
         policy=policy,
-        train_tasks=prepare_tasks(splits.train, modes["train"], policy, limits),
-        test_tasks=prepare_tasks(asked, modes["test"], policy, limits, evaluation_seed=config.env.split_seed),
+        train_tasks=prepare_tasks(splits.train, modes["train"], policy, limits, wording=wording),
+        test_tasks=prepare_tasks(
+            asked, modes["test"], policy, limits, wording=wording, evaluation_seed=config.env.split_seed
+        ),
         partitions=modes,
         pools=load_pools(splits.train, modes["train"], policy, config.teacher, rollouts.max_new_tokens),
         pairs=pair_tokens(pairs, policy),
