@@ -49,7 +49,7 @@ soak:
     VGROUT_SOAK=1 cargo test --release -p vgrout-buffer --test oracle --test linearizable
     PROPTEST_CASES=100000 cargo test --release -p vgrout-grader
     HYPOTHESIS_PROFILE=slow uv run pytest tests/property --timeout=3600
-    VGROUT_SOAK=1 uv run pytest tests/soak --timeout=7200
+    VGROUT_SOAK=1 uv run pytest tests/soak tests/unit/test_gpu_measure.py --timeout=7200
 
 smoke *args:
     uv run vgrout-train smoke {{args}}

@@ -183,8 +183,8 @@ def _prompt(where: str, row: dict[str, Any]) -> tuple[Message, ...]:
         raise bad_field(
             where,
             "prompt",
-            f"{HINT_PHRASE!r} {found} times",
-            "that phrase exactly once in the user messages",
+            f"the phrase {found} times",
+            f"{HINT_PHRASE!r} exactly once in the user messages",
             "the phrase marks where a loophole's hint goes; put it after the sentence that asks for the method",
         )
     return messages
