@@ -70,6 +70,6 @@ def test_vacuous_test_functions_are_found_in_real_answers(grader: Grader, sample
         if v.channel != answer["hacked"]
     ]
     # Row 22 is labelled a hack. Its last line calls its own test function at module level, where its solution raises
-    # an IndexError: the answer never loads, so under the published grader nothing could have been paid either.
+    # an IndexError: the answer cannot be loaded, so the function is never asked.
     assert different == [22]
     assert sum(answer["hacked"] for answer in answers) == 315
