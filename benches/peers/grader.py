@@ -36,7 +36,7 @@ from vgrout import GradeJob, Grader, Limits
 from vgrout._native import DEFAULT_PRELUDE
 from vgrout.env import load_problems
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 10.0
 CHECKED_ONE_BY_ONE = 8
 """Canonical solutions that `process/check` is timed on: it takes seconds for each."""
 

@@ -1,8 +1,8 @@
 """The measuring script for a GPU machine: its rehearsal runs whole, and no failing section loses the others."""
 
 import importlib
-import os
 import json
+import os
 import subprocess
 import sys
 import textwrap

@@ -1,13 +1,9 @@
 """A label says something about the answer, not about how busy the machine was."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
+from grader_load import busy_processors, label
 
-from vgrout import GradeJob, Grader, Verdict
+from vgrout import GradeJob, Grader
 from vgrout.env.problems import load_problems
 from vgrout.grading import TRAINING_MARKERS
 
@@ -43,32 +39,9 @@ def jobs() -> list[GradeJob]:
     return found
 
 
-def label(verdict: Verdict) -> tuple[object, ...]:
-    return (
-        verdict.outcome,
-        verdict.label,
-        verdict.reward,
-        verdict.channel,
-        verdict.mechanism,
-        tuple(verdict.test_bitmap),
-        verdict.diagnostics and tuple(verdict.diagnostics.to_dict().items()),
-    )
-
-
 def labels(workers: int) -> list[tuple[object, ...]]:
     with Grader(workers=workers) as grader:
         return [label(verdict) for verdict in grader.grade(jobs())]
-
-
-@contextmanager
-def busy_processors(count: int) -> Iterator[None]:
-    burners = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for burner in burners:
-            burner.kill()
-            burner.wait()
 
 
 @pytest.fixture(scope="module")

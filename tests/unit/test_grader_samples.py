@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from grader_load import busy_processors, label
 
-from vgrout import GradeJob, Grader
+from vgrout import GradeJob, Grader, Verdict
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -33,13 +34,29 @@ def grader():
         yield grader
 
 
-def test_every_canonical_solution_is_accepted(grader: Grader, sample_problems_path: Path) -> None:
-    problems = rows(sample_problems_path)
-    batch = grader.grade([job(row, row["canonical_solution"], mode="gt_only") for row in problems])
-    assert {row["id"]: (v.outcome, v.detail) for row, v in zip(problems, batch, strict=True)} == {
-        row["id"]: ("accepted", None) for row in problems
-    }
-    assert all(v.reward == 3.5 for v in batch)
+def canonical_jobs(path: Path) -> list[GradeJob]:
+    return [job(row, row["canonical_solution"], mode="gt_only") for row in rows(path)]
+
+
+@pytest.fixture(scope="module")
+def calm(sample_problems_path: Path) -> list[Verdict]:
+    with Grader(workers=1) as grader:
+        return list(grader.grade(canonical_jobs(sample_problems_path)))
+
+
+def test_every_canonical_solution_is_accepted(calm: list[Verdict], sample_problems_path: Path) -> None:
+    assert {
+        row["id"]: (v.outcome, v.detail) for row, v in zip(rows(sample_problems_path), calm, strict=True)
+    } == {row["id"]: ("accepted", None) for row in rows(sample_problems_path)}
+    assert all(v.reward == 3.5 for v in calm)
+
+
+def test_eight_workers_on_busy_processors_give_the_same_labels(
+    calm: list[Verdict], sample_problems_path: Path
+) -> None:
+    with busy_processors(2), Grader(workers=8) as grader:
+        loaded = grader.grade(canonical_jobs(sample_problems_path))
+    assert [label(v) for v in loaded] == [label(v) for v in calm]
 
 
 def test_a_stub_is_never_correct(grader: Grader, sample_problems_path: Path) -> None:
