@@ -17,6 +17,13 @@ TORCH_FREE = (
     "vgrout.artifacts",
     "vgrout.env",
     "vgrout.grading",
+    "vgrout.integrations",
+    "vgrout.integrations.trl",
+    "vgrout.integrations.verl",
+    "vgrout.integrations.verifiers",
+    "vgrout.integrations.openrlhf",
+    "vgrout.commands.grade",
+    "vgrout.commands.doctor",
 )
 
 

@@ -1,6 +1,8 @@
 """What a grader, a job and limits may be made of, and how a wrong one is refused."""
 
+import inspect
 import pickle
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -65,6 +67,7 @@ def test_a_malformed_job_is_refused_with_field_value_and_expectation(
         ("wall_s", -1.0),
         ("memory_bytes", 0),
         ("memory_bytes", -5),
+        ("memory_bytes", 2**70),
         ("output_bytes", 0),
         ("canonical_factor", 0.5),
     ],
@@ -72,6 +75,8 @@ def test_a_malformed_job_is_refused_with_field_value_and_expectation(
 def test_a_limit_out_of_range_is_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=rf"limits\.{field}: .*expected") as refused:
         Limits(**{field: value})
+    if value == 2**70:
+        return  # a number that no machine word holds is not repeated
     shown = str(value).removesuffix(".0").lower()
     assert shown in str(refused.value).lower() or f"{value:.0f}" in str(refused.value)
 
@@ -157,5 +162,16 @@ def test_a_batch_is_a_sequence_of_its_verdicts() -> None:
         "accepted",
         ["accepted"] * 2,
     )
+    assert isinstance(batch, Sequence)
+    assert (batch.index(batch[1]), batch.count(batch[1]), batch[1] in batch) == (1, 1, True)
+    with pytest.raises(ValueError, match="not in the batch"):
+        batch.index(batch[0], 1)
     with pytest.raises(IndexError):
         batch[3]
+
+
+def test_signatures_show_the_defaults() -> None:
+    assert str(inspect.signature(Limits)) == (
+        "(cpu_s=3.0, memory_bytes=1073741824, wall_s=None, output_bytes=16777216, canonical_factor=None)"
+    )
+    assert "Ellipsis" not in str(inspect.signature(Grader)) + str(inspect.signature(GradeJob))

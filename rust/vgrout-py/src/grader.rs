@@ -29,7 +29,7 @@ struct Owned {
 #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts owned values")]
 impl PyGrader {
     #[new]
-    #[pyo3(signature = (workers=None, limits=None, min_level="base", disable_layers=Vec::new(), preload=Vec::new()))]
+    #[pyo3(signature = (workers=None, limits=None, min_level="base", disable_layers=Vec::new(), preload=Vec::new()), text_signature = "(workers=None, limits=None, min_level='base', disable_layers=(), preload=())")]
     fn new(
         py: Python<'_>,
         workers: Option<i64>,

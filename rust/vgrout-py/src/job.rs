@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use vgrout_grader::assertion::{CallForm, Test};
@@ -53,12 +54,12 @@ impl PyLimits {
 #[pymethods]
 impl PyLimits {
     #[new]
-    #[pyo3(signature = (cpu_s=3.0, memory_bytes=1 << 30, wall_s=None, output_bytes=16 << 20, canonical_factor=None))]
+    #[pyo3(signature = (cpu_s=3.0, memory_bytes=ByteCount(1 << 30), wall_s=None, output_bytes=ByteCount(16 << 20), canonical_factor=None), text_signature = "(cpu_s=3.0, memory_bytes=1073741824, wall_s=None, output_bytes=16777216, canonical_factor=None)")]
     fn new(
         cpu_s: f64,
-        memory_bytes: i64,
+        memory_bytes: ByteCount,
         wall_s: Option<f64>,
-        output_bytes: i64,
+        output_bytes: ByteCount,
         canonical_factor: Option<f64>,
     ) -> PyResult<Self> {
         let seconds = |field, value: f64| {
@@ -81,9 +82,9 @@ impl PyLimits {
         })?;
         Ok(Self {
             cpu_s,
-            memory_bytes: bytes("limits.memory_bytes", memory_bytes)?,
+            memory_bytes: memory_bytes.checked("limits.memory_bytes")?,
             wall_s,
-            output_bytes: bytes("limits.output_bytes", output_bytes)?,
+            output_bytes: output_bytes.checked("limits.output_bytes")?,
             canonical_factor,
         })
     }
@@ -132,15 +133,37 @@ fn positive(
     }))
 }
 
-fn bytes(field: &'static str, value: i64) -> PyResult<u64> {
-    let checked = u64::try_from(value).ok().filter(|value| *value > 0);
-    checked.ok_or_else(|| {
-        job_error(&JobError::Limit {
-            field,
-            value: value.to_string(),
-            expected: "a number of bytes > 0",
+/// A Python int of any size; `i64::MIN` stands for one that no limit can be.
+#[derive(Clone, Copy)]
+struct ByteCount(i64);
+
+impl FromPyObject<'_, '_> for ByteCount {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        match value.extract() {
+            Ok(count) => Ok(Self(count)),
+            Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => Ok(Self(i64::MIN)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl ByteCount {
+    fn checked(self, field: &'static str) -> PyResult<u64> {
+        let checked = u64::try_from(self.0).ok().filter(|value| *value > 0);
+        checked.ok_or_else(|| {
+            let value = match self.0 {
+                i64::MIN => "what was given".to_owned(),
+                value => value.to_string(),
+            };
+            job_error(&JobError::Limit {
+                field,
+                value,
+                expected: "a number of bytes > 0 and below 2^63",
+            })
         })
-    })
+    }
 }
 
 /// One answer and what it is graded by.
@@ -158,7 +181,7 @@ impl PyGradeJob {
     #[pyo3(signature = (
         response, tests, mode="run_tests", setup_code=String::new(), canonical_solution=String::new(),
         func_name=String::new(), marker=None, want_gt_pass=false
-    ))]
+    ), text_signature = "(response, tests, mode='run_tests', setup_code='', canonical_solution='', func_name='', marker=None, want_gt_pass=False)")]
     #[expect(clippy::too_many_arguments, reason = "the public constructor's fields")]
     fn new(
         response: &Bound<'_, PyString>,

@@ -1,6 +1,7 @@
 //! `vgrout._native`: conversions and GIL release only; the work is done in the crates below it.
 
 use pyo3::prelude::*;
+use pyo3::types::PySequence;
 
 mod arrays;
 mod buffer;
@@ -24,10 +25,11 @@ mod _native {
     #[pymodule_export]
     use crate::verdict::{PyDiagnostics, PyFenceLayer, PyFenceReport, PyGradedBatch, PyVerdict};
 
-    use super::{Bound, PyModule, PyModuleMethods, PyResult};
+    use super::{Bound, PyModule, PyModuleMethods, PyResult, PySequence};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        PySequence::register::<PyGradedBatch>(module.py())?;
         let marker = |mode: vgrout_grader::Mode| (mode.name(), mode.training_marker());
         module.add(
             "TRAINING_MARKERS",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pyo3::exceptions::{PyIndexError, PyKeyError};
+use pyo3::exceptions::{PyIndexError, PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PySlice};
 use vgrout_grader::{TestFunctionFacts, Verdict};
@@ -224,6 +224,38 @@ impl PyGradedBatch {
             PyIndexError::new_err(format!("batch index {wanted} is outside {length} verdicts"))
         })?;
         Ok(clone(found).into_bound(py).into_any())
+    }
+
+    #[pyo3(signature = (value, start=0, stop=None, /))]
+    fn index(
+        &self,
+        value: &Bound<'_, PyAny>,
+        start: isize,
+        stop: Option<isize>,
+    ) -> PyResult<usize> {
+        let length = self.verdicts.len();
+        let place = |at: isize| {
+            let from_end = if at < 0 {
+                at + length.cast_signed()
+            } else {
+                at
+            };
+            usize::try_from(from_end).unwrap_or(0).min(length)
+        };
+        for position in place(start)..stop.map_or(length, place) {
+            if value.eq(&self.verdicts[position])? {
+                return Ok(position);
+            }
+        }
+        Err(PyValueError::new_err("the verdict is not in the batch"))
+    }
+
+    fn count(&self, value: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let mut found = 0;
+        for verdict in &self.verdicts {
+            found += usize::from(value.eq(verdict)?);
+        }
+        Ok(found)
     }
 
     fn __repr__(&self) -> String {
