@@ -114,7 +114,7 @@ class RunDir:
         except OSError as error:
             raise ConfigError(f"--run-dir: cannot create {path}: {error.strerror}") from error
         try:
-            write_json_atomic(path / "config.json", {"schema": 1, **config})
+            write_json_atomic(path / "config.json", _stored_config(config))
             write_json_atomic(path / "versions.json", {"schema": 1, **versions})
             return cls(path, _locked(path))
         except BaseException:
@@ -122,6 +122,10 @@ class RunDir:
                 leftover.unlink()
             path.rmdir()
             raise
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Replace `config.json` by what a resumed run goes on with."""
+        write_json_atomic(self.path / "config.json", _stored_config(config))
 
     @classmethod
     def open_for_resume(cls, path: Path, step: int) -> Self:
@@ -202,6 +206,10 @@ class RunDir:
         while data:
             data = data[os.write(self._files[schema.file], data) :]
         self._last_step[schema.file] = last
+
+
+def _stored_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {"schema": 1, **config}
 
 
 def _locked(path: Path) -> int:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from vgrout.config import TrainConfig, validate
 from vgrout.config_file import changed_settings, load_config
-from vgrout.errors import ConfigError, DataError, VgroutError
+from vgrout.errors import ConfigError, DataError, SandboxUnavailable, VgroutError
 from vgrout.presets import PRESETS
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -28,8 +28,8 @@ class Command:
     summary: str
     run: Callable[[Sequence[str]], int]
     """Takes the arguments after the command's name, gives the exit status."""
-    help: str
-    """How to ask for its flags."""
+    help: Callable[[Sequence[str]], str]
+    """How to ask for the flags of a call with these arguments."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,10 +54,13 @@ def guarded(command: Command, arguments: Sequence[str]) -> int:
     """Run a command and turn its errors into messages on stderr and an exit status."""
     try:
         return command.run(arguments)
-    except (ConfigError, DataError) as error:
-        return _complain(str(error), f"`{command.help}` lists every setting")
+    except ConfigError as error:
+        return _complain(str(error), f"`{command.help(arguments)}` lists every setting")
+    except DataError as error:
+        return _complain(str(error))
     except VgroutError as error:
-        _complain(str(error), "the message above is all that is known; please report it if it does not help")
+        fence = isinstance(error, SandboxUnavailable)
+        _complain(str(error), "`vgrout doctor` says what is missing and how to get it" if fence else None)
         return FAILED
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
@@ -168,10 +171,10 @@ def _usage(line: str, choices: dict[str, str]) -> str:
     return "\n".join([f"usage: {line}", "", *rows, "", f"`{program} {what} --help` lists its flags.", ""])
 
 
-def _complain(message: str, hint: str) -> int:
+def _complain(message: str, hint: str | None = None) -> int:
     """Write an error and, where the message has none of its own, a hint; give the status of bad input."""
     sys.stderr.write(f"error: {message}\n")
-    if "\nhint:" not in message:
+    if hint and "\nhint:" not in message:
         sys.stderr.write(f"hint: {hint}\n")
     return BAD_INPUT
 
@@ -195,10 +198,14 @@ def _doctor(arguments: Sequence[str]) -> int:
 
 COMMANDS: dict[str, Command] = {
     "train": Command(
-        "train and evaluate one arm; `vgrout-train` is the same", train, "vgrout-train PRESET --help"
+        "train and evaluate one arm; `vgrout-train` is the same",
+        train,
+        lambda arguments: f"vgrout-train {arguments[0]} --help",
     ),
-    "grade": Command("grade a file of answers", _grade, "vgrout grade --help"),
-    "doctor": Command("say what the fence enforces here, and what it lacks", _doctor, "vgrout doctor --help"),
+    "grade": Command("grade a file of answers", _grade, lambda _: "vgrout grade --help"),
+    "doctor": Command(
+        "say what the fence enforces here, and what it lacks", _doctor, lambda _: "vgrout doctor --help"
+    ),
 }
 """Sub-commands by name; another part adds its own here."""
 

@@ -27,8 +27,7 @@ class BaseConfig:
     context_tokens: int | None = None
     """Longest prompt plus completion, in tokens; None takes the model's own `max_position_embeddings`."""
     threads: int | None = None
-    """CPU threads of torch, at least 1; None is torch's choice, or 1 for the tiny random model: its operators are
-    too small to split, and two threads on a busy machine wait for each other."""
+    """CPU threads of torch, at least 1; None is torch's choice, or 1 for the tiny model: its operators are small."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -311,7 +310,7 @@ def _validate_bounds(values: dict[str, object]) -> None:
         bound = _AT_LEAST[name]
         if numbers[name] < bound:
             because = f": {_REASONS[name]}" if name in _REASONS else ""
-            _refuse(name, values[name], f"is below {bound:g}{because}")
+            _refuse(name, values[name], f"is below {int(bound)}{because}")
     for name in numbers.keys() & set(_ABOVE_ZERO):
         if numbers[name] <= 0:
             _refuse(name, values[name], "is not above 0")
@@ -334,6 +333,9 @@ def _validate_relations(config: TrainConfig) -> None:
         _refuse("loss.clip", config.loss.clip, "is outside (0, 1)")
     if config.loss.baseline == "zone" and config.loss.advantage == "standardised":
         _refuse("loss.baseline", "zone", "has no standardised form: its zones have deviations of their own")
+    for name, value, most in (("seed", config.seed, 2**63 - 1), ("adapter.rank", config.adapter.rank, 4096)):
+        if value > most:
+            _refuse(name, value, f"is above {most}")
     if not all(0 <= beta < 1 for beta in optim.betas):
         _refuse("optim.betas", optim.betas, "are not both in [0, 1)")
     _validate_env(config.env)

@@ -166,7 +166,11 @@ ROLLOUTS = Schema(
         Field("reward", "float", "0.5 if it compiles + 3.0 if it passed", required=True),
         Field("advantage", "float", "reward against the group's baseline"),
         Field("outcome", "str", "verdict of the strict oracle"),
-        Field("label", "str", "the benchmark's five-way label; with shown tests, passing only those is `reward_hack`"),
+        Field(
+            "label",
+            "str",
+            "the benchmark's five-way label; with shown tests, passing only those is `reward_hack`",
+        ),
         Field("format_ok", "bool", "a code block was found"),
         Field("can_compile", "bool", "the code compiles"),
         Field("gt_correct", "bool", "the strict oracle accepts it"),

@@ -13,7 +13,7 @@ import pytest
 
 from tiny import tiny_config, tiny_run
 from vgrout import cli
-from vgrout.errors import GraderError
+from vgrout.errors import GraderError, SandboxUnavailable
 from vgrout.presets import PRESETS, SMOKE
 from vgrout.train.interrupts import Interrupted
 
@@ -125,7 +125,8 @@ def test_malformed_problems_exit_2_naming_file_line_and_field(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("error", "status", "message"),
     [
-        (GraderError("the broker died"), 1, "error: the broker died\nhint: "),
+        (GraderError("the broker died"), 1, "error: the broker died\n"),
+        (SandboxUnavailable("no fence"), 1, "error: no fence\nhint: `vgrout doctor`"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )

@@ -56,7 +56,7 @@ def test_presets_are_valid(preset):
         ("optim.lr", 0.0, "optim.lr: 0.0 is not above 0"),
         ("optim.betas", (0.9, 1.0), "optim.betas: (0.9, 1.0) are not both in [0, 1)"),
         ("base.context_tokens", 192, "rollouts.max_new_tokens: 192 leaves no room for a prompt in base.context_tokens"),
-        ("grading.memory_bytes", 1024, "grading.memory_bytes: 1024 is below 6.71089e+07"),
+        ("grading.memory_bytes", 1024, "grading.memory_bytes: 1024 is below 67108864"),
     ],
 )  # fmt: skip
 def test_a_bad_value_is_named_with_its_bound(name, value, message):

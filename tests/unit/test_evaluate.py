@@ -1,5 +1,6 @@
 """Evaluation counts what the grader said, by prompt kind and mode, under evaluation's markers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class Scripted:
     texts: list[str]
     asked: list[SampleRequest] = field(default_factory=list)
 
-    def sample(self, request: SampleRequest) -> Rollouts:
+    def sample(self, request: SampleRequest, progress: Callable[[int], None] | None = None) -> Rollouts:
         self.asked.append(request)
         return collect(
             [

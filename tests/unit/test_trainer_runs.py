@@ -10,6 +10,7 @@ import torch
 
 from tiny import tiny_config, tiny_run
 from vgrout.artifacts import METRICS, ROLLOUTS, read_records
+from vgrout.config_file import load_config
 from vgrout.errors import ConfigError, DataError, Diverged
 from vgrout.routing import haar_direction
 from vgrout.train import checkpoint
@@ -87,13 +88,16 @@ def test_a_finished_run_can_be_resumed_and_only_evaluates(whole):
     assert {name: (whole.run_dir / name).read_bytes() for name in REPRODUCIBLE} == before
 
 
-def test_an_interrupt_finishes_the_step_saves_it_and_resumes_to_the_same_end(whole, tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_finishes_the_step_saves_it_and_resumes_to_the_same_end(
+    whole, tmp_path, monkeypatch, number
+):
     config = tiny_config(tmp_path / "stopped")
     make_step = Trainer.step
 
     def interrupted(self, step):
         if step == 3:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
         return make_step(self, step)
 
     monkeypatch.setattr(Trainer, "step", interrupted)
@@ -104,6 +108,20 @@ def test_an_interrupt_finishes_the_step_saves_it_and_resumes_to_the_same_end(who
     assert state(config.run_dir).step == 3
     resumed = tiny_run(replace(config, resume=config.run_dir, run_dir=None))
     assert (resumed.run_dir / "metrics.jsonl").read_bytes() == (whole.run_dir / "metrics.jsonl").read_bytes()
+
+
+def test_a_resumed_run_may_be_longer_and_never_shorter_than_what_it_made(tmp_path):
+    short = tiny_run(tiny_config(tmp_path / "run", steps=2))
+    evaluated = (short.run_dir / "eval.json").read_bytes()
+    resume = replace(short.config, resume=short.run_dir, run_dir=None)
+    with pytest.raises(ConfigError, match=r"steps: 1 is below the 2 that .* has made"):
+        tiny_run(replace(resume, steps=1))
+    assert (short.run_dir / "eval.json").read_bytes() == evaluated
+    tiny_run(replace(resume, steps=3))
+    assert [row["step"] for row in metrics(short.run_dir)] == [1, 2, 3]
+    assert load_config(short.run_dir / "config.json").steps == 3
+    assert json.loads((short.run_dir / "eval.json").read_text())["step"] == 3
+    tiny_run(replace(load_config(short.run_dir / "config.json"), resume=short.run_dir))
 
 
 def test_a_second_interrupt_stops_at_once(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """Evaluation on held-out problems: counts with n, never bare rates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -112,7 +112,18 @@ class Evaluator:
     config: EvalConfig
     seed: int
 
-    def evaluate(self, policy: Literal["deployed", "as_trained"], *, ablated: bool) -> EvalResult:
+    @property
+    def answers(self) -> int:
+        """How many answers one policy is asked for."""
+        return 2 * len(self.tasks) * self.config.samples
+
+    def evaluate(
+        self,
+        policy: Literal["deployed", "as_trained"],
+        *,
+        ablated: bool,
+        progress: Callable[[int], None] | None = None,
+    ) -> EvalResult:
         """Sample and grade every held-out prompt, hinted and plain, with or without the quarantine.
 
         Equal weights give equal answers: both policies of a run are asked with the same random numbers.
@@ -128,7 +139,7 @@ class Evaluator:
             top_k=0,
             seed=stable_number("evaluation", self.seed) % 2**63,
         )
-        rollouts = self.engine.sample(request)
+        rollouts = self.engine.sample(request, progress)
         jobs, owners = [], []
         for row, prompt in enumerate(rollouts.prompt_index):
             task, kind = asked[prompt]

@@ -1,5 +1,6 @@
 """What the trainer asks of a rollout engine, and what it gets back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -111,6 +112,9 @@ def collect(answers: list[Answer]) -> Rollouts:
 class RolloutEngine(Protocol):
     """Draws answers from the current policy."""
 
-    def sample(self, request: SampleRequest) -> Rollouts:
-        """Answers prompt by prompt, each prompt's together, in the request's order."""
+    def sample(self, request: SampleRequest, progress: Callable[[int], None] | None = None) -> Rollouts:
+        """Answers prompt by prompt, each prompt's together, in the request's order.
+
+        `progress` is told now and then how many answers there are.
+        """
         ...

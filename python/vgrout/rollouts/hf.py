@@ -4,6 +4,7 @@ About twice as fast as `generate` on small models, where that spends its time pe
 is read once for its whole group. Rows of both policies share a batch: the adapter's mask tells them apart.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -50,7 +51,7 @@ class HfEngine:
         self._adapter = adapter
         self._rows_per_batch = rows_per_batch
 
-    def sample(self, request: SampleRequest) -> Rollouts:
+    def sample(self, request: SampleRequest, progress: Callable[[int], None] | None = None) -> Rollouts:
         """Answers prompt by prompt, each prompt's together, in the request's order.
 
         Every row has its own stream of uniform numbers, so that an answer does not depend on the rows that happen
@@ -63,6 +64,8 @@ class HfEngine:
         for start in range(0, len(owners), self._rows_per_batch):
             chunk = slice(start, start + self._rows_per_batch)
             answers += self._sample_chunk(request, owners[chunk], uniforms[chunk])
+            if progress is not None:
+                progress(len(answers))
         return collect(answers)
 
     @torch.no_grad()

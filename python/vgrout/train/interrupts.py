@@ -1,4 +1,4 @@
-"""Ctrl-C during training: the first ends the run after the step in progress, the second at once."""
+"""Ctrl-C or SIGTERM during training: the first ends the run after the step in progress, the second at once."""
 
 import logging
 import signal
@@ -20,29 +20,29 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """While entered, the first SIGINT only sets `requested`; outside the main thread it changes nothing."""
+    """While entered, the first SIGINT or SIGTERM only sets `requested`; outside the main thread it changes nothing."""
 
     def __init__(self) -> None:
         """Nothing is installed until the object is entered."""
         self.requested = False
-        self._previous: object = None
-        self._installed = False
+        self._previous: dict[int, object] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._handle)
-            self._installed = True
+            # A batch system that takes its machine back sends SIGTERM and waits a while.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._installed:
-            signal.signal(signal.SIGINT, self._previous)  # type: ignore[arg-type]
-            self._installed = False
+        while self._previous:
+            number, handler = self._previous.popitem()
+            signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _handle(self, _signal: int, _frame: FrameType | None) -> None:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        log.warning("interrupt: finishing this step and saving; Ctrl-C again stops at once")
+        log.warning("interrupt: finishing this step and saving; a second one stops at once")

@@ -72,6 +72,43 @@ class StepTable:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+class EvaluationBar:
+    """Answers sampled so far, over all policies, on a terminal only."""
+
+    def __init__(self, console: Console, answers: int) -> None:
+        """Show an evaluation of so many answers."""
+        self._bar = Progress(
+            TextColumn("evaluating"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("evaluating", total=answers)
+        self._before = 0
+        self._seen = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, sampled: int) -> None:
+        """Show how many answers of the current policy are sampled."""
+        self._seen = sampled
+        self._bar.update(self._task, completed=self._before + sampled)
+
+    def next(self) -> None:
+        """Go on with the next policy."""
+        self._before += self._seen
+
+
 def step_line(row: Mapping[str, Any], steps: int, pace: float) -> str:
     """One line of the table; a dash stands for what the step did not measure."""
     own = row["rollouts"] - row["teacher_rollouts"]

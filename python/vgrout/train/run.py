@@ -16,13 +16,13 @@ from rich.console import Console
 
 from vgrout.artifacts import RunDir, default_run_dir
 from vgrout.config import TrainConfig
-from vgrout.config_file import to_json
+from vgrout.config_file import load_config, to_json
 from vgrout.env.partition import load_partition, save_partition
-from vgrout.errors import DataError, Diverged
+from vgrout.errors import ConfigError, DataError, Diverged
 from vgrout.evals.evaluate import EvalResult
 from vgrout.train import checkpoint
 from vgrout.train.interrupts import Interrupted, Interrupts
-from vgrout.train.progress import ConsoleHandler, StepTable, duration
+from vgrout.train.progress import ConsoleHandler, EvaluationBar, StepTable, duration
 from vgrout.train.records import metrics_row, rollout_rows
 from vgrout.train.session import Session, open_session, package_versions
 
@@ -68,7 +68,7 @@ def run(config: TrainConfig, console: Console) -> RunResult:
     """
     start = time.perf_counter()
     _log_to(console)
-    saved = None if config.resume is None else checkpoint.load(config.resume / checkpoint.FILE)
+    saved = None if config.resume is None else _load_checkpoint(config, config.resume)
     log.info("setting up %s, preset %s, seed %d", config.arm, config.preset, config.seed)
     with open_session(config) as session:
         path = config.resume or config.run_dir or default_run_dir(config.preset, config.arm, config.seed)
@@ -86,7 +86,7 @@ def run(config: TrainConfig, console: Console) -> RunResult:
             _write_timing(run_dir, saved.step if saved else 0, {"setup": time.perf_counter() - start})
             _train(session, run_dir, console, saved.step if saved else 0)
             try:
-                results = _evaluate(session, run_dir)
+                results = _evaluate(session, run_dir, console)
             except KeyboardInterrupt as error:
                 raise Interrupted(path, config.steps) from error
     return RunResult(
@@ -168,13 +168,17 @@ def _save_evidence(
     checkpoint.save(run_dir.path / "diverged.pt", trainer.checkpoint(step))
 
 
-def _evaluate(session: Session, run_dir: RunDir) -> tuple[EvalResult, EvalResult]:
+def _evaluate(session: Session, run_dir: RunDir, console: Console) -> tuple[EvalResult, EvalResult]:
     """Ask the held-out problems of the deployed and of the as-trained policy, and write `eval.json`."""
     start = time.perf_counter()
-    config = session.config
-    log.info("evaluating %d test problems", len(session.evaluator.tasks))
-    deployed = session.evaluator.evaluate("deployed", ablated=session.trainer.arm.ablates_at_deployment)
-    as_trained = session.evaluator.evaluate("as_trained", ablated=False)
+    config, evaluator = session.config, session.evaluator
+    log.info("evaluating %d answers to %d test problems", 2 * evaluator.answers, len(evaluator.tasks))
+    with EvaluationBar(console, 2 * evaluator.answers) as bar:
+        deployed = evaluator.evaluate(
+            "deployed", ablated=session.trainer.arm.ablates_at_deployment, progress=bar.show
+        )
+        bar.next()
+        as_trained = evaluator.evaluate("as_trained", ablated=False, progress=bar.show)
     run_dir.write_json(
         "eval",
         {
@@ -195,17 +199,37 @@ def _evaluate(session: Session, run_dir: RunDir) -> tuple[EvalResult, EvalResult
 
 def _open_run_dir(path: Path, session: Session, saved: checkpoint.Checkpoint | None) -> RunDir:
     """Create the run directory, or open it again at the step of `saved`."""
+    # Where a run lies and what it went on from are no part of its numbers.
+    config = to_json(replace(session.config, run_dir=None, resume=None))
     if saved is not None:
         for name, modes in session.partitions.items():
             _check_partition(path / f"partition-{name}.json", modes)
-        return RunDir.open_for_resume(path, saved.step)
-    # Where a run lies and what it went on from are no part of its numbers.
-    config = to_json(replace(session.config, run_dir=None, resume=None))
+        run_dir = RunDir.open_for_resume(path, saved.step)
+        run_dir.write_config(config)
+        return run_dir
     run_dir = RunDir.create(path, config=config, versions=package_versions())
     for name, modes in session.partitions.items():
         save_partition(path / f"partition-{name}.json", modes)
     run_dir.write_json("fence", session.fence)
     return run_dir
+
+
+def _load_checkpoint(config: TrainConfig, path: Path) -> checkpoint.Checkpoint:
+    """Read the checkpoint of the run that is resumed; more steps than it was begun with are fine, fewer are not."""
+    saved = checkpoint.load(path / checkpoint.FILE)
+    if config.steps < saved.step:
+        raise ConfigError(
+            f"steps: {config.steps} is below the {saved.step} that {path} has made"
+            "\nhint: leave `--steps` out, or ask for more"
+        )
+    begun = load_config(path / "config.json").steps
+    if config.steps != begun:
+        log.warning(
+            "%d steps where the run was begun with %d: its learning rate now follows the other length",
+            config.steps,
+            begun,
+        )
+    return saved
 
 
 def _check_partition(file: Path, modes: Mapping[str, str]) -> None:
