@@ -348,10 +348,10 @@ def test_interruption_keeps_the_batches_written_and_says_how_to_go_on(
     assert case.column("id") == [f"a{i}" for i in range(7)]
 
 
-def started(case: Case) -> subprocess.Popen[str]:
+def started(case: Case, cpu_s: str = "60") -> subprocess.Popen[str]:
     """The command in a process of its own, its first batch written and an endless answer in flight."""
     case.give(*[WRONG] * grade.BATCH_PER_WORKER, ENDLESS)
-    command = [sys.executable, "-m", "vgrout.cli", *case.arguments("--cpu-s", "60")]
+    command = [sys.executable, "-m", "vgrout.cli", *case.arguments("--cpu-s", cpu_s)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not (case.out.exists() and case.out.stat().st_size):
@@ -372,12 +372,62 @@ def test_ctrl_c_ends_the_command_at_once(case: Case) -> None:
 
 
 def test_a_kill_loses_at_most_the_batch_in_flight(case: Case) -> None:
-    with started(case) as process:
+    with started(case, cpu_s="2") as process:
         process.kill()
         process.communicate(timeout=30)
     assert case.column("id") == [f"a{i}" for i in range(grade.BATCH_PER_WORKER)]
-    assert case.run("--cpu-s", "0.2") == 0
+    assert case.run("--cpu-s", "2") == 0
     assert case.rows()[-1]["outcome"] == "tle_cpu"
+
+
+@pytest.mark.parametrize(
+    "flags", [["--cpu-s", "2"], ["--memory-bytes", "200000000"], ["--gt-pass"], ["--stdout"]]
+)
+def test_verdicts_under_other_settings_are_not_taken_for_these(
+    case: Case, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    case.give(RIGHT)
+    assert case.run() == 0
+    before = case.out.read_bytes()
+    assert case.run(*flags) == 2
+    assert "another answer, problem, mode, marker or setting" in capsys.readouterr().err
+    assert case.out.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"gt_answer": ["assert foo(1) > 3"]}, ":1: gt_answer[0]"),
+        ({"gt_answer": []}, ":1: gt_answer"),
+        ({"setup_code": "def ("}, ":1: field `setup_code`"),
+        ({"canonical_solution": "class"}, ":1: field `canonical_solution`"),
+    ],
+)
+def test_a_problem_that_cannot_be_graded_is_named_once_in_its_own_file(
+    case: Case, change: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case.write(case.problems, [PROBLEM | change, PROBLEM | {"id": 8}])
+    case.write(case.answers, [{"problem_id": 8, "response": RIGHT}])
+    assert case.run() == 2
+    error = capsys.readouterr().err
+    assert f"{case.problems}{said}" in error
+    assert error.count("error:") == 1
+    assert case.column("outcome") == ["accepted"]
+
+
+def test_nothing_to_grade_writes_nothing_and_many_bad_lines_are_counted(
+    case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case.write(case.answers, ["no json"] * 30)
+    assert case.run() == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("not JSON") == grade.Reports.SHOWN
+    assert "and 10 more malformed lines" in printed.err
+    assert "holds no answer that can be graded" in printed.err
+    assert not case.out.exists()
+    assert case.run("--workers", "0") == 2
+    assert not case.out.exists()
 
 
 def test_help_imports_no_torch() -> None:

@@ -9,6 +9,7 @@ An answer has `problem_id` and the model's text in `response` (or `completion`);
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ class GradingDefaults:
     """Marker of an answer in `mode` without its own; None is the mode's training marker."""
     want_gt_pass: bool = False
     """Also make the plain, foolable assert run."""
+    settings: tuple[float | bool, ...] = ()
+    """What else decides over a verdict or its row: limits, whether output is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,7 @@ class Answer:
     marker: str | None
     """The marker that pays; None is the mode's training marker."""
     digest: str
-    """Of all that is graded: answer, tests, mode and marker."""
+    """Of all that is graded and how: answer, tests, mode, marker and the command's settings."""
     job: GradeJob
     """For the grader."""
 
@@ -97,6 +100,13 @@ def _problem(where: str, row: dict[str, Any] | DataError) -> tuple[str, GradingP
     fields: dict[str, Any] = {"tests": tests}
     for name in _OPTIONAL:
         fields[name] = _optional_text(where, row, name) or ""
+    try:
+        GradeJob("", **fields)
+    except ValueError as error:
+        # The job calls them tests, the row has them as gt_answer.
+        raise DataError(f"{where}: {re.sub('^tests', 'gt_answer', str(error))}") from error
+    for name in ("setup_code", "canonical_solution"):
+        _check_compiles(where, name, fields[name])
     return str(_identifier(where, row, "id")), GradingProblem(fields=fields, digest=_digest(fields))
 
 
@@ -158,9 +168,16 @@ def _answer(
         problem_id=problem_id,
         mode=mode,
         marker=marker,
-        digest=_digest([response, mode, marker, problem.digest]),
+        digest=_digest([response, mode, marker, problem.digest, defaults.want_gt_pass, defaults.settings]),
         job=job,
     )
+
+
+def _check_compiles(where: str, field: str, code: str) -> None:
+    try:
+        compile(code, f"<{field}>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise bad_field(where, field, str(error), "Python code", "correct the row") from error
 
 
 def _identifier(where: str, row: Mapping[str, Any], field: str) -> str | int:

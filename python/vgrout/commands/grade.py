@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -57,8 +57,8 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--min-level",
         default="base",
-        metavar="LEVEL",
-        help="base, landlock, namespaces or cgroup: refuse to grade under less",
+        choices=("base", "landlock", "namespaces", "cgroup"),
+        help="refuse to grade under less (default base)",
     )
     add("--cpu-s", type=float, default=3.0, metavar="S", help="CPU seconds of an answer (default 3)")
     add("--memory-bytes", type=int, default=1 << 30, metavar="N", help="memory of an answer (default 1 GiB)")
@@ -76,19 +76,25 @@ def run(arguments: Sequence[str]) -> int:
     _refuse_inputs_as_output(flags)
     limits = Limits(cpu_s=flags.cpu_s, memory_bytes=flags.memory_bytes)
     problems, errors = read_problems(flags.problems)
+    report = Reports()
     for error in errors:
-        _report(error)
+        report(error)
     if not problems:
         raise DataError(
             f"{flags.problems}: holds no problem that can be read\nhint: one JSON object stands on each line"
         )
     total = count_lines(flags.answers)
-    defaults = GradingDefaults(mode=flags.mode, marker=flags.marker, want_gt_pass=flags.gt_pass)
+    defaults = GradingDefaults(
+        mode=flags.mode,
+        marker=flags.marker,
+        want_gt_pass=flags.gt_pass,
+        settings=(flags.cpu_s, flags.memory_bytes, flags.stdout),
+    )
     answers = read_answers(flags.answers, problems, defaults)
     with VerdictFile(flags.out) as out:
         if out.repaired:
             sys.stderr.write(f"{flags.out}: its last line was cut; that answer is graded again\n")
-        session = Session(out, answers, total, keep_stdout=flags.stdout)
+        session = Session(out, answers, total, keep_stdout=flags.stdout, report=report)
         try:
             with Grader(workers=flags.workers, limits=limits, min_level=flags.min_level) as grader:
                 session.grade(grader, flags.workers, console)
@@ -98,6 +104,13 @@ def run(arguments: Sequence[str]) -> int:
                 "hint: the same command goes on from there\n"
             )
             return INTERRUPTED
+        report.close()
+        if not len(out):
+            if not session.lost:
+                raise DataError(
+                    f"{flags.answers}: holds no answer that can be graded, so {flags.out} is not written"
+                )
+            return FAILED
         out.put_in_order(session.keys)
         session.print_summary(flags.out)
     if session.lost:
@@ -112,15 +125,37 @@ def _refuse_inputs_as_output(flags: argparse.Namespace) -> None:
             raise DataError(f"--out: {flags.out} is the file of {name}\nhint: name another file")
 
 
-def _report(error: DataError) -> None:
-    sys.stderr.write(f"error: {error}\n")
+class Reports:
+    """Errors of single lines on stderr: the first twenty, then how many there were."""
+
+    SHOWN = 20
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, error: DataError) -> None:
+        """Report one."""
+        self._count += 1
+        if self._count <= self.SHOWN:
+            sys.stderr.write(f"error: {error}\n")
+
+    def close(self) -> None:
+        """Say how many were not shown."""
+        if self._count > self.SHOWN:
+            sys.stderr.write(f"and {self._count - self.SHOWN} more malformed lines\n")
 
 
 class Session:
     """One pass over the answers."""
 
     def __init__(
-        self, out: VerdictFile, answers: Iterator[Answer | DataError], total: int, *, keep_stdout: bool
+        self,
+        out: VerdictFile,
+        answers: Iterator[Answer | DataError],
+        total: int,
+        *,
+        keep_stdout: bool,
+        report: Callable[[DataError], None],
     ) -> None:
         """Grade those of `answers` (`total` lines) whose verdict is not in `out`."""
         self.keys: list[str] = []
@@ -130,6 +165,7 @@ class Session:
         self._answers = answers
         self._total = total
         self._keep_stdout = keep_stdout
+        self._report = report
         self._before = 0
         self._level = ""
         self._seconds = 0.0
@@ -158,7 +194,7 @@ class Session:
         for answer in self._answers:
             if isinstance(answer, DataError):
                 self.refused += 1
-                _report(answer)
+                self._report(answer)
                 continue
             self.keys.append(answer.key)
             if self._out.has(answer):

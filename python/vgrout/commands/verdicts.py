@@ -56,6 +56,7 @@ class VerdictFile:
         self.totals = Totals()
         self.repaired = False
         self._digests: dict[str, str] = {}
+        self._is_new = not path.exists()
         if path.suffix == ".gz":
             raise DataError(f"{path}: verdicts are written as plain JSON lines\nhint: leave out `.gz`")
         try:
@@ -82,6 +83,8 @@ class VerdictFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+        if self._is_new and not self._digests:
+            self.path.unlink(missing_ok=True)
 
     def __len__(self) -> int:
         return len(self._digests)
@@ -90,12 +93,12 @@ class VerdictFile:
         """The answer's verdict stands in the file.
 
         Raises:
-            DataError: a verdict of that id does, but of another text, problem, mode or marker.
+            DataError: a verdict of that id does, but of another text, problem, mode, marker or setting.
         """
         digest = self._digests.get(answer.key)
         if digest not in {None, answer.digest}:
             raise DataError(
-                f"{self.path}: id {answer.id!r} was graded before with another answer, problem, mode or marker"
+                f"{self.path}: id {answer.id!r} was graded before with another answer, problem, mode, marker or setting"
                 "\nhint: name another file, or move this one away"
             )
         return digest is not None
