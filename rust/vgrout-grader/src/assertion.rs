@@ -11,11 +11,13 @@
 //! a message after a comma is ignored. `CALL` is a name followed by attributes, calls and subscripts, and may be
 //! wrapped in `list(…)` or `tuple(…)`. `assert CALL` asks for Python's truth of the value, as Python does.
 //!
-//! A condition that only "true" satisfies says nothing unless the answer's own code decided it: there, a test is
-//! refused if the statements before it compare anything, or if the answer's value is handed to another function.
+//! Inside the child, nothing of the test's may meet the answer's value, or the answer would be told what is expected
+//! and could decide the test itself: see [`flow`].
 
 mod condition;
+mod flow;
 
+use self::flow::Flow;
 use crate::check::Check;
 use crate::error::{AssertionError, shortened};
 use crate::literal::Cursor;
@@ -104,12 +106,12 @@ pub fn parse_test(text: &str) -> Result<Test, AssertionError> {
         [only] => only.direct(),
         _ => None,
     };
-    let steps = match direct {
-        Some(step) => vec![step],
-        None => asserts
-            .iter()
-            .map(Assert::source)
-            .collect::<Result<_, _>>()?,
+    let steps = if let Some(step) = direct {
+        vec![step]
+    } else {
+        let mut flow = Flow::default();
+        let steps = asserts.iter().map(|assert| assert.source(&mut flow));
+        steps.collect::<Result<_, _>>()?
     };
     Ok(Test { steps })
 }
@@ -119,8 +121,6 @@ struct Assert<'a> {
     prelude: String,
     expression: &'a str,
     check: Check,
-    /// Some statement before it in the test compares.
-    after_comparison: bool,
 }
 
 impl Assert<'_> {
@@ -130,8 +130,9 @@ impl Assert<'_> {
         Some(Step { call, check })
     }
 
-    fn source(&self) -> Result<Step, AssertionError> {
-        let expression = condition::source(self.expression, &self.check, self.after_comparison)?;
+    fn source(&self, flow: &mut Flow) -> Result<Step, AssertionError> {
+        flow.prelude(&self.prelude)?;
+        let expression = condition::source(self.expression, flow)?;
         let prelude = self.prelude.clone();
         let call = CallForm::Source {
             prelude,
@@ -146,7 +147,6 @@ impl Assert<'_> {
 fn asserts(text: &str) -> Result<Vec<Assert<'_>>, AssertionError> {
     let mut found = Vec::new();
     let mut after_assert = 0;
-    let mut after_comparison = false;
     let mut trailing = None;
     for statement in scan::statements(text)? {
         let body = &text[statement.start..statement.end];
@@ -164,14 +164,12 @@ fn asserts(text: &str) -> Result<Vec<Assert<'_>>, AssertionError> {
             continue;
         };
         let mut prelude = statements_alone(&text[after_assert..statement.start]);
-        after_comparison |= scan::compares(&prelude);
         for (expression, check) in condition::conditions(condition)? {
             let prelude = std::mem::take(&mut prelude);
             found.push(Assert {
                 prelude,
                 expression,
                 check,
-                after_comparison,
             });
         }
         after_assert = statement.end;

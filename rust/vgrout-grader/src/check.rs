@@ -85,15 +85,6 @@ impl Check {
         }
     }
 
-    /// Whether knowing nothing but "true or false" suffices to satisfy the check.
-    pub(crate) fn is_boolean(&self) -> bool {
-        match self {
-            Self::Truthy(_) | Self::Equals(Value::Bool(_)) | Self::Not(_) => true,
-            Self::Is(singleton) => *singleton != Singleton::None,
-            _ => false,
-        }
-    }
-
     /// `None` where Python would raise.
     fn outcome(&self, claim: &Value) -> Option<bool> {
         match self {

@@ -137,7 +137,7 @@ fn skip_string(cursor: &mut Cursor<'_>) -> Result<(), AssertionError> {
 }
 
 /// Skips a bracket and everything up to the one that closes it.
-fn skip_brackets(cursor: &mut Cursor<'_>) -> Result<(), AssertionError> {
+pub(crate) fn skip_brackets(cursor: &mut Cursor<'_>) -> Result<(), AssertionError> {
     let start = cursor.at;
     let mut open = Vec::new();
     loop {
@@ -315,20 +315,33 @@ fn skip_number(cursor: &mut Cursor<'_>) {
 
 /// Whether any word of the source, outside strings and comments, fits.
 pub(crate) fn any_word(source: &str, mut fits: impl FnMut(&str) -> bool) -> bool {
+    words(source).any(|(_, word)| fits(word))
+}
+
+/// The words of the source outside strings and comments, and where they begin.
+pub(crate) fn words(source: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut cursor = Cursor::new(source);
-    while !cursor.is_at_end() {
-        let word = cursor.identifier();
-        if !word.is_empty() {
-            if fits(word) {
-                return true;
+    std::iter::from_fn(move || {
+        while !cursor.is_at_end() {
+            let (at, word) = (cursor.at, cursor.identifier());
+            if !word.is_empty() {
+                cursor.at += word.len();
+                return Some((at, word));
             }
-            cursor.at += word.len();
-        } else if !skip_text(&mut cursor) {
-            let next = source[cursor.at..].chars().next();
-            cursor.at += next.map_or(1, char::len_utf8);
+            if cursor.peek().is_ascii_digit() {
+                skip_number(&mut cursor);
+            } else if !skip_text(&mut cursor) {
+                let next = source[cursor.at..].chars().next();
+                cursor.at += next.map_or(1, char::len_utf8);
+            }
         }
-    }
-    false
+        None
+    })
+}
+
+/// Whether a call follows.
+pub(crate) fn opens_call(after_name: &str) -> bool {
+    after_name.trim_start().starts_with('(')
 }
 
 /// Skips a string or a comment that begins here.

@@ -1,5 +1,6 @@
 //! The condition of one assert → the expression to evaluate and the check on its value.
 
+use super::flow::Flow;
 use super::{CallForm, direct_call, refused};
 use crate::check::{Check, Singleton, is_tolerance, sorted_literal};
 use crate::equality::number;
@@ -374,27 +375,10 @@ pub(super) fn direct(expression: &str) -> Option<CallForm> {
 }
 
 /// The expression as source that the child may evaluate to the value that `check` judges.
-pub(super) fn source(
-    expression: &str,
-    check: &Check,
-    after_comparison: bool,
-) -> Result<String, AssertionError> {
+pub(super) fn source(expression: &str, flow: &mut Flow) -> Result<String, AssertionError> {
     let expression = bare(expression);
-    let head = answer_head(expression)?;
-    if check.is_boolean() && direct(expression).is_none() {
-        if after_comparison {
-            return Err(refused(
-                expression,
-                "its truth may come from a comparison made in the child",
-            ));
-        }
-        if scan::any_word(&expression[head.len()..], |word| word == "Solution") {
-            return Err(refused(
-                expression,
-                "another function in the child would judge the answer",
-            ));
-        }
-    }
+    answer_head(expression)?;
+    flow.expression(expression)?;
     let expression = scan::without_comments(expression);
     Ok(if expression.contains('\n') {
         format!("({expression})")
@@ -403,13 +387,14 @@ pub(super) fn source(
     })
 }
 
-/// The name that a call chain begins with, if it may stand for the answer's own code.
-fn answer_head(expression: &str) -> Result<&str, AssertionError> {
-    for name in ["list", "tuple"] {
-        if let Some(inside) = scan::call_of(expression, name) {
-            answer_head(one_argument(expression, inside)?)?;
-            return Ok(name);
-        }
+/// A call chain begins with a name that may stand for the answer's own code.
+fn answer_head(mut expression: &str) -> Result<(), AssertionError> {
+    for _ in 0..MAX_NESTING {
+        let call = |name: &&str| scan::call_of(expression, name);
+        let Some(inside) = ["list", "tuple"].iter().find_map(call) else {
+            break;
+        };
+        expression = one_argument(expression, inside)?;
     }
     let not_call = "a call, attribute or subscript of the answer's own code is expected";
     let head = scan::chain_head(expression).ok_or_else(|| refused(expression, not_call))?;
@@ -420,5 +405,5 @@ fn answer_head(expression: &str) -> Result<&str, AssertionError> {
             "what a function makes of the answer inside the child proves nothing",
         ));
     }
-    Ok(head)
+    Ok(())
 }
