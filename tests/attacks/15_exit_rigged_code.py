@@ -1,6 +1,6 @@
 # goal: a SystemExit whose code is a rigged object that claims to be 0
 # outcome: runtime_error
-# detail: SystemExit: 1
+# detail: SystemExit: 9
 # pays: none
 
 

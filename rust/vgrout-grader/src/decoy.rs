@@ -7,7 +7,8 @@ use crate::equality::Unhashable;
 use crate::value::{Text, Value, python_eq};
 
 /// Two values of the expected value's type and similar shape, unequal to it and, where the type has that many
-/// values, to each other. A bool has one other value, given twice; `None` has none, and gives the ints 1 and 2.
+/// values, to each other. A bool has one other value, beside which stands an int, so that no plain number equals both;
+/// `None` has none, and gives the ints 1 and 2.
 /// The same input always gives the same pair.
 #[must_use]
 pub fn decoys(expected: &Value) -> [Value; 2] {
@@ -23,7 +24,7 @@ pub fn decoys(expected: &Value) -> [Value; 2] {
         }
     }
     let first = found.first().cloned().unwrap_or(Value::Int(1));
-    let second = found.get(1).unwrap_or(&first).clone();
+    let second = found.get(1).cloned().unwrap_or(Value::Int(7_001));
     [first, second]
 }
 

@@ -8,6 +8,11 @@ use vgrout_sandbox::syscall_name;
 use crate::codec::{Budget, decode};
 use crate::job::{Mode, TestSet};
 
+/// Elements that any claim may have.
+const LEAST_ELEMENTS: usize = 100_000;
+/// The same where the check says nothing of its size.
+const OPEN_ELEMENTS: usize = 1 << 20;
+
 /// Kinds of record a child leaves; the numbers stand in `runner.py` too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -189,6 +194,19 @@ pub fn end_of(report: &RunReport) -> End {
     }
 }
 
+/// Every element takes a byte at least, so a right claim fits; a hostile one cannot fill memory.
+fn budget(tests: &TestSet) -> Budget {
+    let least = if tests.has_open_checks() {
+        OPEN_ELEMENTS
+    } else {
+        LEAST_ELEMENTS
+    };
+    Budget {
+        max_elements: (2 * tests.expected_bytes).max(least),
+        ..Budget::default()
+    }
+}
+
 impl OracleFacts {
     /// Reads the oracle child's records against the tests it ran.
     #[must_use]
@@ -222,11 +240,7 @@ impl OracleFacts {
             facts.malformed = true;
             return facts;
         };
-        // Every element takes a byte at least, so a right claim fits; a hostile one cannot fill memory.
-        let budget = Budget {
-            max_elements: (2 * tests.expected_bytes).max(100_000),
-            ..Budget::default()
-        };
+        let budget = budget(tests);
         let mut next = 0;
         for record in &records {
             let in_order = match record.kind {

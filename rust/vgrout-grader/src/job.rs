@@ -129,6 +129,13 @@ pub struct TestSet {
 }
 
 impl TestSet {
+    /// Whether some check takes values of any size, such as `len(CALL) == 3`.
+    #[must_use]
+    pub fn has_open_checks(&self) -> bool {
+        let mut steps = self.tests.iter().flat_map(|test| &test.steps);
+        steps.any(|step| step.check.expected().is_none())
+    }
+
     fn parse(sources: Vec<String>) -> Result<Self, JobError> {
         if sources.is_empty() {
             return Err(JobError::NoTests);

@@ -20,6 +20,7 @@ pub mod output;
 pub mod pool;
 pub mod response;
 mod scan;
+mod setups;
 pub mod value;
 pub mod verdict;
 

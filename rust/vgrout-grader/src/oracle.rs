@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use vgrout_sandbox::SandboxError;
 use vgrout_sandbox::supervise::{RunLimits, RunReport, Stop};
 
 use crate::error::MachineError;
-use crate::facts::{OracleFacts, RecordKind, split_records};
+use crate::facts::{End, OracleFacts, RecordKind, end_of, split_records};
 use crate::job::{Job, Limits, Mode, text};
 use crate::modes;
 use crate::output::Output;
@@ -17,14 +18,23 @@ use crate::verdict::{Verdict, bitmap, outcome};
 const LEAST_CPU: Duration = Duration::from_millis(50);
 /// How much longer than the canonical solution an answer may take at least.
 const CANONICAL_HEADROOM: f64 = 2.0;
+/// Room for the records of checks that say nothing of the value's size.
+const OPEN_RECORD_BYTES: usize = 32 << 20;
+/// Bytes of a claim for each of the expected value: a float takes nine where a small int takes two.
+const CLAIM_FACTOR: usize = 5;
+/// The longest limit that can be asked for.
+const LONGEST_S: f64 = 864_000.0;
 /// The most CPU time the canonical solution gets, as a multiple of `cpu_s`.
 const MOST_CANONICAL: f64 = 10.0;
 /// Below this share of CPU in wall-clock time a rollout was asleep rather than starved.
-const SLEEPING_SHARE: f64 = 0.05;
-/// The most a starved rollout's wall limit is stretched, and the canonical solution's from the start.
-const MOST_STRETCH: f64 = 8.0;
+const SLEEPING_SHARE: f64 = 0.1;
+/// The most a starved rollout's wall limit is stretched.
+const MOST_STRETCH: f64 = 4.0;
+/// How much longer the canonical solution's wall limit is.
+const CANONICAL_STRETCH: f64 = 8.0;
 /// Room for the records of small rollouts; larger ones get a power of two, so that the size says little.
 const LEAST_RECORD_BYTES: usize = 4 << 20;
+const SIGKILL: i32 = 9;
 /// Number of the plain run's answer in `runner.py`.
 const PLAIN: u32 = 4;
 
@@ -131,10 +141,10 @@ impl<'a> Grading<'a> {
         }
     }
 
-    /// Runs one child on what is left of the rollout's CPU time.
+    /// Runs one child. A further child has the same limits as the first: whether one is needed must not show.
     ///
     /// # Errors
-    /// The machinery failed.
+    /// The machinery failed, or something outside killed the child.
     pub fn run(
         &mut self,
         role: Role,
@@ -142,7 +152,13 @@ impl<'a> Grading<'a> {
         calls: &[u8],
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<RunReport, MachineError> {
-        let expected = self.job.tests.expected_bytes + 64 * self.job.tests.steps;
+        let tests = &self.job.tests;
+        let expected = CLAIM_FACTOR * tests.expected_bytes + 64 * tests.steps;
+        let least = if tests.has_open_checks() {
+            OPEN_RECORD_BYTES
+        } else {
+            LEAST_RECORD_BYTES
+        };
         let request = Request {
             role,
             source: self.source,
@@ -150,14 +166,18 @@ impl<'a> Grading<'a> {
             extra,
             calls,
             limits: RunLimits {
-                cpu: self.cpu_limit.saturating_sub(self.cpu).max(LEAST_CPU),
+                cpu: self.cpu_limit.max(LEAST_CPU),
                 wall: self.wall_limit(),
                 memory_bytes: self.limits.memory_bytes,
                 output_bytes: self.limits.output_bytes,
-                record_bytes: (2 * expected).next_power_of_two().max(LEAST_RECORD_BYTES),
+                record_bytes: expected.next_power_of_two().max(least),
             },
         };
+        let most = request.limits.cpu;
         let report = self.machine.run(&request, sink)?;
+        if was_killed_from_outside(&report, most) {
+            return Err(SandboxError::KilledFromOutside.into());
+        }
         self.cpu += report.cpu;
         self.wall += report.wall;
         self.peak_memory_bytes = self.peak_memory_bytes.max(report.peak_memory_bytes);
@@ -167,7 +187,7 @@ impl<'a> Grading<'a> {
     /// The backstop, longer where the CPU limit was raised or the machine is known to be busy.
     fn wall_limit(&self) -> Duration {
         let raised = (self.cpu_limit.as_secs_f64() / self.limits.cpu_s).max(1.0);
-        Duration::from_secs_f64(self.limits.wall_s * raised * self.wall_stretch)
+        seconds(self.limits.wall_s * raised * self.wall_stretch)
     }
 
     /// Runs the oracle child until its facts are the answer's doing, not the machine's.
@@ -291,11 +311,11 @@ fn cpu_limit(
 ) -> Result<Duration, MachineError> {
     match limits.canonical_factor {
         Some(factor) if !job.canonical_solution.is_empty() => {
-            Ok(canonical_cpu(job, limits, machine)?
-                .mul_f64(factor)
-                .max(LEAST_CPU))
+            let measured = canonical_cpu(job, limits, machine)?;
+            let wanted = measured.map(|cpu| seconds(cpu.as_secs_f64() * factor).max(LEAST_CPU));
+            Ok(wanted.unwrap_or_else(|| seconds(limits.cpu_s)))
         }
-        _ => Ok(Duration::from_secs_f64(limits.cpu_s)),
+        _ => Ok(seconds(limits.cpu_s)),
     }
 }
 
@@ -309,37 +329,44 @@ fn raised_limit(
     if job.canonical_solution.is_empty() || limits.canonical_factor.is_some() {
         return Ok(None);
     }
-    let wanted = canonical_cpu(job, limits, machine)?.mul_f64(CANONICAL_HEADROOM);
-    Ok(Some(wanted).filter(|wanted| *wanted > Duration::from_secs_f64(limits.cpu_s)))
+    let wanted = canonical_cpu(job, limits, machine)?.map(|cpu| cpu.mul_f64(CANONICAL_HEADROOM));
+    Ok(wanted.filter(|wanted| *wanted > seconds(limits.cpu_s)))
 }
 
-/// CPU time of the canonical solution on these tests; measured once a test list.
+/// CPU time of the canonical solution on these tests, measured once; `None` where it does not pass them.
 fn canonical_cpu(
     job: &Job,
     limits: &Limits,
     machine: &mut dyn Machine,
-) -> Result<Duration, MachineError> {
+) -> Result<Option<Duration>, MachineError> {
     let known = || {
         job.tests
             .canonical_cpu
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     };
-    if let Some(cpu) = known().get(&job.canonical_solution).copied() {
-        return Ok(cpu);
+    let key = format!("{}\0{}", job.setup_code, job.canonical_solution);
+    if let Some(cpu) = known().get(&key).copied() {
+        return Ok(Some(cpu));
     }
-    let most = Duration::from_secs_f64(limits.cpu_s * MOST_CANONICAL);
-    let mut grading = Grading::new(
-        job,
-        job.canonical_solution.as_bytes(),
-        limits,
-        machine,
-        most,
-    );
-    grading.wall_stretch = MOST_STRETCH;
-    let cpu = grading
-        .run(Role::Oracle, Value::None, &job.tests.calls, &mut |_| {})?
-        .cpu;
-    known().insert(job.canonical_solution.clone(), cpu);
-    Ok(cpu)
+    let most = seconds(limits.cpu_s * MOST_CANONICAL);
+    let source = job.canonical_solution.as_bytes();
+    let mut grading = Grading::new(job, source, limits, machine, most);
+    grading.wall_stretch = CANONICAL_STRETCH;
+    let report = grading.run(Role::Oracle, Value::None, &job.tests.calls, &mut |_| {})?;
+    if !OracleFacts::read(&report, &job.tests, job.mode, most).all_right() {
+        return Ok(None);
+    }
+    known().insert(key, report.cpu);
+    Ok(Some(report.cpu))
+}
+
+/// So many seconds, as far as a limit can go.
+fn seconds(wanted: f64) -> Duration {
+    Duration::from_secs_f64(wanted.clamp(0.0, LONGEST_S))
+}
+
+/// The child cannot kill itself with SIGKILL: without the host's order, and with CPU time left, somebody else did.
+fn was_killed_from_outside(report: &RunReport, cpu_limit: Duration) -> bool {
+    end_of(report) == End::Signal(SIGKILL) && report.cpu < cpu_limit
 }

@@ -3,7 +3,7 @@
 //! A rollout whose machinery fails is run once more in a fresh zygote; a second failure is reported, never scored.
 //! Setup code that failed once is not tried again, and a zygote that has run many setups is replaced.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,6 +21,7 @@ use crate::codec::encode;
 use crate::error::MachineError;
 use crate::job::{Job, Limits, length_word, text};
 use crate::oracle::{Machine, Request, grade};
+use crate::setups::FailedSetups;
 use crate::value::{Text, Value};
 use crate::verdict::Verdict;
 
@@ -31,10 +32,12 @@ const RUNNER: &str = concat!(
     include_str!("runner_files.py"),
     "\n\nbroker(sys.argv[1:])\n"
 );
-/// Setup codes a zygote runs before it is replaced: what they leave behind is never collected.
-const CACHED_SETUPS: usize = 8;
-/// Failed setup codes that are remembered.
-const FAILED_SETUPS: usize = 256;
+/// How far down the queue a worker looks for a task whose setup code its zygote has run.
+const LOOK_AHEAD: usize = 64;
+/// How often in a row it may pass over the first task for that.
+const MOST_PASSED_OVER: usize = 64;
+/// The slot of a zygote's only setup.
+const SLOT: u32 = 0;
 /// Setup code gets the rollout's wall-clock limit, but at least and at most this.
 const SETUP_TIME: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(20));
 /// How many brokers are tried before a rollout is given up.
@@ -78,7 +81,7 @@ struct Shared {
     broker: Mutex<Option<Arc<Broker>>>,
     /// How to cancel what each worker runs.
     running: Mutex<Vec<Arc<AtomicBool>>>,
-    failed_setups: Mutex<HashMap<Arc<str>, String>>,
+    failed_setups: FailedSetups,
 }
 
 #[derive(Debug)]
@@ -106,7 +109,7 @@ impl Pool {
             closing: AtomicBool::new(false),
             broker: Mutex::new(Some(Arc::new(broker))),
             running: Mutex::new(vec![Arc::default(); workers]),
-            failed_setups: Mutex::default(),
+            failed_setups: FailedSetups::default(),
         });
         let threads = (0..workers)
             .map(|number| {
@@ -282,13 +285,19 @@ impl Shared {
         Ok(broker)
     }
 
-    fn next_task(&self) -> Option<Task> {
+    /// The first task, or a near one with the `setup` that the worker's zygote has run.
+    fn next_task(&self, setup: Option<&Arc<str>>) -> Option<Task> {
         let mut queue = lock(&self.queue);
         loop {
             if self.closing.load(Ordering::Relaxed) {
                 return None;
             }
-            if let Some(task) = queue.pop_front() {
+            let near = queue.iter().take(LOOK_AHEAD);
+            let fitting = setup.and_then(|setup| {
+                near.map(|task| &task.job.setup_code)
+                    .position(|code| code == setup)
+            });
+            if let Some(task) = queue.remove(fitting.unwrap_or(0)) {
                 return Some(task);
             }
             queue = self
@@ -299,13 +308,15 @@ impl Shared {
     }
 }
 
-/// One thread's zygote and the setups it has run.
+/// One thread's zygote and the setup code it has run: never two, since what one leaves behind (modules' state, memory,
+/// objects) would meet the other's answers.
 struct Worker {
     shared: Arc<Shared>,
     number: usize,
     link: Option<ZygoteLink>,
-    /// By the slot that holds them.
-    setups: Vec<Arc<str>>,
+    setup: Option<Arc<str>>,
+    /// Tasks taken in a row for their setup code.
+    passed_over: usize,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -315,13 +326,16 @@ impl Worker {
             shared,
             number,
             link: None,
-            setups: Vec::new(),
+            setup: None,
+            passed_over: 0,
             cancelled: Arc::default(),
         }
     }
 
     fn serve(mut self) {
-        while let Some(task) = self.shared.next_task() {
+        while let Some(task) = self.shared.next_task(self.favourite()) {
+            let stays = self.setup.as_ref() == Some(&task.job.setup_code);
+            self.passed_over = if stays { self.passed_over + 1 } else { 0 };
             let graded = catch_unwind(AssertUnwindSafe(|| self.grade_task(&task)));
             let result = graded.unwrap_or_else(|panic| {
                 self.discard_zygote();
@@ -332,6 +346,12 @@ impl Worker {
             // A caller that went away no longer wants it.
             drop(task.done.send((task.index, result)));
         }
+    }
+
+    fn favourite(&self) -> Option<&Arc<str>> {
+        self.setup
+            .as_ref()
+            .filter(|_| self.passed_over % (MOST_PASSED_OVER + 1) < MOST_PASSED_OVER)
     }
 
     fn grade_task(&mut self, task: &Task) -> Result<Verdict, MachineError> {
@@ -365,7 +385,7 @@ impl Worker {
     }
 
     fn discard_zygote(&mut self) {
-        self.setups.clear();
+        self.setup = None;
         if let Some(link) = self.link.take()
             && let Some(broker) = lock(&self.shared.broker).as_ref()
         {
@@ -373,40 +393,38 @@ impl Worker {
         }
     }
 
-    /// The zygote, and the slot under which it holds `setup`.
-    fn prepared(&mut self, setup: &Arc<str>) -> Result<(&mut ZygoteLink, usize), MachineError> {
-        let known = self.setups.iter().position(|known| known == setup);
-        if known.is_none() && self.setups.len() == CACHED_SETUPS {
+    /// A zygote that has run `setup` and no other.
+    fn prepared(&mut self, setup: &Arc<str>) -> Result<&mut ZygoteLink, MachineError> {
+        if self.setup.as_ref().is_some_and(|known| known != setup) {
             self.discard_zygote();
         }
         if self.link.is_none() {
             self.link = Some(self.shared.zygote()?);
         }
-        let slot = match known {
-            Some(slot) => slot,
-            None => self.set_up(setup)?,
-        };
-        let link = self.link.as_mut().ok_or(SandboxError::ZygoteGone)?;
-        Ok((link, slot))
+        if self.setup.is_none() {
+            self.set_up(setup)?;
+        }
+        Ok(self.link.as_mut().ok_or(SandboxError::ZygoteGone)?)
     }
 
-    /// Runs `setup` in the zygote; gives its slot.
-    fn set_up(&mut self, setup: &Arc<str>) -> Result<usize, MachineError> {
-        if let Some(what) = lock(&self.shared.failed_setups).get(setup).cloned() {
+    /// Runs `setup` in the zygote.
+    fn set_up(&mut self, setup: &Arc<str>) -> Result<(), MachineError> {
+        if let Some(what) = self.shared.failed_setups.refusal(setup) {
             return Err(MachineError::Setup { what });
         }
-        let slot = self.setups.len();
         let link = self.link.as_mut().ok_or(SandboxError::ZygoteGone)?;
         let wall = Duration::from_secs_f64(self.shared.config.limits.wall_s);
         let within = wall.clamp(SETUP_TIME.0, SETUP_TIME.1);
-        let what = match link.setup(slot as u64, setup.as_bytes(), within, &self.cancelled) {
+        let done = link.setup(u64::from(SLOT), setup.as_bytes(), within, &self.cancelled);
+        let (what, is_of_time) = match done {
             Ok(Ok(())) => {
-                self.setups.push(Arc::clone(setup));
-                return Ok(slot);
+                self.setup = Some(Arc::clone(setup));
+                return Ok(());
             }
-            Ok(Err(what)) => what,
+            Ok(Err(what)) => (what, true),
+            // The first time a busy machine may be to blame.
             Err(SandboxError::ZygoteSilent { seconds }) => {
-                format!("it did not end within {seconds} s")
+                (format!("it did not end within {seconds} s"), true)
             }
             Err(SandboxError::Cancelled) => {
                 self.discard_zygote();
@@ -416,12 +434,7 @@ impl Worker {
         };
         // What it did before it failed must not meet the next answer.
         self.discard_zygote();
-        let mut failed = lock(&self.shared.failed_setups);
-        if failed.len() >= FAILED_SETUPS {
-            failed.clear();
-        }
-        failed.insert(Arc::clone(setup), what.clone());
-        drop(failed);
+        self.shared.failed_setups.note(setup, &what, is_of_time);
         Err(MachineError::Setup { what })
     }
 }
@@ -433,7 +446,7 @@ impl Machine for Worker {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<RunReport, MachineError> {
         let cancelled = Arc::clone(&self.cancelled);
-        let (link, slot) = self.prepared(&request.job.setup_code)?;
+        let link = self.prepared(&request.job.setup_code)?;
         let job = request.job;
         let source = Text::from_bytes(request.source.to_vec()).map_or(Value::None, Value::Str);
         let marker = if request.role.needs_marker(job.mode) {
@@ -444,7 +457,7 @@ impl Machine for Worker {
         let header = Value::Tuple(vec![
             text(request.role.name()),
             source,
-            Value::Int(i64::try_from(slot).unwrap_or(0)),
+            Value::Int(i64::from(SLOT)),
             text(&job.method),
             text(job.mode.name()),
             text(marker),

@@ -50,6 +50,8 @@ def broker(argv):
     gc.collect()
     gc.disable()
     gc.freeze()
+    # Labels repeat: every rollout draws the same numbers, unless the setup code or the answer seeds.
+    sys.modules["random"].seed(0)
     zygote = native._serve_zygote(int(argv[1]))
     if zygote is not None:
         serve(zygote)
@@ -94,6 +96,8 @@ def child(zygote, box, setups):
     # Answers print when they are run as scripts; a flush below stands for the interpreter's own at exit.
     files = InMemoryFiles(zygote, marker).install() if mode == "file_marker" else None
     run = Rollout(zygote, namespace, method, files)
+    # The frames of this file are not the answer's.
+    sys.setrecursionlimit(sys.getrecursionlimit() + 8)
     if role == "oracle":
         run.oracle(source, marker if mode == "sentinel" else None)
         if extra and run.calls_made:
@@ -115,6 +119,57 @@ def describe(error):
     except BaseException:
         text = ""
     return name + ": " + text[:500] if text else name
+
+
+class stubbed:
+    """While entered, the graded method returns 0, whatever the answer made of it; gives whether that is so."""
+
+    def __init__(self, namespace, solution, method):
+        self.namespace, self.solution, self.method = namespace, solution, method
+
+    def __enter__(self):
+        method, solution = self.method, self.solution
+        self.own = None
+        if not method:
+            return False
+
+        def stub(*arguments, **keywords):
+            return 0
+
+        if not isinstance(solution, type):
+            # No class, or a function that makes one: nothing of the answer's is left of it.
+            self.namespace["Solution"] = type("Solution", (), {method: stub})
+            return True
+        try:
+            self.own = (type.__dict__["__dict__"].__get__(solution)[method],)
+        except KeyError:
+            self.own = ()
+        try:
+            type.__setattr__(solution, method, stub)
+        except BaseException:
+            return False
+
+        def find(instance, name):
+            return stub if name == method else solution.__getattribute__(instance, name)
+
+        try:
+            self.namespace["Solution"] = type(solution)("Solution", (solution,), {"__getattribute__": find})
+        except BaseException:
+            pass
+        return True
+
+    def __exit__(self, kind, error, trace):
+        if self.solution is None:
+            self.namespace.pop("Solution", None)
+        else:
+            self.namespace["Solution"] = self.solution
+        try:
+            if self.own:
+                type.__setattr__(self.solution, self.method, self.own[0])
+            elif self.own is not None:
+                type.__delattr__(self.solution, self.method)
+        except BaseException:
+            pass
 
 
 class Rollout:
@@ -141,7 +196,10 @@ class Rollout:
     def status(error):
         """The exit status that `sys.exit` asks for."""
         code = error.code
-        return 0 if code is None else code & 0xFF if type(code) in (int, bool) else 1
+        if not isinstance(code, int):
+            return 0 if code is None else 1
+        value = int.__add__(code, 0)
+        return value & 0xFF if -(1 << 63) <= value < 1 << 63 else 0xFF
 
     def stop_at_exit(self, index, error):
         """`sys.exit` in a call ends the rollout as it ends a script."""
@@ -178,7 +236,7 @@ class Rollout:
         index = 0
         for position in range(zygote.calls()):
             item = zygote.call(position)
-            scope = dict(namespace) if item[0] else None
+            scope, borrowed = (namespace, {}) if item[0] else (None, None)
             for step in item[1]:
                 instance = None
                 try:
@@ -186,7 +244,10 @@ class Rollout:
                         instance = namespace["Solution"]()
                         value = getattr(instance, step[0])(*step[1], **step[2])
                     else:
-                        exec(step[0], scope)
+                        prelude = compile(step[0], "<test>", "exec", dont_inherit=True)
+                        for name in prelude.co_names:
+                            borrowed.setdefault(name, scope.get(name, borrowed))
+                        exec(prelude, scope)
                         value = eval(step[1], scope)
                     zygote.claim(index, value)
                 except SystemExit as error:
@@ -201,6 +262,12 @@ class Rollout:
                     record(SENTINEL, index, "1" if flag else "0")
                 instance = value = None
                 index += 1
+            # What a test defines, the answer may call; the next test finds the names as they were.
+            for name, before in (borrowed or {}).items():
+                if before is borrowed:
+                    namespace.pop(name, None)
+                else:
+                    namespace[name] = before
         record(DONE, index, "")
         self.calls_made = True
 
@@ -221,47 +288,44 @@ class Rollout:
 
     def own_tests(self, source, name, canonical):
         """Load the answer in this child, then question its test function."""
+        setup = dict(self.namespace)
         if self.load(source):
-            self.question(name, canonical)
+            self.question(name, canonical, setup)
 
-    def question(self, name, canonical):
+    def question(self, name, canonical, setup=None):
         """Call the answer's own test function on a stub, on its own solution, on the canonical one."""
-        solution = self.namespace.get("Solution")
-        function = self.namespace.get(name)
-        if function is None and solution is not None:
-            if getattr(solution, name, None) is None:
-                return self.record(FLAG, ANSWERED, "0")
-        elif function is None:
-            return self.record(FLAG, ANSWERED, "0")
+        namespace, record = self.namespace, self.record
+        solution = namespace.get("Solution")
+        function = namespace.get(name)
+        if function is None and getattr(solution, name, None) is None:
+            return record(FLAG, ANSWERED, "0")
 
-        def passes(replacement):
-            if isinstance(solution, type) and replacement is not None:
-                setattr(solution, self.method, replacement)
+        def passes():
             try:
                 if function is not None:
                     function()
                 else:
-                    getattr(solution(), name)()
+                    getattr(namespace["Solution"](), name)()
             except BaseException:
                 return "0"
             return "1"
 
-        try:
-            own = solution.__dict__.get(self.method)
-        except BaseException:
-            own = None
-        self.record(FLAG, ARBITRARY, passes(lambda *arguments, **keywords: 0))
-        self.record(FLAG, HINTED, passes(own))
+        with stubbed(namespace, solution, self.method) as is_stubbed:
+            record(FLAG, ARBITRARY, passes() if is_stubbed else "0")
+        record(FLAG, HINTED, passes())
         if canonical:
             try:
-                scope = dict(self.namespace)
+                scope = dict(setup)
                 exec(canonical, scope)
-                reference = scope["Solution"].__dict__[self.method]
+                reference = scope["Solution"]
+                # A test function that is a method, and what it calls, come with the answer's class.
+                bases = (reference,) if function is not None else (reference, solution)
+                namespace["Solution"] = type("Solution", bases, {})
             except BaseException:
-                reference = None
-            if reference is not None:
-                self.record(FLAG, CANONICAL_FAILS, "0" if passes(reference) == "1" else "1")
-        self.record(FLAG, ANSWERED, "1")
+                pass
+            else:
+                record(FLAG, CANONICAL_FAILS, "0" if passes() == "1" else "1")
+        record(FLAG, ANSWERED, "1")
 
     def plain(self, source, tests):
         """The foolable way: the answer and its asserts in one script, judged by how it exits."""

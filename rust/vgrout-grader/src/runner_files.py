@@ -18,12 +18,15 @@ class InMemoryFiles:
         import io
         import os
         builtins.open = io.open = self.open
-        self.real_write = os.write
+        self.real_read, self.real_write = os.read, os.write
         os.open, os.write, os.close, os.fdopen = self.os_open, self.os_write, self.os_close, self.os_fdopen
         os.read, os.fsync = self.os_read, lambda descriptor: None
         os.remove = os.unlink = self.remove
-        os.path.exists = os.path.isfile = lambda path: self.key(path) in self.contents
+        os.path.exists = os.path.isfile = self.exists
         return self
+
+    def exists(self, path):
+        return not isinstance(path, int) and self.key(path) in self.contents
 
     @staticmethod
     def key(path):
@@ -77,7 +80,7 @@ class InMemoryFiles:
     def os_read(self, descriptor, count):
         if descriptor in self.descriptors:
             return self.descriptors[descriptor].read(count)
-        raise PermissionError(1, "Operation not permitted")
+        return self.real_read(descriptor, count)
 
     def os_close(self, descriptor):
         if descriptor in self.descriptors:

@@ -314,46 +314,6 @@ const NOT_JUDGED_OUTSIDE: &[&str] = &[
     "assert is_same_tree(Solution().f(1), list_node([1]))",
     "assert math.isclose(Solution().f(1), 'a')",
     "assert math.isclose(Solution().f(1), 1, 2)",
-    // What the child would decide, or be told, by way of statements.
-    "r = [Solution().f(1) == 5]\nassert r == [True]",
-    "n = sum(Solution().f(x) == y for x, y in [(1, 5)])\nassert n == 1",
-    "out = int(Solution().f(1) == 5)\nassert out == 1",
-    "r = 'ok' if Solution().f(1) == 5 else 'bad'\nassert r == 'ok'",
-    "r = {'a': Solution().f(1) == 5}\nassert r == {'a': True}",
-    "out = Solution().f(1)\nassert check(out, 5)",
-    "out = Solution().f(1)\nassert check(out, 5) == True",
-    "ok = check(Solution().f(1), 5)\nassert ok",
-    "x = Solution().f(1)\nok = operator.eq(x, 5)\nassert ok",
-    "x = Solution().f(1)\nok = eq(x, 5)\nassert ok",
-    "x = y = Solution().f(1)\nok = not x\nassert ok",
-    "x, y = Solution().f(1)\nd = y - 5\nassert d == 0",
-    "out = Solution().f(1)\nr = f'{out == 5}'\nassert r == 'True'",
-    "out = Solution().f(1)\nr = {5: True}.get(out)\nassert r",
-    "out = Solution().f(1)\nr = [False, True][out]\nassert r",
-    "known = [False, True]\nout = Solution().f(1)\nr = known[out]\nassert r",
-    "known = {5}\nr = known & Solution().f(1)\nassert r == {5}",
-    "def ok():\n    return Solution().f(1) == 5\nassert ok()",
-    "out = Solution().f(1)\ndef ok():\n    return out == 5\nassert ok() == 1",
-    "class Judge:\n    def eq(self, x):\n        return x == 5\nassert Judge().eq(Solution().f(1))",
-    "judge = lambda x: x == 5\nr = judge(Solution().f(1))\nassert r",
-    "out = Solution().f(1)\nif out == 5:\n    r = 1\nassert r == 1",
-    "out = Solution().f(1)\nr = 1\nif out: r = 2\nassert r == 2",
-    "r = 0\nfor x in [5]:\n    r += Solution().f(1) == x\nassert r == 1",
-    "for x in Solution().f(1):\n    print(x == 5)\nassert x == 5",
-    "with Solution().f(1) as x: pass\nassert x.eq(5)",
-    "out = Solution().f(1)\nwhile out != 5: break\nassert out",
-    "out = []\nout.append(Solution().f(1) == 5)\nassert out == [True]",
-    "r = [x == 5 for x in Solution().f(1)]\nassert r == [True]",
-    "r = (x := Solution().f(1)) == 5\nassert r",
-    "box = Box()\nbox.ok = Solution().f(1) == 5\nassert box.ok",
-    "r = min(Solution().f(1), 5)\nassert r == 5",
-    "s = Stack()\nr = s.eq(s.pop(), 5)\nassert r",
-    "r = Solution().f(1).eq(5)\nassert r",
-    "r = VALUE == 5\nassert r",
-    "assert Solution().f(1).startswith('abc')",
-    "assert Solution().f(1).count(4) == 1",
-    "assert Solution().f(1).issubset({4, 5})",
-    "assert Solution().f(1)[Solution().g(2)] == 1",
     "assert",
     "",
     "# assert Solution().f(1) == 3",
@@ -370,44 +330,7 @@ const NOT_JUDGED_OUTSIDE: &[&str] = &[
     "assert Solution().f(1) = 3",
 ];
 
-/// Tests of several statements whose values leave the child before they are judged.
-const JUDGED_OUTSIDE: &[&str] = &[
-    "values = [3, 1, 2]\nSolution().arrange(values)\nassert values == [1, 2, 3]",
-    "values = [3, 1, 2]\nk = Solution().f(values)\nassert k == 2\nassert values[:k] == [1, 3]",
-    "values = [3, 1, 2]\nk = Solution().f(values)\nassert sorted(values[:k]) == [1, 3]",
-    "s = Stack()\ns.push(1)\ns.push(2)\nassert s.pop() == 2\nassert s.pop() == 1",
-    "cache = LRUCache(capacity=2); cache.put(1, 1); assert cache.get(1) == 1",
-    "s = Solution()\nassert s.f(1) == 2",
-    "x = Solution().f(1)\nassert x == 5 and len(x) == 2",
-    "x, y = Solution().f(1)\nassert x == 5\nassert y == 6",
-    "root = tree_node([1, 2])\nroot.left = TreeNode(5)\nout = Solution().f(root)\nassert is_same_tree(out, tree_node([1]))",
-    "head = ListNode(1, ListNode(2))\nSolution().f(head)\nassert is_same_list(head, list_node([2]))",
-    "codec = Codec()\nassert codec.decode(codec.encode('abc')) == 'abc'",
-    "results = [rs.next() for rs in []] \nassert Solution().f(results) == 1",
-    "rs = RecentCounter()\nresults = [rs.ping(t) for t in [1, 100]]\nassert results == [1, 2]",
-    "it = NestedIterator([1, [2]])\nout = []\nwhile it.hasNext():\n    out.append(it.next())\nassert out == [1, 2]",
-    "s = Stack()\nfor i in range(3):\n    s.push(i)\nassert s.pop() == 2",
-    "def isBadVersion(v):\n    return v in (4, 5)\nassert Solution().f(5) == 4",
-    "nums = [x * x for x in range(9) if x != 3]\nassert Solution().f(nums) == 4",
-    "import random\nrandom.seed(3)\nn = random.randint(1, 9)\nassert Solution().f(n) == 4",
-    "out = sorted(Solution().f(1))\nassert out == [1, 2]",
-    "assert Solution().f(1)[0] == 1",
-    "assert Solution().f(1).val == 1",
-    "assert Solution().f(1).next.val == 1",
-    "assert list(Solution().f(1)) == [1]",
-    "it = Solution().f(1)\nassert list(it) == [2]",
-    "assert product_of([1, 2]) == 2",
-    "b = Builder()\nb.add(1).done()\nassert b.size == 1",
-];
-
 /// Each would put the expected value, or the decision itself, into the child, or judges nothing.
-#[test]
-fn tests_of_several_statements_are_judged_outside() {
-    for text in JUDGED_OUTSIDE {
-        parse_test(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-    }
-}
-
 #[test]
 fn tests_that_cannot_be_judged_outside_are_refused() {
     for text in NOT_JUDGED_OUTSIDE {

@@ -260,7 +260,7 @@ fn a_starved_rollout_gets_more_of_the_clock_and_a_sleeping_one_does_not() {
         let late = RunReport {
             stop: Some(Stop::Wall),
             cpu: Duration::from_millis(cpu_milliseconds),
-            wall: Duration::from_secs(10),
+            wall: Duration::from_secs(5),
             ..report(&[])
         };
         let mut machine = Recorder {
@@ -273,7 +273,9 @@ fn a_starved_rollout_gets_more_of_the_clock_and_a_sleeping_one_does_not() {
     };
     assert!((walls(5) - 1.0).abs() < 1e-9);
     assert!(walls(600) > 1.2);
-    assert!(walls(501) <= 8.0);
+    assert!(walls(501) <= 4.0);
+    // Seven hundredths of the clock: it slept, and worked a little to hide that.
+    assert!((walls(350) - 1.0).abs() < 1e-9);
 }
 
 #[test]
@@ -357,8 +359,8 @@ fn the_room_for_records_says_no_more_than_a_power_of_two() {
         grade(&job(Mode::GtOnly, &[&test], ""), &LIMITS, &mut machine).expect("a verdict");
         machine.told[0].record_bytes
     };
-    assert_eq!(room(1), room(1 << 20));
-    assert_eq!(room(3 << 20), room((3 << 20) + 900_000));
+    assert_eq!(room(1), room(800_000));
+    assert_eq!(room(3 << 20), room((3 << 20) + 100_000));
     assert!(room(5 << 20).is_power_of_two() && room(5 << 20) > 5 << 20);
 }
 

@@ -207,6 +207,12 @@ pub enum SandboxError {
         seconds: u64,
     },
 
+    /// SIGKILL that neither the host nor a limit sent.
+    #[error(
+        "a rollout's process was killed from outside: by a person, or by the kernel for want of memory"
+    )]
+    KilledFromOutside,
+
     /// A zygote, or the broker with it, is gone.
     #[error("a sandbox zygote is gone")]
     ZygoteGone,
