@@ -6,7 +6,7 @@ export RUST_BACKTRACE := "1"
 _default:
     @just --list --unsorted
 
-# Install uv where it is missing, then the locked environment with the extension built
+# Install uv where it is missing, then the environment with the extension built
 setup:
     command -v uv >/dev/null || python3 -m pip install uv
     uv sync

@@ -45,7 +45,7 @@ class ScoreBuffer:
     while a call reads it. `threads` bounds the threads of a re-scoring (None: all usable CPUs).
 
     Raises:
-        ValueError: `capacity` or `dim` outside [1, 2**31], `half_life` not finite and positive, an unknown `dtype`.
+        ValueError: `capacity` outside [1, 2**31] or `dim` outside [1, 2**24], `half_life` not finite and positive, an unknown `dtype`.
     """
 
     def __new__(

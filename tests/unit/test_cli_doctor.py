@@ -50,7 +50,7 @@ def test_report_of_this_machine_agrees_with_the_grader(capsys: pytest.CaptureFix
     for facts in fence.layers:
         assert f"  {facts.name.ljust(10)} {facts.status}" in output
     assert "a right answer is accepted and a wrong one is not" in output
-    assert output.endswith("level base is enforced\n")
+    assert output.endswith("`--min-level base` is met\n")
     assert "vgrout 0.1.0, numpy " in output
 
 

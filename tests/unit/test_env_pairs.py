@@ -108,7 +108,7 @@ def test_pairs_of_one_mechanism_are_refused(tmp_path: Path) -> None:
 
 
 def test_empty_folder_and_missing_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="0 pairs of 0 mechanisms"):
+    with pytest.raises(DataError, match="holds no contrast pair"):
         load_pairs(tmp_path)
     with pytest.raises(DataError, match=r"none\.md: cannot be read"):
         load_pairs(tmp_path / "none.md")

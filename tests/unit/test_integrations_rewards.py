@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from vgrout import DataError, GraderError
+from vgrout import ConfigError, DataError, GraderError
 from vgrout.config import BaseConfig
 from vgrout.grading import GradeJob, Verdict
 from vgrout.integrations import RewardConfig
@@ -323,3 +323,18 @@ def test_real_trl_trainer_trains_on_these_rewards(tmp_path: Path) -> None:
     trainer.train()
     assert trainer.state.log_history[0]["rewards/vgrout_reward/mean"] == 0.0
     assert trainer.state.log_history[0]["vgrout_reward/machinery_failures"] == 0.0
+
+
+def test_verl_refuses_what_looks_like_a_setting_and_passes_its_own_entries_over() -> None:
+    call = VerlScore(ONE)
+    assert call("x", RIGHT, TESTS, None, reward_router_address="here")["score"] == 3.5
+    with pytest.raises(ConfigError, match="'scor' is no setting\nhint: `score` is meant"):
+        call("x", RIGHT, TESTS, None, scor="passed")
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"), [({"workers": 0}, "workers"), ({"preload": "math"}, "preload")]
+)
+def test_settings_out_of_range_are_refused_by_name(settings: dict[str, Any], field: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{field}: "):
+        RewardConfig(**settings)

@@ -49,6 +49,7 @@ def _export(adapter: Lora2r, directory: Path | str, rows: slice, dtype: torch.dt
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         save_file(tensors, partial / "adapter_model.safetensors", metadata={"format": "pt"})
+        (partial / "adapter_model.safetensors").chmod(0o644)
         (partial / "adapter_config.json").write_text(json.dumps(_config(adapter, rank), indent=2) + "\n")
         partial.chmod(0o755)
         partial.rename(target)

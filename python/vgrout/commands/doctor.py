@@ -68,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
     reached = level is not None and LEVELS.index(level) >= LEVELS.index(flags.min_level)
     lines += ["", trial or "trial: a right answer is accepted and a wrong one is not"]
     lines.append(
-        f"level {flags.min_level} is enforced"
+        f"the fence is at level {level}: `--min-level {flags.min_level}` is met"
         if reached
         else f"level {flags.min_level} is NOT enforced: {level} is"
     )

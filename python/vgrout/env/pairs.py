@@ -82,6 +82,10 @@ def load_pairs(path: Path | None = None) -> list[ContrastPair]:
                 )
             places[draft.id] = draft.where
             pairs.append(_finished(draft))
+    if not pairs:
+        raise DataError(
+            f"{path}: holds no contrast pair\nhint: a pair begins with `=== pair: ID`; see the package's own"
+        )
     mechanisms = {pair.mechanism for pair in pairs}
     if len(mechanisms) < 2:
         raise DataError(

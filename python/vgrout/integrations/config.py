@@ -52,6 +52,10 @@ class RewardConfig:
     """Further modules that answers may import."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.preload, str):  # type: ignore[unreachable]  # what YAML gives is not typed
+            raise ConfigError(f"preload: {self.preload!r} is one string, expected a list of module names")
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"workers: {self.workers} is below 1; None is the usable CPUs")
         # Lists come from configuration files; the process's graders are looked up by hash.
         object.__setattr__(self, "preload", tuple(self.preload))
         get_mode(self.mode)

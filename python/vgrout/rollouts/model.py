@@ -159,10 +159,16 @@ def _load_pretrained(source: str, base: BaseConfig) -> tuple[Any, Any]:
             source, dtype=dtype, attn_implementation=base.attention, local_files_only=True
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
+        looks_local = source.startswith((".", "/", "models/"))
+        if looks_local and not Path(source).exists():
+            raise ConfigError(
+                f"model: there is no folder {source}"
+                "\nhint: give the folder of a model; `uv run just smollm2` makes models/smollm2-135m"
+            ) from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ConfigError(
             f"model: {source} cannot be loaded from this machine: {reason}"
-            "\nhint: give `--model DIR`, a local folder, or run `just download-model` where there is a network"
+            "\nhint: give `--model DIR`, a local folder, or run `uv run just download-model` where there is a network"
         ) from error
     return model, tokenizer
 

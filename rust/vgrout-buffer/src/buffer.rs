@@ -5,7 +5,7 @@
 
 use std::slice::ChunksExact;
 
-use crate::config::{MAX_ROWS, Options, State, Stats};
+use crate::config::{MAX_DIM, MAX_ROWS, Options, State, Stats};
 use crate::error::BufferError;
 use crate::quantile::View;
 use crate::ring::{self, Reader, Refused, Ring};
@@ -54,7 +54,7 @@ impl<E: Element> ScoreBuffer<E> {
         if capacity == 0 || capacity > MAX_ROWS {
             return Err(BufferError::Capacity { capacity });
         }
-        if dim == 0 || dim > MAX_ROWS {
+        if dim == 0 || dim > MAX_DIM {
             return Err(BufferError::Dim { dim });
         }
         let decay = match half_life {

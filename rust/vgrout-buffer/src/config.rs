@@ -2,6 +2,8 @@
 
 /// The largest window: tags of 32 bits must stay distinct.
 pub(crate) const MAX_ROWS: usize = 1 << 31;
+/// Features of one row: the ingress ring holds some rows from the start.
+pub(crate) const MAX_DIM: usize = 1 << 24;
 
 /// How a buffer is built.
 #[derive(Clone, Copy, Debug)]

@@ -84,7 +84,7 @@ impl fmt::Display for BufferError {
             ),
             Self::Dim { dim } => write!(
                 f,
-                "dim: {dim} is outside [1, 2^31]; give the number of features of one row"
+                "dim: {dim} is outside [1, 2^24]; give the number of features of one row"
             ),
             Self::HalfLife { half_life } => write!(
                 f,

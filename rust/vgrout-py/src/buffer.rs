@@ -15,7 +15,10 @@ use crate::error::buffer_error;
 /// Tells one saved layout from the next.
 const STATE_FORMAT: &str = "vgrout.ScoreBuffer/1";
 
-/// The class; see `_native.pyi` for its contract.
+/// The last `capacity` feature rows of `dim` numbers, and exact quantiles of their scores against a direction.
+///
+/// `half_life` in rollouts weighs recent rows more; `dtype` is "float32" or "bfloat16". Any thread may call it.
+/// Shapes, units and errors of every method stand in the package's `_native.pyi`.
 #[pyclass(frozen, name = "ScoreBuffer", module = "vgrout")]
 pub struct PyScoreBuffer {
     inner: Inner,
@@ -93,12 +96,14 @@ impl PyScoreBuffer {
         }
     }
 
+    /// Score by `direction` [dim] from now on; every row kept is scored again.
     fn set_direction(&self, py: Python<'_>, direction: &Bound<'_, PyAny>) -> PyResult<()> {
         let direction = read_direction(direction, self.dim())?;
         py.detach(|| each!(self, buffer => buffer.set_direction(&direction)))
             .map_err(raise)
     }
 
+    /// Keep `rows` [n, dim]; gives their scores, float64 [n]. One bad row refuses the whole push.
     fn push<'py>(&self, py: Python<'py>, rows: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let scores = match &self.inner {
             Inner::F32(buffer) => push(buffer, py, rows)?,
@@ -107,6 +112,7 @@ impl PyScoreBuffer {
         float64_array(py, &scores)
     }
 
+    /// Exact quantiles of the kept scores at each of `q`, as float64.
     #[allow(clippy::needless_pass_by_value)]
     fn quantiles<'py>(&self, py: Python<'py>, q: Vec<f64>) -> PyResult<Bound<'py, PyAny>> {
         let values = py
@@ -115,6 +121,7 @@ impl PyScoreBuffer {
         float64_array(py, &values)
     }
 
+    /// The quantiles at (q, 1 - q).
     fn thresholds(&self, py: Python<'_>, q: f64) -> PyResult<(f64, f64)> {
         py.detach(|| each!(self, buffer => buffer.thresholds(q)))
             .map_err(raise)
@@ -138,6 +145,7 @@ impl PyScoreBuffer {
         )
     }
 
+    /// Counters: rows, drains, waits, memory.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = py.detach(|| each!(self, buffer => buffer.stats()));
         let dict = PyDict::new(py);
@@ -147,6 +155,7 @@ impl PyScoreBuffer {
         Ok(dict)
     }
 
+    /// Everything needed to go on bit by bit, as plain arrays and numbers.
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("format", STATE_FORMAT)?;
@@ -191,6 +200,7 @@ impl PyScoreBuffer {
         Ok(dict)
     }
 
+    /// Take the state of a buffer with the same settings.
     fn load_state_dict(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()> {
         expect_field(state, "format", STATE_FORMAT)?;
         expect_field(state, "capacity", self.capacity())?;
