@@ -15,6 +15,10 @@ use crate::value::{Text, Value};
 /// The setup code that stands for an empty `setup_code`.
 pub const DEFAULT_PRELUDE: &str = include_str!("prelude.py");
 
+/// What Python's grammar keeps for itself: never a name.
+const KEYWORDS: &str = "False None True and as assert async await break class continue def del elif else except \
+finally for from global if import in is lambda nonlocal not or pass raise return try while with yield";
+
 /// How a grader can be gamed; `gt_only` cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
@@ -316,4 +320,5 @@ fn is_identifier(name: &str) -> bool {
         .next()
         .is_some_and(|first| first == '_' || first.is_alphabetic())
         && letters.all(|letter| letter == '_' || letter.is_alphanumeric())
+        && !KEYWORDS.split_whitespace().any(|keyword| keyword == name)
 }
