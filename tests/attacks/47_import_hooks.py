@@ -1,6 +1,6 @@
 # goal: put finders, loaders and hooks in the way of every later import
-# outcome: protocol_error
-# pays: exit_code
+# outcome: wrong_answer
+# pays: none
 import builtins
 import sys
 

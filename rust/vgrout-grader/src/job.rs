@@ -1,21 +1,23 @@
 //! What is to be graded: one answer, its tests, its mode. Tests are parsed once and shared.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+
+pub use crate::cache::CanonicalTimes;
 
 use crate::assertion::{CallForm, Test, func_name_from, parse_tests};
+use crate::cache::TestSets;
 use crate::codec::encode;
 use crate::error::JobError;
 use crate::value::{Text, Value};
 
 /// The setup code that stands for an empty `setup_code`.
 pub const DEFAULT_PRELUDE: &str = include_str!("prelude.py");
-/// How many distinct test lists stay parsed.
-const CACHED_TEST_SETS: usize = 2048;
+
+/// What Python's grammar keeps for itself: never a name.
+const KEYWORDS: &str = "False None True and as assert async await break class continue def del elif else except \
+finally for from global if import in is lambda nonlocal not or pass raise return try while with yield";
 
 /// How a grader can be gamed; `gt_only` cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -125,7 +127,7 @@ pub struct TestSet {
     /// About how many bytes correct claims take.
     pub expected_bytes: usize,
     /// CPU time of canonical solutions on these tests, by their text.
-    pub canonical_cpu: Mutex<HashMap<String, Duration>>,
+    pub canonical_cpu: Mutex<CanonicalTimes>,
 }
 
 impl TestSet {
@@ -153,7 +155,7 @@ impl TestSet {
             expected_bytes: scratch.len(),
             sources,
             tests,
-            canonical_cpu: Mutex::new(HashMap::new()),
+            canonical_cpu: Mutex::default(),
         })
     }
 
@@ -162,23 +164,13 @@ impl TestSet {
     /// # Errors
     /// No tests, or one that cannot be parsed.
     pub fn shared(sources: Vec<String>) -> Result<Arc<Self>, JobError> {
-        static CACHE: Mutex<Option<HashMap<u64, Arc<TestSet>>>> = Mutex::new(None);
-        let mut hasher = DefaultHasher::new();
-        sources.hash(&mut hasher);
-        let key = hasher.finish();
+        static CACHE: Mutex<Option<TestSets>> = Mutex::new(None);
         let lock = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = lock().as_ref().and_then(|cache| cache.get(&key))
-            && found.sources == sources
-        {
-            return Ok(Arc::clone(found));
+        if let Some(found) = lock().get_or_insert_default().get(&sources) {
+            return Ok(found);
         }
         let parsed = Arc::new(Self::parse(sources)?);
-        let mut guard = lock();
-        let cache = guard.get_or_insert_default();
-        if cache.len() >= CACHED_TEST_SETS {
-            cache.clear();
-        }
-        cache.insert(key, Arc::clone(&parsed));
+        let _dropped_unlocked = lock().get_or_insert_default().insert(&parsed);
         Ok(parsed)
     }
 }
@@ -335,4 +327,5 @@ fn is_identifier(name: &str) -> bool {
         .next()
         .is_some_and(|first| first == '_' || first.is_alphabetic())
         && letters.all(|letter| letter == '_' || letter.is_alphanumeric())
+        && !KEYWORDS.split_whitespace().any(|keyword| keyword == name)
 }

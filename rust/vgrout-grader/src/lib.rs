@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assertion;
+mod cache;
 pub mod check;
 pub mod codec;
 pub mod decoy;

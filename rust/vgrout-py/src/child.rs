@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyString};
 use vgrout_grader::{Budget, RecordKind};
 use vgrout_sandbox::LayerSet;
 use vgrout_sandbox::broker;
@@ -40,7 +40,7 @@ pub fn serve_zygote(py: Python<'_>, disabled_layers: u8) -> PyResult<Option<PyZy
     let Some(zygote) = zygote else {
         return Ok(None);
     };
-    let classes = Classes::capture(py, None, None)?;
+    let classes = Classes::capture(py)?;
     let state = State {
         zygote,
         classes,
@@ -58,7 +58,7 @@ pub fn serve_zygote(py: Python<'_>, disabled_layers: u8) -> PyResult<Option<PyZy
 #[pyfunction]
 #[pyo3(name = "_round_trip")]
 pub fn round_trip(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    let classes = Classes::capture(py, None, None)?;
+    let classes = Classes::capture(py)?;
     let mut bytes = Vec::new();
     encode_py(value, &mut bytes, &classes, &Budget::default()).map_err(failed)?;
     decode_py(py, &bytes, &classes)
@@ -130,19 +130,19 @@ impl PyZygote {
     }
 
     /// The classes whose instances count as lists and trees of nodes.
-    fn capture_nodes(
-        &self,
-        py: Python<'_>,
-        list_node: &Bound<'_, PyAny>,
-        tree_node: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        let classes = Classes::capture(py, list_node.cast().ok(), tree_node.cast().ok())?;
-        self.state().classes = classes;
-        Ok(())
+    fn capture_nodes(&self, list_node: &Bound<'_, PyAny>, tree_node: &Bound<'_, PyAny>) {
+        self.state().classes.set_nodes(list_node, tree_node);
     }
 
     /// Writes one record; one that does not fit ends the rollout.
     fn record(&self, kind: u8, index: u32, text: &Bound<'_, PyString>) {
+        // The answer compiles and has not been run: `__main__` is the setup code's alone.
+        if kind == RecordKind::Compiled as u8
+            && let Ok([list_node, tree_node]) = setup_nodes(text.py())
+        {
+            let mut state = self.state();
+            state.classes.set_setup_nodes(&list_node, &tree_node);
+        }
         let bytes = text
             .to_cow()
             .map(|text| text.as_bytes().to_vec())
@@ -164,7 +164,11 @@ impl PyZygote {
             Ok(()) => state.append(RecordKind::Value as u8, index, &scratch),
             Err(refusal) => {
                 let text = match refusal {
-                    EncodeRefusal::BadType(_) if has_own_equality(value) => format!("={refusal}"),
+                    EncodeRefusal::BadType(_)
+                        if state.classes.has_own_equality(value, "__main__") =>
+                    {
+                        format!("={refusal}")
+                    }
                     _ => format!(" {refusal}"),
                 };
                 state.append(RecordKind::BadType as u8, index, text.as_bytes());
@@ -224,22 +228,10 @@ fn text<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     PyBytes::new(py, bytes).call_method1("decode", ("utf-8", "surrogatepass"))
 }
 
-/// Whether the object's class, or a class it derives from below `object`, defines `__eq__` itself.
-fn has_own_equality(value: &Bound<'_, PyAny>) -> bool {
-    let class = value.get_type();
-    let Ok(order) = class.mro().cast_into::<PyTuple>() else {
-        return false;
-    };
-    order.iter().any(|base| {
-        let own = base.cast::<PyType>().is_ok_and(|base| {
-            base.getattr("__module__").is_ok_and(|module| {
-                module
-                    .extract::<String>()
-                    .is_ok_and(|module| module == "__main__")
-            })
-        });
-        own && base
-            .getattr("__dict__")
-            .is_ok_and(|dict| dict.contains("__eq__").unwrap_or(false))
-    })
+/// `ListNode` and `TreeNode` as `__main__` has them now; None where it has not.
+fn setup_nodes(py: Python<'_>) -> PyResult<[Bound<'_, PyAny>; 2]> {
+    let modules = py.import("sys")?.getattr("modules")?;
+    let main = modules.get_item("__main__")?.getattr("__dict__")?;
+    let class = |name: &str| main.call_method1("get", (name,));
+    Ok([class("ListNode")?, class("TreeNode")?])
 }

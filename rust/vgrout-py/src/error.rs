@@ -25,6 +25,11 @@ pub fn job_error(error: &JobError) -> PyErr {
     python::DataError::new_err(error.to_string())
 }
 
+/// A job's field that no job can have.
+pub fn data_error(message: String) -> PyErr {
+    python::DataError::new_err(message)
+}
+
 /// A setting out of range is the caller's fault.
 pub fn config_error(message: &str) -> PyErr {
     python::ConfigError::new_err(message.to_owned())

@@ -8,9 +8,14 @@ use pyo3::prelude::*;
 use vgrout_grader::{MachineError, Pool, PoolConfig, Verdict};
 use vgrout_sandbox::{Layer, LayerSet};
 
+use crate::arguments::{Count, FieldText};
 use crate::error::{grader_error, rollouts_lost, sandbox_error};
 use crate::job::{PyGradeJob, PyLimits};
 use crate::verdict::{PyFenceReport, PyGradedBatch, PyVerdict};
+
+/// The names travel in one argument of the broker's command line, which the kernel bounds at 128 KiB.
+const MOST_PRELOADED: usize = 256;
+const LONGEST_NAME: usize = 255;
 
 /// Grades answers in fenced child processes; a context manager, safe from any thread.
 #[pyclass(frozen, name = "Grader", module = "vgrout")]
@@ -29,42 +34,42 @@ struct Owned {
 #[expect(clippy::needless_pass_by_value, reason = "PyO3 extracts owned values")]
 impl PyGrader {
     #[new]
-    #[pyo3(signature = (workers=None, limits=None, min_level="base", disable_layers=Vec::new(), preload=Vec::new()), text_signature = "(workers=None, limits=None, min_level='base', disable_layers=(), preload=())")]
+    #[pyo3(signature = (workers=None, limits=None, min_level=FieldText::from("base"), disable_layers=Vec::new(), preload=Vec::new()), text_signature = "(workers=None, limits=None, min_level='base', disable_layers=(), preload=())")]
     fn new(
         py: Python<'_>,
-        workers: Option<i64>,
+        workers: Option<Count>,
         limits: Option<&Bound<'_, PyLimits>>,
-        min_level: &str,
-        disable_layers: Vec<String>,
-        preload: Vec<String>,
+        min_level: FieldText,
+        disable_layers: Vec<FieldText>,
+        preload: Vec<FieldText>,
     ) -> PyResult<Self> {
         let workers = match workers {
             None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            Some(count) => usize::try_from(count)
+            Some(count) => usize::try_from(count.0)
                 .ok()
                 .filter(|count| (1..=256).contains(count))
                 .ok_or_else(|| {
                     crate::error::config_error(&format!(
-                        "workers: {count} is outside 1..256; None takes the usable CPUs"
+                        "workers: {} is outside 1..256; None takes the usable CPUs",
+                        count.shown()
                     ))
                 })?,
         };
-        let layer = |name: &str| {
+        let refused = |message: String| crate::error::config_error(&message);
+        let layer = |name: FieldText, field: &str| {
+            let name = name.checked(field).map_err(refused)?;
             name.parse::<Layer>()
-                .map_err(|error| crate::error::config_error(&error.to_string()))
+                .map_err(|error| refused(error.to_string()))
         };
         let mut disabled = LayerSet::default();
-        for name in &disable_layers {
-            disabled.insert(layer(name)?);
+        for name in disable_layers {
+            disabled.insert(layer(name, "disable_layers")?);
         }
         disabled
             .check_disabled()
-            .map_err(|error| crate::error::config_error(&error.to_string()))?;
-        if let Some(name) = preload.iter().find(|name| !is_module_name(name)) {
-            return Err(crate::error::config_error(&format!(
-                "preload: {name:?} is not a module name"
-            )));
-        }
+            .map_err(|error| refused(error.to_string()))?;
+        let min_level = layer(min_level, "min_level")?;
+        let preload = module_names(preload).map_err(refused)?;
         let (python, extension) = own_paths(py)?;
         let limits = limits
             .map_or_else(PyLimits::default, |limits| limits.get().clone())
@@ -72,7 +77,7 @@ impl PyGrader {
         let config = PoolConfig {
             workers,
             limits,
-            min_level: layer(min_level)?,
+            min_level,
             disabled,
             preload,
             python,
@@ -225,6 +230,28 @@ fn collect(
     } else {
         Err(rollouts_lost(py, &lost, verdicts))
     }
+}
+
+fn module_names(names: Vec<FieldText>) -> Result<Vec<String>, String> {
+    if names.len() > MOST_PRELOADED {
+        return Err(format!(
+            "preload: {} names, expected at most {MOST_PRELOADED}",
+            names.len()
+        ));
+    }
+    let checked = |name: FieldText| {
+        let name = name.checked("preload")?;
+        if name.len() > LONGEST_NAME {
+            return Err(format!(
+                "preload: a name of {} bytes, expected at most {LONGEST_NAME}",
+                name.len()
+            ));
+        }
+        is_module_name(&name)
+            .then(|| name.clone())
+            .ok_or_else(|| format!("preload: {name:?} is not a module name"))
+    };
+    names.into_iter().map(checked).collect()
 }
 
 fn is_module_name(name: &str) -> bool {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use vgrout_grader::assertion::{CallForm, Test};
 use vgrout_grader::{Job, JobError, JobFields, Limits, Mode};
 
-use crate::error::job_error;
+use crate::arguments::{Count, FieldText};
+use crate::error::{data_error, job_error};
 
 /// Limits of one rollout as a whole.
 #[pyclass(frozen, eq, get_all, name = "Limits", module = "vgrout")]
@@ -54,12 +54,12 @@ impl PyLimits {
 #[pymethods]
 impl PyLimits {
     #[new]
-    #[pyo3(signature = (cpu_s=3.0, memory_bytes=ByteCount(1 << 30), wall_s=None, output_bytes=ByteCount(16 << 20), canonical_factor=None), text_signature = "(cpu_s=3.0, memory_bytes=1073741824, wall_s=None, output_bytes=16777216, canonical_factor=None)")]
+    #[pyo3(signature = (cpu_s=3.0, memory_bytes=Count(1 << 30), wall_s=None, output_bytes=Count(16 << 20), canonical_factor=None), text_signature = "(cpu_s=3.0, memory_bytes=1073741824, wall_s=None, output_bytes=16777216, canonical_factor=None)")]
     fn new(
         cpu_s: f64,
-        memory_bytes: ByteCount,
+        memory_bytes: Count,
         wall_s: Option<f64>,
-        output_bytes: ByteCount,
+        output_bytes: Count,
         canonical_factor: Option<f64>,
     ) -> PyResult<Self> {
         let seconds = |field, value: f64| {
@@ -82,9 +82,9 @@ impl PyLimits {
         })?;
         Ok(Self {
             cpu_s,
-            memory_bytes: memory_bytes.checked("limits.memory_bytes")?,
+            memory_bytes: byte_count(memory_bytes, "limits.memory_bytes")?,
             wall_s,
-            output_bytes: output_bytes.checked("limits.output_bytes")?,
+            output_bytes: byte_count(output_bytes, "limits.output_bytes")?,
             canonical_factor,
         })
     }
@@ -133,37 +133,15 @@ fn positive(
     }))
 }
 
-/// A Python int of any size; `i64::MIN` stands for one that no limit can be.
-#[derive(Clone, Copy)]
-struct ByteCount(i64);
-
-impl FromPyObject<'_, '_> for ByteCount {
-    type Error = PyErr;
-
-    fn extract(value: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
-        match value.extract() {
-            Ok(count) => Ok(Self(count)),
-            Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => Ok(Self(i64::MIN)),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-impl ByteCount {
-    fn checked(self, field: &'static str) -> PyResult<u64> {
-        let checked = u64::try_from(self.0).ok().filter(|value| *value > 0);
-        checked.ok_or_else(|| {
-            let value = match self.0 {
-                i64::MIN => "what was given".to_owned(),
-                value => value.to_string(),
-            };
-            job_error(&JobError::Limit {
-                field,
-                value,
-                expected: "a number of bytes > 0 and below 2^63",
-            })
+fn byte_count(count: Count, field: &'static str) -> PyResult<u64> {
+    let checked = u64::try_from(count.0).ok().filter(|value| *value > 0);
+    checked.ok_or_else(|| {
+        job_error(&JobError::Limit {
+            field,
+            value: count.shown(),
+            expected: "a number of bytes > 0 and below 2^63",
         })
-    }
+    })
 }
 
 /// One answer and what it is graded by.
@@ -179,30 +157,38 @@ pub struct PyGradeJob {
 impl PyGradeJob {
     #[new]
     #[pyo3(signature = (
-        response, tests, mode="run_tests", setup_code=String::new(), canonical_solution=String::new(),
-        func_name=String::new(), marker=None, want_gt_pass=false
+        response, tests, mode=FieldText::from("run_tests"), setup_code=FieldText::empty(),
+        canonical_solution=FieldText::empty(), func_name=FieldText::empty(), marker=None, want_gt_pass=false
     ), text_signature = "(response, tests, mode='run_tests', setup_code='', canonical_solution='', func_name='', marker=None, want_gt_pass=False)")]
     #[expect(clippy::too_many_arguments, reason = "the public constructor's fields")]
     fn new(
         response: &Bound<'_, PyString>,
-        tests: Vec<String>,
-        mode: &str,
-        setup_code: String,
-        canonical_solution: String,
-        func_name: String,
-        marker: Option<String>,
+        tests: Vec<FieldText>,
+        mode: FieldText,
+        setup_code: FieldText,
+        canonical_solution: FieldText,
+        func_name: FieldText,
+        marker: Option<FieldText>,
         want_gt_pass: bool,
     ) -> PyResult<Self> {
-        let mode: Mode = mode.parse().map_err(|error| job_error(&error))?;
+        let checked = |text: FieldText, field: &str| text.checked(field).map_err(data_error);
+        let one_test = |(index, test)| checked(test, &format!("tests[{index}]"));
+        let mode: Mode = checked(mode, "mode")?
+            .parse()
+            .map_err(|error| job_error(&error))?;
         // An answer may hold lone surrogates; they are data, and a verdict's business.
         let encoded = response.call_method1("encode", ("utf-8", "surrogatepass"))?;
         let fields = JobFields {
             response: encoded.cast::<PyBytes>()?.as_bytes().to_vec(),
-            tests,
-            setup_code,
-            canonical_solution,
-            func_name,
-            marker,
+            tests: tests
+                .into_iter()
+                .enumerate()
+                .map(one_test)
+                .collect::<PyResult<_>>()?,
+            setup_code: checked(setup_code, "setup_code")?,
+            canonical_solution: checked(canonical_solution, "canonical_solution")?,
+            func_name: checked(func_name, "func_name")?,
+            marker: marker.map(|marker| checked(marker, "marker")).transpose()?,
             want_gt_pass,
         };
         let job = Job::new(mode, fields).map_err(|error| job_error(&error))?;

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PySequence;
 
+mod arguments;
 mod arrays;
 mod buffer;
 mod child;

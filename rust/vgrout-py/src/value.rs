@@ -1,15 +1,16 @@
 //! Python objects ↔ the bytes of `vgrout_grader::codec`, inside the sandboxed process.
 //!
 //! [`encode_py`] looks at what an answer returned. It goes by exact type only and calls nothing that an answer can
-//! define: no `__eq__`, `__hash__`, `__iter__`, `__getattribute__`, no property. [`decode_py`] builds the call
-//! arguments, which are the host's own.
+//! define: no `__eq__`, `__hash__`, `__iter__`, `__getattribute__`, no property, no finalizer. [`decode_py`] builds
+//! the call arguments, which are the host's own.
 
 mod arguments;
+mod nodes;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::rc::Rc;
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
@@ -20,30 +21,25 @@ use vgrout_grader::codec::{Kind, Writer};
 use vgrout_grader::value::MAX_DEPTH;
 
 pub use arguments::decode_py;
+use nodes::{Layout, Layouts, Native, Shape};
 
 /// The classes whose instances count as values although they are no builtins.
 pub struct Classes {
-    list_node: Option<NodeClass>,
-    tree_node: Option<NodeClass>,
+    native: Native,
     dict_like: Vec<Py<PyType>>,
-}
-
-/// A node class and the descriptor of its instances' `__dict__`, which no later change of the class replaces.
-struct NodeClass {
-    class: Py<PyType>,
-    fields: Option<Py<PyAny>>,
+    /// What arguments are built of: the answer's own classes where it defines them.
+    list_node: Option<Py<PyType>>,
+    tree_node: Option<Py<PyType>>,
+    /// The classes of these names before the answer was run.
+    setup: [Option<Py<PyType>>; 2],
 }
 
 impl Classes {
-    /// Takes the dict subclasses of `collections`, and the node classes where there are any.
+    /// Takes what Python itself has to offer, before any answer runs; there are no node classes yet.
     ///
     /// # Errors
-    /// `collections` cannot be imported.
-    pub fn capture(
-        py: Python<'_>,
-        list_node: Option<&Bound<'_, PyType>>,
-        tree_node: Option<&Bound<'_, PyType>>,
-    ) -> PyResult<Self> {
+    /// `collections` or `gc` cannot be imported.
+    pub fn capture(py: Python<'_>) -> PyResult<Self> {
         let collections = py.import("collections")?;
         let dict_like = ["defaultdict", "Counter", "OrderedDict"]
             .into_iter()
@@ -52,54 +48,75 @@ impl Classes {
                 Some(class.cast_into::<PyType>().ok()?.unbind())
             });
         Ok(Self {
+            native: Native::take(py)?,
             dict_like: dict_like.collect(),
-            list_node: list_node.map(NodeClass::capture),
-            tree_node: tree_node.map(NodeClass::capture),
+            list_node: None,
+            tree_node: None,
+            setup: [None, None],
         })
+    }
+
+    /// Takes the node classes of the setup code; those of an earlier call stay.
+    pub fn set_setup_nodes(&mut self, list_node: &Bound<'_, PyAny>, tree_node: &Bound<'_, PyAny>) {
+        for (slot, class) in self.setup.iter_mut().zip([list_node, tree_node]) {
+            *slot = slot.take().or_else(|| node_class(class));
+        }
+    }
+
+    /// Takes the classes that arguments are built of.
+    pub fn set_nodes(&mut self, list_node: &Bound<'_, PyAny>, tree_node: &Bound<'_, PyAny>) {
+        self.list_node = node_class(list_node);
+        self.tree_node = node_class(tree_node);
     }
 
     fn is_dict_like(&self, class: &Bound<'_, PyType>) -> bool {
         self.dict_like.iter().any(|known| known.is(class))
     }
+
+    fn nodes(&self, shape: Shape) -> impl Iterator<Item = &Py<PyType>> {
+        let (own, [list_node, tree_node]) = (self, &self.setup);
+        let pair = match shape {
+            Shape::List => [&own.list_node, list_node],
+            Shape::Tree => [&own.tree_node, tree_node],
+        };
+        pair.into_iter().flatten()
+    }
+
+    fn has_nodes(&self, shape: Shape) -> bool {
+        self.nodes(shape).next().is_some()
+    }
+
+    fn is_node_class(&self, class: &Bound<'_, PyAny>, shape: Shape) -> bool {
+        self.nodes(shape).any(|known| known.is(class))
+    }
+
+    /// Whether the object's class, or a class it derives from, defines `__eq__` in a module of this name.
+    pub fn has_own_equality(&self, object: &Bound<'_, PyAny>, module: &str) -> bool {
+        let _paused = self.native.pause(object.py());
+        let order = self.native.mro(&object.get_type());
+        order.into_iter().flatten().any(|base| {
+            let (mut defines, mut at_home) = (false, false);
+            for (key, value) in base
+                .cast::<PyType>()
+                .map(|base| self.native.namespace(base))
+                .unwrap_or_default()
+            {
+                let key = key.to_str().unwrap_or_default();
+                defines |= key == "__eq__";
+                at_home |= key == "__module__"
+                    && value
+                        .cast_exact::<PyString>()
+                        .is_ok_and(|name| name.to_str().is_ok_and(|name| name == module));
+            }
+            defines && at_home
+        })
+    }
 }
 
-impl NodeClass {
-    fn capture(class: &Bound<'_, PyType>) -> Self {
-        Self {
-            class: class.clone().unbind(),
-            fields: dict_descriptor(class).map(Bound::unbind),
-        }
-    }
-
-    fn made<'py>(
-        class: Option<&Self>,
-        name: &'static str,
-        py: Python<'py>,
-    ) -> PyResult<Bound<'py, PyType>> {
-        let missing = || PyTypeError::new_err(format!("the setup code defines no class {name}"));
-        class
-            .map(|class| class.class.bind(py).clone())
-            .ok_or_else(missing)
-    }
-}
-
-/// The native descriptor in `class.__dict__["__dict__"]`; none where the class has slots or hides it.
-fn dict_descriptor<'py>(class: &Bound<'py, PyType>) -> Option<Bound<'py, PyAny>> {
-    let py = class.py();
-    let type_of_types = py.get_type::<PyType>();
-    let native = type_of_types
-        .getattr("__dict__")
-        .ok()?
-        .get_item("__dict__")
-        .ok()?;
-    if !class.get_type().is(&type_of_types) {
-        return None;
-    }
-    let descriptor = class.getattr("__dict__").ok()?.get_item("__dict__").ok()?;
-    descriptor
-        .get_type()
-        .is(native.get_type())
-        .then_some(descriptor)
+/// `object` itself is no node class: everything derives from it.
+fn node_class(class: &Bound<'_, PyAny>) -> Option<Py<PyType>> {
+    let class = class.cast::<PyType>().ok()?;
+    (!class.is(class.py().get_type::<PyAny>())).then(|| class.clone().unbind())
 }
 
 /// Why a returned object cannot be a claim.
@@ -148,10 +165,12 @@ pub fn encode_py(
     budget: &Budget,
 ) -> Result<(), EncodeRefusal> {
     let start = out.len();
+    let _paused = classes.native.pause(object.py());
     let mut encoder = Encoder {
         end: start.saturating_add(budget.max_bytes),
         max_depth: budget.max_depth.min(MAX_DEPTH),
         elements_left: budget.max_elements,
+        layouts: Layouts::default(),
         out,
         classes,
     };
@@ -162,18 +181,19 @@ pub fn encode_py(
     result
 }
 
-struct Encoder<'a> {
+struct Encoder<'a, 'py> {
     out: &'a mut Vec<u8>,
     end: usize,
     max_depth: usize,
     elements_left: usize,
     classes: &'a Classes,
+    layouts: Layouts<'py>,
 }
 
 type Encoded = Result<(), EncodeRefusal>;
 
-impl Encoder<'_> {
-    fn value(&mut self, object: &Bound<'_, PyAny>, depth: usize) -> Encoded {
+impl<'py> Encoder<'_, 'py> {
+    fn value(&mut self, object: &Bound<'py, PyAny>, depth: usize) -> Encoded {
         self.count(1)?;
         if object.is_exact_instance_of::<PyInt>() {
             return self.int(object);
@@ -202,7 +222,7 @@ impl Encoder<'_> {
         self.check_size()
     }
 
-    fn rarer(&mut self, object: &Bound<'_, PyAny>, depth: usize) -> Encoded {
+    fn rarer(&mut self, object: &Bound<'py, PyAny>, depth: usize) -> Encoded {
         let class = object.get_type();
         let classes = self.classes;
         if object.is_exact_instance_of::<PyDict>() || classes.is_dict_like(&class) {
@@ -214,19 +234,11 @@ impl Encoder<'_> {
         if object.is_exact_instance_of::<PyFrozenSet>() {
             return self.elements(Kind::FrozenSet, object, depth);
         }
-        if let Some(node) = classes
-            .list_node
-            .as_ref()
-            .filter(|node| node.class.is(&class))
-        {
-            return self.linked_list(object, node, depth);
+        if let Some(layout) = self.layouts.of(object, Shape::List, classes) {
+            return self.linked_list(object, layout, depth);
         }
-        if let Some(node) = classes
-            .tree_node
-            .as_ref()
-            .filter(|node| node.class.is(&class))
-        {
-            return self.tree(object, node, depth);
+        if let Some(layout) = self.layouts.of(object, Shape::Tree, classes) {
+            return self.tree(object, layout, depth);
         }
         Err(EncodeRefusal::BadType(type_name(&class)))
     }
@@ -291,7 +303,7 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    fn dict(&mut self, dict: &Bound<'_, PyDict>, depth: usize) -> Encoded {
+    fn dict(&mut self, dict: &Bound<'py, PyDict>, depth: usize) -> Encoded {
         if dict.len() > self.elements_left / 2 {
             return Err(EncodeRefusal::TooBig);
         }
@@ -305,7 +317,7 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    fn elements(&mut self, kind: Kind, set: &Bound<'_, PyAny>, depth: usize) -> Encoded {
+    fn elements(&mut self, kind: Kind, set: &Bound<'py, PyAny>, depth: usize) -> Encoded {
         if set.len()? > self.elements_left {
             return Err(EncodeRefusal::TooBig);
         }
@@ -317,43 +329,50 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    fn linked_list(&mut self, head: &Bound<'_, PyAny>, class: &NodeClass, depth: usize) -> Encoded {
+    fn linked_list(
+        &mut self,
+        head: &Bound<'py, PyAny>,
+        layout: Rc<Layout<'py>>,
+        depth: usize,
+    ) -> Encoded {
         let place = self.open(Kind::LinkedList, 1, depth)?;
-        let mut node = head.clone();
+        let (mut node, mut layout) = (head.clone(), layout);
         let mut count = 0;
         loop {
-            let [value, next] = fields(&node, class, ["val", "next"])?;
+            let [value, next] = layout.fields(&node, Shape::List)?;
             self.value(&value, depth + 1)?;
             count += 1;
             if next.is_none() {
                 Writer(self.out).set_count(place, count);
                 return Ok(());
             }
-            node = of_class(next, class)?;
+            layout = self.layout(&next, Shape::List)?;
+            node = next;
         }
     }
 
-    fn tree(&mut self, root: &Bound<'_, PyAny>, class: &NodeClass, depth: usize) -> Encoded {
+    fn tree(&mut self, root: &Bound<'py, PyAny>, layout: Rc<Layout<'py>>, depth: usize) -> Encoded {
         let place = self.open(Kind::Tree, 1, depth)?;
-        let mut queue = VecDeque::from([Some(root.clone())]);
+        let mut queue = VecDeque::from([Some((root.clone(), layout))]);
         let mut slots = 0;
         let mut kept = (0, self.out.len());
         while let Some(slot) = queue.pop_front() {
             slots += 1;
-            let Some(node) = slot else {
+            let Some((node, layout)) = slot else {
                 self.count(1)?;
                 Writer(self.out).missing();
                 self.check_size()?;
                 continue;
             };
-            let [value, left, right] = fields(&node, class, ["val", "left", "right"])?;
+            let [value, left, right] = layout.fields(&node, Shape::Tree)?;
             self.value(&value, depth + 1)?;
             kept = (slots, self.out.len());
             for child in [left, right] {
                 queue.push_back(if child.is_none() {
                     None
                 } else {
-                    Some(of_class(child, class)?)
+                    let layout = self.layout(&child, Shape::Tree)?;
+                    Some((child, layout))
                 });
             }
         }
@@ -362,44 +381,14 @@ impl Encoder<'_> {
         Writer(self.out).set_count(place, kept.0);
         Ok(())
     }
-}
 
-fn of_class<'py>(
-    object: Bound<'py, PyAny>,
-    class: &NodeClass,
-) -> Result<Bound<'py, PyAny>, EncodeRefusal> {
-    let own = object.get_type();
-    if class.class.is(&own) {
-        Ok(object)
-    } else {
-        Err(EncodeRefusal::BadType(type_name(&own)))
+    fn layout(
+        &mut self,
+        object: &Bound<'py, PyAny>,
+        shape: Shape,
+    ) -> Result<Rc<Layout<'py>>, EncodeRefusal> {
+        self.layouts
+            .of(object, shape, self.classes)
+            .ok_or_else(|| EncodeRefusal::BadType(type_name(&object.get_type())))
     }
-}
-
-/// Reads attributes from the instance's own dict, past any property or `__getattribute__`.
-fn fields<'py, const N: usize>(
-    node: &Bound<'py, PyAny>,
-    class: &NodeClass,
-    names: [&str; N],
-) -> Result<[Bound<'py, PyAny>; N], EncodeRefusal> {
-    let py = node.py();
-    let refused = || EncodeRefusal::BadType(type_name(&node.get_type()));
-    let descriptor = class.fields.as_ref().ok_or_else(refused)?.bind(py);
-    let dict = descriptor.call_method1(intern!(py, "__get__"), (node, class.class.bind(py)))?;
-    let dict = dict.cast_exact::<PyDict>().map_err(|_| refused())?;
-    let mut found: [Option<Bound<'py, PyAny>>; N] = std::array::from_fn(|_| None);
-    // Walked, not looked up: a lookup may ask another key's `__eq__`.
-    for (key, value) in dict.iter() {
-        let Ok(key) = key.cast_exact::<PyString>() else {
-            continue;
-        };
-        let key = key.to_str().unwrap_or_default();
-        if let Some(index) = names.iter().position(|name| *name == key) {
-            found[index] = Some(value);
-        }
-    }
-    if found.iter().any(Option::is_none) {
-        return Err(refused());
-    }
-    Ok(found.map(|value| value.unwrap_or_else(|| py.None().into_bound(py))))
 }

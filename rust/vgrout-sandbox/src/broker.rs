@@ -10,8 +10,9 @@ use crate::cgroup::Cgroup;
 use crate::child::Zygote;
 use crate::error::SandboxError;
 use crate::namespaces::{Forked, clone_zygote};
-use crate::policy::{FencePlan, LayerSet, MAX_SLOTS, ZygotePolicy};
+use crate::policy::{FencePlan, LayerSet, ZygotePolicy};
 use crate::probe::{Probe, probe};
+use crate::slots::HeldSlot;
 use crate::wire::{self, Message, kind};
 
 /// Memory that a zygote's cgroup allows besides what one rollout may use.
@@ -19,9 +20,9 @@ const CGROUP_HEADROOM_BYTES: u64 = 256 << 20;
 
 struct Live {
     pid: libc::pid_t,
-    slot: u32,
-    /// Removed when the zygote is reaped.
-    _cgroup: Option<Cgroup>,
+    slot: HeldSlot,
+    #[expect(dead_code, reason = "removed when the zygote is reaped")]
+    cgroup: Option<Cgroup>,
 }
 
 impl Live {
@@ -64,19 +65,19 @@ pub fn serve(disabled: LayerSet) -> Result<Option<Zygote>, SandboxError> {
         };
         match message.words[0] {
             kind::SPAWN => {
-                let slot = free_slot(&zygotes);
-                let policy = plan.zygote(slot);
+                let Some(slot) = free_slot(&zygotes, &message) else {
+                    continue;
+                };
+                let policy = plan.zygote(slot.slot());
                 // SAFETY: the broker is single-threaded.
                 match unsafe { clone_zygote(&policy) }? {
                     Forked::Parent { pid } => {
-                        let live = Live {
-                            pid,
-                            slot,
-                            _cgroup: confine(&plan, &message, pid)?,
-                        };
-                        zygotes.insert(message.words[1], live);
+                        let cgroup = confine(&plan, &message, pid)?;
+                        zygotes.insert(message.words[1], Live { pid, slot, cgroup });
                     }
                     Forked::Child => {
+                        // The broker's, not the zygote's to give back; `enter` closes what they hold.
+                        std::mem::forget((zygotes, slot));
                         drop(control);
                         return become_zygote(&mut message, policy).map(Some);
                     }
@@ -147,11 +148,16 @@ fn confine(
     Ok(Some(group))
 }
 
-/// The smallest uid slot that no live zygote holds.
-fn free_slot(zygotes: &HashMap<u64, Live>) -> u32 {
-    (0..MAX_SLOTS)
-        .find(|slot| zygotes.values().all(|live| live.slot != *slot))
-        .unwrap_or(0)
+/// A uid slot of no live zygote; where all are taken, the host is told so on the socket meant for the zygote.
+fn free_slot(zygotes: &HashMap<u64, Live>, request: &Message) -> Option<HeldSlot> {
+    let is_own = |slot| zygotes.values().any(|live| live.slot.slot() == slot);
+    let taken = HeldSlot::take(is_own);
+    if let (Err(detail), Some(control)) = (&taken, request.fds.first()) {
+        let words = [kind::READY, 0, 0, 0, 0, 0, 0, 0];
+        // The host may be gone; there is nobody else to tell.
+        drop(wire::send(raw(control), &words, detail.as_bytes(), &[]));
+    }
+    taken.ok()
 }
 
 fn reap(zygotes: &mut HashMap<u64, Live>) {

@@ -29,6 +29,7 @@ pub mod wire;
 mod attacks;
 mod attempts;
 mod creds;
+mod slots;
 mod sys;
 mod syscalls;
 mod trial;

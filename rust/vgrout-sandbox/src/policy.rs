@@ -157,7 +157,7 @@ pub struct ZygotePolicy {
     pub namespaces: NamespacePlan,
     /// Whether it enters a Landlock domain; it must succeed then, in full or in part.
     pub landlock: bool,
-    /// A number below [`MAX_SLOTS`] that no other live zygote of this broker has: it selects the
+    /// A number below [`MAX_SLOTS`] that no other live zygote of this machine has: it selects the
     /// uid.
     pub slot: u32,
 }

@@ -4,6 +4,8 @@
 
 use std::ffi::OsString;
 use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -284,6 +286,70 @@ fn a_request_to_kill_meets_no_zygote_of_another_broker() {
     let below = zygotes(&first);
     first.kill(&foreign);
     wait_until("its own broker kills it", || zygotes(&first) != below);
+}
+
+/// The uids of a broker's zygotes.
+fn uids(broker: &Broker) -> Vec<u32> {
+    let status = |pid| std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
+    let uid = |pid| {
+        let status = status(pid);
+        let line = status.lines().find(|line| line.starts_with("Uid:"));
+        let field = line.and_then(|line| line.split_whitespace().nth(1));
+        field.expect("a uid").parse().expect("a number")
+    };
+    zygotes(broker).into_iter().map(uid).collect()
+}
+
+#[test]
+fn zygotes_of_two_brokers_have_different_uids_and_a_killed_one_gives_its_back() {
+    // SAFETY: no preconditions.
+    if unsafe { libc::geteuid() } != 0 {
+        return eprintln!("skipped: only root's zygotes change their uid");
+    }
+    let (Some(first), Some(second)) = (start(), start()) else {
+        return;
+    };
+    let links = [&first, &second, &first, &second].map(|broker| broker.zygote(MEMORY));
+    assert!(links.iter().all(Result::is_ok));
+    let own = uids(&first);
+    let all = [own.clone(), uids(&second)].concat();
+    let distinct: std::collections::BTreeSet<u32> = all.iter().copied().collect();
+    assert_eq!(distinct.len(), 4, "{all:?}");
+    kill(i32::try_from(first.pid()).expect("a pid"));
+    let is_free = |uid: &u32| {
+        let name = SocketAddr::from_abstract_name(format!("vgrout-uid-{uid}")).expect("a name");
+        UnixDatagram::bind_addr(&name).is_ok()
+    };
+    wait_until("its names are free", || own.iter().all(is_free));
+}
+
+#[test]
+fn a_broker_in_another_network_takes_no_uid_that_is_in_use() {
+    let apart = |command: BrokerCommand| {
+        let mut args = vec!["-n".into(), "--".into(), command.program.into_os_string()];
+        args.extend(command.args);
+        let program = PathBuf::from("unshare");
+        BrokerCommand {
+            program,
+            args,
+            ..command
+        }
+    };
+    let tried = std::process::Command::new("unshare")
+        .args(["-n", "true"])
+        .status();
+    if !tried.is_ok_and(|status| status.success()) {
+        return eprintln!("skipped: no new network namespace can be had");
+    }
+    let (Some(first), Some(command)) = (start(), command(LayerSet::EMPTY)) else {
+        return;
+    };
+    let _link = first.zygote(MEMORY).expect("a zygote");
+    let mut command = apart(command);
+    command.env.push(("PATH".into(), "/usr/bin:/bin".into()));
+    let second = Broker::start(&command).expect("a broker");
+    let _other = second.zygote(MEMORY).expect("a zygote");
+    assert_ne!(uids(&first), uids(&second));
 }
 
 #[test]

@@ -1,17 +1,17 @@
 //! The host's bytes → call arguments: fresh Python objects.
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
+    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType,
 };
 use vgrout_grader::Budget;
 use vgrout_grader::codec::{Kind, Reader, Token};
 use vgrout_grader::error::DecodeError;
 use vgrout_grader::value::MAX_DEPTH;
 
-use super::{Classes, NodeClass};
+use super::Classes;
 
 /// Deeper than any argument list around values of the greatest depth.
 const MAX_ARGUMENT_DEPTH: usize = MAX_DEPTH + 16;
@@ -40,6 +40,17 @@ pub fn decode_py(py: Python<'_>, bytes: &[u8], classes: &Classes) -> PyResult<Py
 #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn bad_bytes(error: DecodeError) -> PyErr {
     PyValueError::new_err(error.to_string())
+}
+
+fn node_class<'py>(
+    class: Option<&Py<PyType>>,
+    name: &str,
+    py: Python<'py>,
+) -> PyResult<Bound<'py, PyType>> {
+    let missing = || PyTypeError::new_err(format!("the setup code defines no class {name}"));
+    class
+        .map(|class| class.bind(py).clone())
+        .ok_or_else(missing)
 }
 
 struct Decoder<'a, 'py> {
@@ -112,7 +123,7 @@ impl<'py> Decoder<'_, 'py> {
     }
 
     fn linked_list(&self, items: Vec<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
-        let class = NodeClass::made(self.classes.list_node.as_ref(), "ListNode", self.py)?;
+        let class = node_class(self.classes.list_node.as_ref(), "ListNode", self.py)?;
         let mut next: Option<Bound<'py, PyAny>> = None;
         for item in items.into_iter().rev() {
             let node = class.call1((item,))?;
@@ -126,7 +137,7 @@ impl<'py> Decoder<'_, 'py> {
 
     fn tree(&mut self, count: usize, depth: usize) -> PyResult<Bound<'py, PyAny>> {
         let py = self.py;
-        let class = NodeClass::made(self.classes.tree_node.as_ref(), "TreeNode", py)?;
+        let class = node_class(self.classes.tree_node.as_ref(), "TreeNode", py)?;
         let mut nodes: Vec<Bound<'py, PyAny>> = Vec::new();
         for slot in 0..count {
             let Some(value) = self.slot(depth)? else {
