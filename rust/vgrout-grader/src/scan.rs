@@ -339,6 +339,15 @@ pub(crate) fn words(source: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
+/// The words inside the string that begins the text; of all that follows, where it is not closed.
+pub(crate) fn words_of_text(text: &str) -> impl Iterator<Item = &str> {
+    let mut cursor = Cursor::new(text);
+    let end = skip_string(&mut cursor).map_or(text.len(), |()| cursor.at);
+    let inside = text[..end].split(|symbol: char| !(symbol == '_' || symbol.is_alphanumeric()));
+    inside
+        .filter(|word| !word.is_empty() && !word.starts_with(|first: char| first.is_ascii_digit()))
+}
+
 /// Whether a call follows.
 pub(crate) fn opens_call(after_name: &str) -> bool {
     after_name.trim_start().starts_with('(')

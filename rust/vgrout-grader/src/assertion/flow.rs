@@ -26,6 +26,8 @@ product property randint random range re reduce repeat repr reversed round seed 
 sqrt staticmethod str string sum super takewhile timedelta tree_node tuple type uniform vars zip zip_longest \
 and as assert async await break class continue def del elif else except finally for from global if import in is \
 lambda nonlocal not or pass raise return try while with yield match case _ ";
+/// What runs a text as code, in which no name is seen here.
+const CODE_FROM_TEXT: &str = " eval exec globals locals vars __import__ __builtins__ __dict__ ";
 /// How deep brackets and calls may nest.
 const MAX_NESTING: usize = 32;
 
@@ -95,7 +97,7 @@ impl Flow {
                     scan::words(body).find(|(_, name)| !matches!(*name, "def" | "class" | "async"));
                 self.own.extend(names.map(|(_, name)| name.to_owned()));
                 self.own.extend(parameters(body));
-                Ok(())
+                self.must_be_own(body) // what stands on the same line, or as a default
             }
             "import" | "from" => {
                 self.own
@@ -238,6 +240,9 @@ impl Flow {
         let is_known =
             |name: &str| contains(KNOWN, name) || self.own.contains(name) || bound.contains(name);
         !scan::words(source).any(|(at, name)| {
+            if contains(CODE_FROM_TEXT, name) {
+                return true;
+            }
             let before = source[..at].trim_end();
             let after = source[at + name.len()..].trim_start();
             if before.ends_with('.') && !before.ends_with("..") {
@@ -247,20 +252,13 @@ impl Flow {
                 return true;
             }
             if after.starts_with(['"', '\'']) {
-                return self.is_in_text(name, after); // a prefix; an f-string holds code
+                // A prefix: an f-string holds code.
+                return name.contains(['f', 'F'])
+                    && scan::words_of_text(after).any(|word| !is_known(word));
             }
             let is_keyword = after.starts_with('=') && !after.starts_with("==");
             !is_known(name) && (after.starts_with('(') || (compares && !is_keyword))
         })
-    }
-
-    fn is_in_text(&self, prefix: &str, text: &str) -> bool {
-        let names = self
-            .instances
-            .iter()
-            .chain(&self.returned)
-            .map(String::as_str);
-        prefix.contains(['f', 'F']) && names.chain(["Solution"]).any(|name| text.contains(name))
     }
 
     /// Every part of a sequence; `Own` if all are.
@@ -332,7 +330,8 @@ impl Flow {
             Some(Kind::Instance)
         } else if self.shared.contains(head) {
             Some(Kind::Own)
-        } else if self.own.contains(head) || contains(KNOWN, head) {
+        } else if self.own.contains(head) || contains(KNOWN, head) || contains(CODE_FROM_TEXT, head)
+        {
             return Err(refused(
                 expression,
                 "what another function makes of the answer proves nothing",
