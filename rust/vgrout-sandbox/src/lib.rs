@@ -16,6 +16,7 @@ pub mod child;
 pub mod error;
 pub mod fence;
 pub mod landlock;
+mod last_words;
 pub mod limits;
 pub mod namespaces;
 pub mod pipe;

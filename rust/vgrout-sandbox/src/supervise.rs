@@ -3,7 +3,6 @@
 //! Every limit is enforced from here or by the kernel; nothing a child does is needed for a verdict to arrive.
 
 use std::ffi::OsString;
-use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -13,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::arena::{self, ArenaRecords, HostArena};
 use crate::error::SandboxError;
+use crate::last_words::last_words;
 use crate::pipe::OutputPipe;
 use crate::report::FenceReport;
 use crate::wire::{self, kind};
@@ -481,20 +481,4 @@ fn first_report(control: &OwnedFd) -> Result<FenceReport, SandboxError> {
     }
     let message = wire::recv(control.as_raw_fd(), wire::MAX_BYTES).map_err(SandboxError::Wire)?;
     FenceReport::decode(&message.ok_or(SandboxError::ZygoteGone)?.bytes)
-}
-
-/// What a broker that failed to start wrote to standard error.
-fn last_words(process: &mut Child, error: &SandboxError) -> String {
-    drop(process.kill());
-    drop(process.wait());
-    let mut text = String::new();
-    if let Some(stderr) = process.stderr.as_mut() {
-        drop(stderr.take(8192).read_to_string(&mut text));
-    }
-    let text = text.trim();
-    if text.is_empty() {
-        error.to_string()
-    } else {
-        format!("{error}; it wrote: {text}")
-    }
 }
