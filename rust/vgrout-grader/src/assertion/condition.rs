@@ -1,6 +1,6 @@
 //! The condition of one assert → the expression to evaluate and the check on its value.
 
-use super::flow::Flow;
+use super::flow::{Flow, contains};
 use super::{CallForm, direct_call, refused};
 use crate::check::{Check, Singleton, is_tolerance, sorted_literal};
 use crate::equality::number;
@@ -14,8 +14,8 @@ use crate::value::Value;
 type Condition<'a> = (&'a str, Check);
 type Conditions<'a> = Result<Vec<Condition<'a>>, AssertionError>;
 
-/// How deep `and`, `not` and parentheses may nest.
-const MAX_NESTING: usize = 32;
+/// How deep `and`, `not`, brackets and calls may nest.
+pub(super) const MAX_NESTING: usize = 32;
 
 /// The conditions that an assert joins with `and`; its message is ignored.
 pub(super) fn conditions(assert: &str) -> Conditions<'_> {
@@ -357,7 +357,7 @@ fn is_close<'a>(whole: &'a str, inside: &'a str) -> Result<Condition<'a>, Assert
 }
 
 /// Names that stand for no answer of the rollout's: what they make of its value is made in the child.
-const NOT_THE_ANSWER: &str = " abs all any ascii bin bool bytearray bytes callable chr classmethod complex \
+pub(super) const NOT_THE_ANSWER: &str = " abs all any ascii bin bool bytearray bytes callable chr classmethod complex \
 Counter collections copy defaultdict deepcopy delattr dict dir divmod enumerate eval exec filter float format \
 frozenset functools getattr globals hasattr hash heapq hex id input int is_same_list is_same_tree isclose isinstance \
 issubclass iter itertools len locals map math max memoryview min next np numpy object oct open operator ord pow print \
@@ -398,7 +398,7 @@ fn answer_head(mut expression: &str) -> Result<(), AssertionError> {
     }
     let not_call = "a call, attribute or subscript of the answer's own code is expected";
     let head = scan::chain_head(expression).ok_or_else(|| refused(expression, not_call))?;
-    let is_other = NOT_THE_ANSWER.split(' ').any(|name| name == head);
+    let is_other = contains(NOT_THE_ANSWER, head);
     if is_other || head == "list" || head == "tuple" {
         return Err(refused(
             expression,

@@ -3,8 +3,9 @@
 //! Whatever meets the answer's value there is told to the answer: an operand, an argument, a key. So nothing may
 //! meet it but the answer's own methods and Python's one-argument conversions; the rest is refused, not guessed at.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use super::condition::{MAX_NESTING, NOT_THE_ANSWER};
 use super::refused;
 use crate::error::AssertionError;
 use crate::literal::{Cursor, identifier_length};
@@ -13,29 +14,26 @@ use crate::scan::{self, Op};
 /// Conversions that are given nothing but the value; what they make of it is a claim like any other.
 const CONVERSIONS: &str = " list tuple sorted set frozenset dict len str int float bool sum min max abs reversed \
 round next iter deque Counter ";
-/// Names that are no answer's: Python's, and those of the modules that setup code usually imports whole.
-const KNOWN: &str = " ArithmeticError AssertionError AttributeError BaseException Counter Decimal Exception False \
-Fraction IndexError KeyError ListNode None NotImplemented OrderedDict OverflowError RuntimeError StopIteration \
-TreeNode True TypeError ValueError ZeroDivisionError abs accumulate all any array ascii asc bin bisect bisect_left \
-bisect_right bool bytearray bytes callable ceil chain chr classmethod collections combinations copy count cycle \
-date datetime deepcopy defaultdict delattr deque dict dir divmod enumerate exp fabs factorial filter float floor \
-format frozenset functools gcd getattr globals hasattr hash heapify heappop heappush heapq hex id inf input insort \
-int isclose isinstance islice issubclass iter itertools lcm len list list_node locals log log2 map math max \
-memoryview min namedtuple nan next nlargest nsmallest object oct open operator ord partial permutations pi pow print \
-product property randint random range re reduce repeat repr reversed round seed set setattr shuffle slice sorted \
-sqrt staticmethod str string sum super takewhile timedelta tree_node tuple type uniform vars zip zip_longest \
-and as assert async await break class continue def del elif else except finally for from global if import in is \
-lambda nonlocal not or pass raise return try while with yield match case _ ";
+/// More names that are no answer's: Python's, and those of the modules that setup code usually imports whole.
+const KNOWN: &str = " ArithmeticError AssertionError AttributeError BaseException Decimal Exception Fraction IndexError KeyError \
+ListNode NotImplemented OrderedDict OverflowError RuntimeError StopIteration TreeNode TypeError ValueError \
+ZeroDivisionError _ accumulate array asc bisect bisect_left bisect_right case ceil chain combinations count \
+cycle date datetime deque exp fabs factorial floor gcd heapify heappop heappush inf insort islice lcm list log \
+log2 match namedtuple nan nlargest nsmallest partial permutations pi product randint random repeat seed \
+shuffle sqrt staticmethod takewhile timedelta tuple uniform zip_longest ";
 /// What runs a text as code, in which no name is seen here.
 const CODE_FROM_TEXT: &str = " eval exec globals locals vars __import__ __builtins__ __dict__ ";
-/// How deep brackets and calls may nest.
-const MAX_NESTING: usize = 32;
+const JUDGED_BY_ANOTHER: &str = "what another function makes of the answer proves nothing";
 
-/// What an expression of a test gives.
+/// What a name of a test stands for, or an expression gives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     /// The test's own.
     Own,
+    /// The test's own, handed to the answer: it knows, and may have changed, what it holds.
+    Shared,
+    /// A list of the test's own that returned values were put in.
+    Kept,
     /// An object that the test made of one of the answer's classes.
     Instance,
     /// What the answer returned, or something taken from it.
@@ -45,13 +43,7 @@ enum Kind {
 /// The names of one test, as far as it has been read.
 #[derive(Default)]
 pub(super) struct Flow {
-    own: HashSet<String>,
-    instances: HashSet<String>,
-    returned: HashSet<String>,
-    /// Own names that were handed to the answer: it knows, and may have changed, what they hold.
-    shared: HashSet<String>,
-    /// Own lists that returned values were put in.
-    containers: HashSet<String>,
+    names: HashMap<String, Kind>,
     /// Column of the `def` or `class` whose block is being read.
     definition: Option<usize>,
 }
@@ -79,7 +71,7 @@ impl Flow {
     pub fn expression(&mut self, expression: &str) -> Judged<()> {
         let head = Cursor::new(expression).identifier();
         let calls = expression[head.len()..].contains('(');
-        if calls && self.own.contains(head) && !self.shared.contains(head) {
+        if calls && self.is(head, Kind::Own) {
             return Err(refused(
                 expression,
                 "it is the test's own and asks nothing of the answer",
@@ -93,15 +85,14 @@ impl Flow {
         match word {
             "def" | "class" | "async" => {
                 self.definition = Some(column);
-                let names =
-                    scan::words(body).find(|(_, name)| !matches!(*name, "def" | "class" | "async"));
-                self.own.extend(names.map(|(_, name)| name.to_owned()));
-                self.own.extend(parameters(body));
+                let is_name = |word: &&str| !matches!(*word, "def" | "class" | "async");
+                let name = scan::words(body).map(|(_, word)| word).find(is_name);
+                self.bind(name.unwrap_or_default(), Kind::Own);
+                self.bind(parameters(body), Kind::Own);
                 self.must_be_own(body) // what stands on the same line, or as a default
             }
             "import" | "from" => {
-                self.own
-                    .extend(scan::words(body).map(|(_, name)| name.to_owned()));
+                self.bind(body, Kind::Own);
                 Ok(())
             }
             "for" => self.repeated(body, column),
@@ -129,8 +120,7 @@ impl Flow {
             return Err(refused(body, "such a loop cannot be judged"));
         };
         self.must_be_own(&body[inside.end..colon.start])?;
-        let names = scan::words(&body["for".len()..inside.start]);
-        self.own.extend(names.map(|(_, name)| name.to_owned()));
+        self.bind(&body["for".len()..inside.start], Kind::Own);
         match body[colon.end..].trim() {
             "" => Ok(()),
             rest => self.statement(rest, column),
@@ -170,7 +160,7 @@ impl Flow {
     /// `LIST.append(RETURNED)`: the list holds the answer's values from now on.
     fn kept(&mut self, body: &str) -> Judged<bool> {
         let name = Cursor::new(body).identifier();
-        let is_list = self.own.contains(name) || self.containers.contains(name);
+        let is_list = self.is(name, Kind::Own) || self.is(name, Kind::Kept);
         let rest = body[name.len()..].trim_start().strip_prefix('.');
         let Some(rest) = rest.filter(|_| is_list && !self.is_own(body)) else {
             return Ok(false);
@@ -178,9 +168,7 @@ impl Flow {
         for method in ["append", "extend", "add"] {
             if let Some(inside) = scan::call_of(rest.trim(), method) {
                 self.kind(inside, 1)?;
-                self.own.remove(name);
-                self.containers.insert(name.to_owned());
-                self.returned.insert(name.to_owned());
+                self.bind(name, Kind::Kept);
                 return Ok(true);
             }
         }
@@ -203,23 +191,18 @@ impl Flow {
                 )),
             };
         }
-        for (_, name) in scan::words(target) {
-            for names in [
-                &mut self.own,
-                &mut self.instances,
-                &mut self.returned,
-                &mut self.shared,
-            ] {
-                names.remove(name);
-            }
-            let names = match kind {
-                Kind::Own => &mut self.own,
-                Kind::Instance => &mut self.instances,
-                Kind::Returned => &mut self.returned,
-            };
-            names.insert(name.to_owned());
-        }
+        self.bind(target, kind);
         Ok(())
+    }
+
+    /// Every word of `names` stands for `kind` from now on.
+    fn bind(&mut self, names: &str, kind: Kind) {
+        let words = scan::words(names).map(|(_, name)| (name.to_owned(), kind));
+        self.names.extend(words);
+    }
+
+    fn is(&self, name: &str, kind: Kind) -> bool {
+        self.names.get(name) == Some(&kind)
     }
 
     fn must_be_own(&self, source: &str) -> Judged<()> {
@@ -237,8 +220,9 @@ impl Flow {
     fn is_own(&self, source: &str) -> bool {
         let compares = scan::compares(source);
         let bound = bound_names(source);
-        let is_known =
-            |name: &str| contains(KNOWN, name) || self.own.contains(name) || bound.contains(name);
+        let is_known = |name: &str| {
+            is_known_other(name) || self.names.contains_key(name) || bound.contains(name)
+        };
         !scan::words(source).any(|(at, name)| {
             if contains(CODE_FROM_TEXT, name) {
                 return true;
@@ -248,13 +232,15 @@ impl Flow {
             if before.ends_with('.') && !before.ends_with("..") {
                 return false;
             }
-            if name == "Solution" || self.instances.contains(name) || self.returned.contains(name) {
+            let kind = self.names.get(name);
+            if name == "Solution" || kind.is_some_and(|kind| *kind != Kind::Own) {
                 return true;
             }
             if after.starts_with(['"', '\'']) {
                 // A prefix: an f-string holds code.
                 return name.contains(['f', 'F'])
-                    && scan::words_of_text(after).any(|word| !is_known(word));
+                    && scan::words_of_text(after)
+                        .any(|word| !is_known(word) || !self.is_own(word));
             }
             let is_keyword = after.starts_with('=') && !after.starts_with("==");
             !is_known(name) && (after.starts_with('(') || (compares && !is_keyword))
@@ -313,8 +299,7 @@ impl Flow {
             return Err(refused(inside, "such a comprehension cannot be judged"));
         }
         self.must_be_own(&inside[second.end..])?;
-        let names = scan::words(&inside[first.end..second.start]);
-        self.own.extend(names.map(|(_, name)| name.to_owned()));
+        self.bind(&inside[first.end..second.start], Kind::Own);
         self.all(&inside[..first.start], nesting)?;
         Ok(Kind::Returned)
     }
@@ -324,20 +309,13 @@ impl Flow {
         let not_chain = "only calls of the answer's own code may meet its values inside the child";
         let head = scan::chain_head(expression).ok_or_else(|| refused(expression, not_chain))?;
         let rest = expression[head.len()..].trim_start();
-        let mut kind = if self.returned.contains(head) {
-            Some(Kind::Returned)
-        } else if self.instances.contains(head) {
-            Some(Kind::Instance)
-        } else if self.shared.contains(head) {
-            Some(Kind::Own)
-        } else if self.own.contains(head) || contains(KNOWN, head) || contains(CODE_FROM_TEXT, head)
-        {
-            return Err(refused(
-                expression,
-                "what another function makes of the answer proves nothing",
-            ));
-        } else {
-            None // a class or function of the answer
+        let known = self.names.get(head).copied();
+        let is_other = is_known_other(head) || contains(CODE_FROM_TEXT, head);
+        let mut kind = match known {
+            Some(Kind::Kept) => Some(Kind::Returned),
+            Some(Kind::Own) => return Err(refused(expression, JUDGED_BY_ANOTHER)),
+            None if is_other => return Err(refused(expression, JUDGED_BY_ANOTHER)),
+            known => known, // None: a class or function of the answer
         };
         let mut cursor = Cursor::new(rest);
         while !cursor.is_at_end() {
@@ -349,7 +327,6 @@ impl Flow {
                 cursor.skip_space();
                 cursor.at += identifier_length(&rest[cursor.at..]);
                 kind = match (kind, scan::opens_call(&rest[cursor.at..])) {
-                    (Some(Kind::Own), _) => return Err(refused(expression, not_chain)),
                     (Some(Kind::Instance) | None, true) => kind,
                     _ => Some(Kind::Returned),
                 };
@@ -377,14 +354,18 @@ impl Flow {
         of: Option<Kind>,
         nesting: usize,
     ) -> Judged<Kind> {
-        if of == Some(Kind::Own) {
+        let is_shared = of == Some(Kind::Shared);
+        if self.is_own(inside) {
+            Ok(if is_shared {
+                Kind::Shared
+            } else {
+                Kind::Returned
+            })
+        } else if is_shared {
             // A list that the answer was given, cut by a number that it returned.
             for part in inside.split(':').filter(|part| !part.trim().is_empty()) {
                 self.kind(part, nesting)?;
             }
-            return Ok(Kind::Returned);
-        }
-        if self.is_own(inside) {
             Ok(Kind::Returned)
         } else {
             Err(refused(whole, "the answer's value would be told a key"))
@@ -409,20 +390,19 @@ impl Flow {
                 _ => part,
             };
             kinds.push(self.kind(value, nesting)?);
-            let words = scan::words(value).map(|(_, name)| name);
-            let shared: Vec<_> = words
-                .filter(|name| self.own.contains(*name))
-                .map(str::to_owned)
-                .collect();
-            self.shared.extend(shared);
+            for (_, name) in scan::words(value) {
+                if self.is(name, Kind::Own) {
+                    self.bind(name, Kind::Shared);
+                }
+            }
         }
         let has = |kind| kinds.contains(&kind);
         let is_class = head.starts_with(char::is_uppercase);
         let (allowed, gives) = match of {
-            Some(Kind::Own) => (false, Kind::Returned),
+            Some(Kind::Shared) => (false, Kind::Returned),
             Some(Kind::Returned) => (kinds.is_empty(), Kind::Returned),
             None if !is_method && is_class => (!has(Kind::Returned), Kind::Instance),
-            None if !is_method => (kinds.iter().all(|kind| *kind == Kind::Own), Kind::Returned),
+            None if !is_method => (!has(Kind::Returned) && !has(Kind::Instance), Kind::Returned),
             _ => (!(has(Kind::Returned) && has(Kind::Own)), Kind::Returned),
         };
         if allowed {
@@ -436,7 +416,11 @@ impl Flow {
     }
 }
 
-fn contains(list: &str, name: &str) -> bool {
+fn is_known_other(name: &str) -> bool {
+    contains(NOT_THE_ANSWER, name) || contains(KNOWN, name)
+}
+
+pub(super) fn contains(list: &str, name: &str) -> bool {
     list.split(' ')
         .any(|known| known == name && !name.is_empty())
 }
@@ -446,11 +430,8 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Names between the first brackets of a `def`.
-fn parameters(definition: &str) -> Vec<String> {
-    let inside = definition.split_once('(').map_or("", |(_, rest)| rest);
-    scan::words(inside)
-        .map(|(_, name)| name.to_owned())
-        .collect()
+fn parameters(definition: &str) -> &str {
+    definition.split_once('(').map_or("", |(_, rest)| rest)
 }
 
 /// Names that comprehensions and lambdas of the source bind.
