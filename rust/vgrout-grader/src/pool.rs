@@ -1,7 +1,7 @@
 //! Grades batches over N zygotes: one thread and one zygote per worker, one queue for every caller.
 //!
 //! A rollout whose machinery fails is run once more in a fresh zygote; a second failure is reported, never scored.
-//! Setup code that failed once is not tried again, and a zygote that has run many setups is replaced.
+//! A zygote runs one setup code and no other; one that failed is not tried again, one that took too long once more.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -36,8 +36,6 @@ const RUNNER: &str = concat!(
 const LOOK_AHEAD: usize = 64;
 /// How often in a row it may pass over the first task for that.
 const MOST_PASSED_OVER: usize = 64;
-/// The slot of a zygote's only setup.
-const SLOT: u32 = 0;
 /// Setup code gets the rollout's wall-clock limit, but at least and at most this.
 const SETUP_TIME: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(20));
 /// How many brokers are tried before a rollout is given up.
@@ -415,14 +413,13 @@ impl Worker {
         let link = self.link.as_mut().ok_or(SandboxError::ZygoteGone)?;
         let wall = Duration::from_secs_f64(self.shared.config.limits.wall_s);
         let within = wall.clamp(SETUP_TIME.0, SETUP_TIME.1);
-        let done = link.setup(u64::from(SLOT), setup.as_bytes(), within, &self.cancelled);
+        let done = link.setup(setup.as_bytes(), within, &self.cancelled);
         let (what, is_of_time) = match done {
             Ok(Ok(())) => {
                 self.setup = Some(Arc::clone(setup));
                 return Ok(());
             }
-            Ok(Err(what)) => (what, true),
-            // The first time a busy machine may be to blame.
+            Ok(Err(what)) => (what, false),
             Err(SandboxError::ZygoteSilent { seconds }) => {
                 (format!("it did not end within {seconds} s"), true)
             }
@@ -457,7 +454,6 @@ impl Machine for Worker {
         let header = Value::Tuple(vec![
             text(request.role.name()),
             source,
-            Value::Int(i64::from(SLOT)),
             text(&job.method),
             text(job.mode.name()),
             text(marker),

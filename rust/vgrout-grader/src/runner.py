@@ -60,14 +60,14 @@ def broker(argv):
 def serve(zygote):
     import gc
     import types
-    setups = {}
+    module = None
     while True:
         item = zygote.next()
         if item is None:
             zygote.exit(0)
         if item[0] == "child":
             break
-        _, slot, source = item
+        source = item[1]
         failure = ""
         module = types.ModuleType("__main__")
         try:
@@ -75,21 +75,18 @@ def serve(zygote):
             sys.__stdout__.flush()  # what is left in the buffer would be printed by every rollout
         except BaseException as error:
             failure = describe(error)
-        setups[slot] = module
         gc.freeze()
         zygote.setup_done(failure)
     # The header must not live on in this frame, where the answer could read it.
     box = [item[1]]
     item = None
-    child(zygote, box, setups)
+    child(zygote, box, module)
 
 
-def child(zygote, box, setups):
+def child(zygote, box, module):
     """Run one rollout and exit; never returns."""
     import gc
-    role, source, slot, method, mode, marker, extra = box.pop()
-    module = setups[slot]
-    setups.clear()
+    role, source, method, mode, marker, extra = box.pop()
     sys.modules["__main__"] = module
     namespace = module.__dict__
     gc.enable()

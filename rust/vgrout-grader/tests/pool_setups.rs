@@ -91,6 +91,21 @@ fn a_setup_that_raises_is_named_and_spoils_no_other() {
 }
 
 #[test]
+fn a_setup_that_raised_is_not_run_again() {
+    let _turn = alone();
+    let Some(pool) = pool(1, LIMITS) else { return };
+    let slow = "import time\ntime.sleep(1)\nx = 1 / 0";
+    let timed = || {
+        let start = Instant::now();
+        assert!(refused(&pool, slow).starts_with("ZeroDivisionError"));
+        start.elapsed()
+    };
+    assert!(timed() >= Duration::from_secs(1));
+    let again = timed();
+    assert!(again < Duration::from_secs(1), "{again:?}");
+}
+
+#[test]
 fn a_setup_that_never_ends_is_an_error_in_bounded_time() {
     let _turn = alone();
     let limits = Limits {

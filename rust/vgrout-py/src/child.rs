@@ -76,14 +76,14 @@ impl PyZygote {
 
 #[pymethods]
 impl PyZygote {
-    /// Waits for work: None, ("setup", slot, source), or, in a new child, ("child", header).
+    /// Waits for work: None, ("setup", source), or, in a new child, ("child", header).
     fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let mut state = self.state();
         match state.zygote.wait().map_err(failed)? {
             Next::Ended => Ok(None),
-            Next::Setup { slot, source } => {
+            Next::Setup { source } => {
                 let source = text(py, &source)?;
-                Ok(Some(("setup", slot, source).into_pyobject(py)?.into_any()))
+                Ok(Some(("setup", source).into_pyobject(py)?.into_any()))
             }
             Next::Child {
                 payload_len,

@@ -27,8 +27,6 @@ const STAGE_FENCED: u32 = 1;
 pub enum Next {
     /// Run this setup code and answer through [`Zygote::setup_done`].
     Setup {
-        /// Which of the cached setups this replaces.
-        slot: u64,
         /// UTF-8 source text.
         source: Vec<u8>,
     },
@@ -155,11 +153,8 @@ impl Zygote {
             };
             match message.words[0] {
                 kind::SETUP => {
-                    let source = self.arena.payload(word(&message, 2)).to_vec();
-                    return Ok(Next::Setup {
-                        slot: message.words[1],
-                        source,
-                    });
+                    let source = self.arena.payload(word(&message, 1)).to_vec();
+                    return Ok(Next::Setup { source });
                 }
                 kind::RUN => {
                     if let Some(child) = self.run(&message)? {

@@ -219,19 +219,18 @@ pub struct ZygoteLink {
 }
 
 impl ZygoteLink {
-    /// Runs setup code in the zygote under cache slot `slot`; the inner error is the code's own.
+    /// Runs setup code in the zygote; the inner error is the code's own.
     ///
     /// # Errors
     /// The zygote is gone, does not answer `within` this time, or the caller cancelled: it is of no use any more.
     pub fn setup(
         &mut self,
-        slot: u64,
         source: &[u8],
         within: Duration,
         cancelled: &AtomicBool,
     ) -> Result<Result<(), String>, SandboxError> {
         self.arena.fill(&[source], 0).map_err(SandboxError::Wire)?;
-        self.tell(&[kind::SETUP, slot, source.len() as u64, 0, 0, 0, 0, 0])?;
+        self.tell(&[kind::SETUP, source.len() as u64, 0, 0, 0, 0, 0, 0])?;
         let reply = self.reply(kind::SETUP_DONE, within, cancelled)?;
         self.arena.clear().map_err(SandboxError::Wire)?;
         self.drain(&mut |_| {})?;

@@ -24,7 +24,7 @@ pub mod kind {
     pub const KILL_ZYGOTE: u64 = 3;
     /// Zygote → host, once: fenced and waiting; or the bytes say why it is not.
     pub const READY: u64 = 4;
-    /// Host → zygote: run the setup code in the arena (word 1 slot, word 2 length).
+    /// Host → zygote: run the setup code in the arena (word 1 length).
     pub const SETUP: u64 = 5;
     /// Zygote → host: the setup ran (no bytes) or failed (bytes say why).
     pub const SETUP_DONE: u64 = 6;

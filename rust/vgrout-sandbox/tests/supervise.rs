@@ -28,7 +28,7 @@ while zygote is not None:
         exec(item[1], {"zygote": zygote, "time": time})
         zygote.exit(0)
     try:
-        exec(item[2], {"time": time})
+        exec(item[1], {"time": time})
         zygote.setup_done("")
     except BaseException as error:
         zygote.setup_done(repr(error))
@@ -104,7 +104,7 @@ fn run(
 
 fn set_up(link: &mut ZygoteLink, source: &str) -> Result<Result<(), String>, SandboxError> {
     let within = Duration::from_secs(3);
-    link.setup(0, source.as_bytes(), within, &AtomicBool::new(false))
+    link.setup(source.as_bytes(), within, &AtomicBool::new(false))
 }
 
 fn zygotes(broker: &Broker) -> Vec<i32> {
@@ -229,7 +229,6 @@ fn setup_errors_are_the_codes_own() {
     assert_eq!(memory, Err("MemoryError()".to_owned()));
     let within = Duration::from_millis(100);
     let silent = link.setup(
-        0,
         b"while True: print('x' * 4096)",
         within,
         &AtomicBool::new(false),
@@ -239,7 +238,7 @@ fn setup_errors_are_the_codes_own() {
         "{silent:?}"
     );
     let mut link = broker.zygote(MEMORY).expect("a zygote");
-    let given_up = link.setup(0, b"while True: pass", within, &AtomicBool::new(true));
+    let given_up = link.setup(b"while True: pass", within, &AtomicBool::new(true));
     assert!(
         matches!(given_up, Err(SandboxError::Cancelled)),
         "{given_up:?}"
