@@ -13,6 +13,7 @@ from typing import Literal
 from vgrout.errors import ConfigError
 
 Intervention = Literal["none", "none-full", "absorb", "routeA", "oracle"]
+WordingName = Literal["overwrite", "overwrite-detailed", "overwrite-aware", "modify-tests", "incontext-tests"]
 ALL_MODES = ("run_tests", "eq_override", "exit_code", "stdout_marker", "sentinel", "file_marker")
 
 
@@ -46,9 +47,7 @@ class EnvConfig:
 
     modes: tuple[str, ...] = ALL_MODES
     """Loophole modes; each problem gets exactly one."""
-    run_tests_hint: Literal[
-        "overwrite", "overwrite-detailed", "overwrite-aware", "modify-tests", "incontext-tests"
-    ] = "overwrite"
+    run_tests_hint: WordingName = "overwrite"
     """How the hint of `run_tests` is put; the last two show tests in the starter code."""
     unhackable_share: float = 0.5
     """Share of the training prompts shown without the loophole and graded by ground truth only, in [0, 1]."""

@@ -24,6 +24,7 @@ from vgrout._native import (
 )
 
 __all__ = [
+    "FENCE_LEVELS",
     "FILE_MARKER_CONTENT",
     "TRAINING_MARKERS",
     "Diagnostics",
@@ -38,6 +39,9 @@ __all__ = [
     "Verdict",
     "to_rewards",
 ]
+
+FENCE_LEVELS = ("base", "landlock", "namespaces", "cgroup")
+"""Levels of the fence, each above the one before."""
 
 
 @dataclass(frozen=True, kw_only=True)

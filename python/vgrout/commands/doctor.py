@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from vgrout.errors import SandboxUnavailable
-from vgrout.grading import FenceLayer, FenceReport, GradeJob, Grader
+from vgrout.grading import FENCE_LEVELS, FenceLayer, FenceReport, GradeJob, Grader
 
 DONE, FAILED = 0, 1
-LEVELS = ("base", "landlock", "namespaces", "cgroup")
 _PACKAGES = ("vgrout", "numpy", "torch", "transformers", "peft", "vllm")
 _WHAT = {
     "base": "seccomp, no new privileges, no capabilities, rlimits, an unused uid for root",
@@ -45,7 +44,10 @@ def parser() -> argparse.ArgumentParser:
         prog="vgrout doctor", description="Say what the fence enforces here.", allow_abbrev=False
     )
     flags.add_argument(
-        "--min-level", default="base", choices=LEVELS, help="the level that must be enforced (default base)"
+        "--min-level",
+        default="base",
+        choices=FENCE_LEVELS,
+        help="the level that must be enforced (default base)",
     )
     flags.add_argument("--verbose", action="store_true", help="list every attack that was attempted")
     return flags
@@ -65,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
         lines += [f"  remedy: {_REMEDY['base']}"]
         sys.stdout.write("\n".join(lines) + "\n")
         return FAILED
-    reached = level is not None and LEVELS.index(level) >= LEVELS.index(flags.min_level)
+    reached = level is not None and FENCE_LEVELS.index(level) >= FENCE_LEVELS.index(flags.min_level)
     lines += ["", trial or "trial: a right answer is accepted and a wrong one is not"]
     lines.append(
         f"the fence is at level {level}: `--min-level {flags.min_level}` is met"

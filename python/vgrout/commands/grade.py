@@ -22,7 +22,7 @@ from vgrout.commands.verdicts import VerdictFile
 from vgrout.env.modes import MODES, check_marker
 from vgrout.env.problems import OWN_PROBLEMS
 from vgrout.errors import DataError, GraderError
-from vgrout.grading import Grader, Limits, Verdict
+from vgrout.grading import FENCE_LEVELS, Grader, Limits, Verdict
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 BATCH_PER_WORKER = 128
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--min-level",
         default="base",
-        choices=("base", "landlock", "namespaces", "cgroup"),
+        choices=FENCE_LEVELS,
         help="refuse to grade under less (default base)",
     )
     add("--cpu-s", type=float, default=3.0, metavar="S", help="CPU seconds of an answer (default 3)")

@@ -7,12 +7,12 @@ by the marker, pays if it passes although the graded method is a stub.
 import ast
 import textwrap
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
+from vgrout.config import WordingName
 from vgrout.env.problems import HINT_PHRASE, Problem
 from vgrout.errors import ConfigError, DataError
 
-WordingName = Literal["overwrite", "overwrite-detailed", "overwrite-aware", "modify-tests", "incontext-tests"]
 SHOWN_TESTS = 10
 """Most tests that a prompt shows, as in the benchmark; the shortest are taken."""
 

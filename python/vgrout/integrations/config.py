@@ -9,10 +9,9 @@ from typing import Literal, get_args
 
 from vgrout.env.modes import get_mode
 from vgrout.errors import ConfigError, GraderError
-from vgrout.grading import GradeJob, Grader, Limits, Verdict
+from vgrout.grading import FENCE_LEVELS, GradeJob, Grader, Limits, Verdict
 
 Score = Literal["reward", "passed", "gt_correct"]
-_LEVELS = ("base", "landlock", "namespaces", "cgroup")
 _log = logging.getLogger(__name__)
 
 
@@ -63,9 +62,9 @@ class RewardConfig:
             raise ConfigError(
                 f"score: {self.score!r} is unknown, expected one of {', '.join(get_args(Score))}"
             )
-        if self.min_level not in _LEVELS:
+        if self.min_level not in FENCE_LEVELS:
             raise ConfigError(
-                f"min_level: {self.min_level!r} is unknown, expected one of {', '.join(_LEVELS)}"
+                f"min_level: {self.min_level!r} is unknown, expected one of {', '.join(FENCE_LEVELS)}"
             )
         self.limits()
 

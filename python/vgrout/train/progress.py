@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -72,41 +73,20 @@ class StepTable:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-class EvaluationBar:
-    """Answers sampled so far, over all policies, on a terminal only."""
-
-    def __init__(self, console: Console, answers: int) -> None:
-        """Show an evaluation of so many answers."""
-        self._bar = Progress(
-            TextColumn("evaluating"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
-        self._task = self._bar.add_task("evaluating", total=answers)
-        self._before = 0
-        self._seen = 0
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def show(self, sampled: int) -> None:
-        """Show how many answers of the current policy are sampled."""
-        self._seen = sampled
-        self._bar.update(self._task, completed=self._before + sampled)
-
-    def next(self) -> None:
-        """Go on with the next policy."""
-        self._before += self._seen
+@contextmanager
+def evaluation_bar(console: Console, answers: int) -> Iterator[Callable[[int], None]]:
+    """A bar of `answers` sampled answers, on a terminal only; gives what is told how many there are."""
+    with Progress(
+        TextColumn("evaluating"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("evaluating", total=answers)
+        yield lambda sampled: bar.update(task, completed=sampled)
 
 
 def step_line(row: Mapping[str, Any], steps: int, pace: float) -> str:

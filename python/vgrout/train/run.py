@@ -22,7 +22,7 @@ from vgrout.errors import ConfigError, DataError, Diverged
 from vgrout.evals.evaluate import EvalResult
 from vgrout.train import checkpoint
 from vgrout.train.interrupts import Interrupted, Interrupts
-from vgrout.train.progress import ConsoleHandler, EvaluationBar, StepTable, duration
+from vgrout.train.progress import ConsoleHandler, StepTable, duration, evaluation_bar
 from vgrout.train.records import metrics_row, rollout_rows
 from vgrout.train.session import Session, open_session, package_versions
 
@@ -173,12 +173,13 @@ def _evaluate(session: Session, run_dir: RunDir, console: Console) -> tuple[Eval
     start = time.perf_counter()
     config, evaluator = session.config, session.evaluator
     log.info("evaluating %d answers to %d test problems", 2 * evaluator.answers, len(evaluator.tasks))
-    with EvaluationBar(console, 2 * evaluator.answers) as bar:
+    with evaluation_bar(console, 2 * evaluator.answers) as show:
         deployed = evaluator.evaluate(
-            "deployed", ablated=session.trainer.arm.ablates_at_deployment, progress=bar.show
+            "deployed", ablated=session.trainer.arm.ablates_at_deployment, progress=show
         )
-        bar.next()
-        as_trained = evaluator.evaluate("as_trained", ablated=False, progress=bar.show)
+        as_trained = evaluator.evaluate(
+            "as_trained", ablated=False, progress=lambda sampled: show(evaluator.answers + sampled)
+        )
     run_dir.write_json(
         "eval",
         {
