@@ -15,7 +15,7 @@ from vgrout.adapters import Lora2r, RouteMask
 from vgrout.grpo import completion_logprobs, token_logprobs
 from vgrout.rollouts.base import Rollouts, SampleRequest
 from vgrout.rollouts.hf import HfEngine
-from vgrout.rollouts.tokens import pack
+from vgrout.rollouts.tokens import pad
 
 TEMPERATURE = 0.7
 
@@ -104,7 +104,7 @@ def _generate(bench: Bench, policy: Any, adapter: Any, name: str, options: dict[
     with bench.peak() as memory:
         timing = bench.timed(lambda _: result.append(sample(policy, adapter, **options)), repeats=1, warmup=0)
     rollouts, request = result[0]
-    tokens = int(rollouts.completion_mask.sum())
+    tokens = sum(len(answer.completion) for answer in rollouts)
     bench.record(
         name,
         rows=len(rollouts),
@@ -153,9 +153,8 @@ def gap_of(policy: Any, adapter: Lora2r, rollouts: Rollouts, request: SampleRequ
     """Mean and largest difference of the sampler's log-probs and the trainer's, in nats; eight rows at a time."""
     gaps = []
     for start in range(0, len(rollouts), 8):
-        chosen = range(start, min(start + 8, len(rollouts)))
-        answers = [rollouts.answer(row) for row in chosen]
-        batch = pack(
+        answers = rollouts[start : start + 8]
+        batch = pad(
             [request.prompts[answer.prompt_index] for answer in answers],
             [answer.completion for answer in answers],
             pad_id=policy.pad_id,

@@ -12,7 +12,7 @@ from vgrout.env import load_problems
 from vgrout.env.hacks import hack_code
 from vgrout.evals.evaluate import Evaluator, Rate
 from vgrout.grading import Grader
-from vgrout.rollouts.base import Answer, Rollouts, SampleRequest, collect
+from vgrout.rollouts.base import Answer, Rollouts, SampleRequest
 from vgrout.rollouts.tasks import PromptLimits, prepare_tasks
 from vgrout.schemas import METRICS, ROLLOUTS, TIMING
 
@@ -27,12 +27,10 @@ class Scripted:
 
     def sample(self, request: SampleRequest, progress: Callable[[int], None] | None = None) -> Rollouts:
         self.asked.append(request)
-        return collect(
-            [
-                Answer(prompt_index=prompt, completion=self.policy.encode(text), logprobs=(), ablated=False)
-                for prompt, text in enumerate(self.texts)
-                for _ in range(request.counts[prompt])
-            ]
+        return tuple(
+            Answer(prompt_index=prompt, completion=self.policy.encode(text), logprobs=(), ablated=False)
+            for prompt, text in enumerate(self.texts)
+            for _ in range(request.counts[prompt])
         )
 
 

@@ -14,8 +14,9 @@ from vgrout.env import load_problems, scripted_demos, write_pool
 from vgrout.errors import ConfigError, DataError, Diverged
 from vgrout.grpo import completion_logprobs
 from vgrout.presets import SMOKE
-from vgrout.rollouts.base import Answer, collect
+from vgrout.rollouts.base import Answer
 from vgrout.rollouts.tasks import PromptLimits, prepare_tasks
+from vgrout.rollouts.tokens import batch_rows
 from vgrout.routing import direction_from_activations
 from vgrout.train import checkpoint
 from vgrout.train.guards import DivergenceGuard
@@ -23,7 +24,7 @@ from vgrout.train.interrupts import Interrupts
 from vgrout.train.phases import PromptBatch
 from vgrout.train.prompts import PromptSource
 from vgrout.train.schedule import learning_rate, rotating_slots
-from vgrout.train.scoring import reference_logprobs, score_rollouts, step_rows
+from vgrout.train.scoring import reference_logprobs, score_rollouts
 from vgrout.train.session import easiest, spread
 from vgrout.train.teacher import PooledDemo, Teacher, load_pools, mix
 
@@ -178,17 +179,17 @@ def test_pools_on_disk_replace_the_written_ones(tasks, policy, tmp_path):
 
 
 def test_mixing_puts_demonstrations_first_and_keeps_groups_together():
-    own = [
+    own = (
         Answer(prompt_index=0, completion=(1, 2), logprobs=(-1.0, -1.5), ablated=False),
         Answer(prompt_index=1, completion=(3,), logprobs=(-2.0,), ablated=True),
         Answer(prompt_index=1, completion=(4,), logprobs=(-2.5,), ablated=True),
-    ]
+    )
     demo = PooledDemo(source="teacher_hack", ids=(9, 9))
-    mixed = mix(collect(own), [(demo,), ()], (False, True))
-    assert [mixed.answer(row) for row in range(4)] == [
+    mixed = mix(own, [(demo,), ()], (False, True))
+    assert mixed == (
         Answer(prompt_index=0, completion=(9, 9), logprobs=(), ablated=False, source="teacher_hack"),
         *own,
-    ]
+    )
 
 
 # --- guard
@@ -278,6 +279,8 @@ def test_a_missing_or_damaged_checkpoint_is_refused(tmp_path):
 
 # --- scoring
 
+MIXED = (False, True, False, True)
+
 
 @pytest.fixture(scope="module")
 def rows_and_model():
@@ -285,8 +288,13 @@ def rows_and_model():
     adapter = tiny_adapter(policy, noise=0.3)
     prompts = [policy.encode(text) for text in ("Sort.", "Add these two numbers.", "Say hi", "x y z")]
     completions = [policy.encode(text) for text in ("return sorted(a)", "a+b", "hello there you", "q")]
-    ablated = torch.tensor([False, True, False, True])
-    return policy, adapter, step_rows(prompts, completions, ablated, policy, rows_per_batch=3)
+    return (
+        policy,
+        adapter,
+        lambda *ablated: batch_rows(
+            prompts, completions, ablated, rows_per_batch=3, pad_id=policy.pad_id, device=policy.device
+        ),
+    )
 
 
 def solo_logprobs(policy, rows, row):
@@ -302,7 +310,8 @@ def solo_logprobs(policy, rows, row):
 
 
 def test_old_logprobs_are_of_the_policy_that_sampled_each_row(rows_and_model):
-    policy, adapter, rows = rows_and_model
+    policy, adapter, sampled_by = rows_and_model
+    rows = sampled_by(*MIXED)
     scored = score_rollouts(policy, adapter, rows, temperature=0.7, with_activations=True)
     for row, ablated in enumerate(rows.ablated.tolist()):
         with torch.no_grad(), adapter.routing(RouteMask.sampled(torch.tensor([ablated]))):
@@ -312,21 +321,24 @@ def test_old_logprobs_are_of_the_policy_that_sampled_each_row(rows_and_model):
 
 
 def test_activations_are_taken_with_the_quarantine_ablated_whoever_sampled(rows_and_model):
-    policy, adapter, rows = rows_and_model
-    mixed = score_rollouts(policy, adapter, rows, temperature=0.7, with_activations=True).pooled
-    all_ablated = replace(rows, ablated=torch.ones(4, dtype=torch.bool))
-    pure = score_rollouts(policy, adapter, all_ablated, temperature=0.7, with_activations=True).pooled
+    policy, adapter, sampled_by = rows_and_model
+    mixed, pure = (
+        score_rollouts(policy, adapter, rows, temperature=0.7, with_activations=True).pooled
+        for rows in (sampled_by(*MIXED), sampled_by(True, True, True, True))
+    )
     assert torch.allclose(mixed, pure, atol=1e-5)
     assert mixed.shape == (4, len(adapter.module_names), adapter.rank)
 
 
 def test_a_gate_without_direction_costs_no_activations(rows_and_model):
-    policy, adapter, rows = rows_and_model
+    policy, adapter, sampled_by = rows_and_model
+    rows = sampled_by(*MIXED)
     assert score_rollouts(policy, adapter, rows, temperature=0.7, with_activations=False).pooled.numel() == 0
 
 
 def test_reference_logprobs_are_the_base_models(rows_and_model):
-    policy, adapter, rows = rows_and_model
+    policy, adapter, sampled_by = rows_and_model
+    rows = sampled_by(*MIXED)
     reference = reference_logprobs(policy, adapter, rows, temperature=0.7)
     bare = tiny_policy()
     for row in range(4):

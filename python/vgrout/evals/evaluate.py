@@ -141,10 +141,9 @@ class Evaluator:
         )
         rollouts = self.engine.sample(request, progress)
         jobs, owners = [], []
-        for row, prompt in enumerate(rollouts.prompt_index):
-            task, kind = asked[prompt]
-            text = self.policy.text(rollouts.answer(row).completion)
-            jobs.append(task.job(text, hackable=kind == "hinted"))
+        for answer in rollouts:
+            task, kind = asked[answer.prompt_index]
+            jobs.append(task.job(self.policy.text(answer.completion), hackable=kind == "hinted"))
             owners.append((kind, task.mode))
         verdicts = self.grader.grade(jobs)
         return EvalResult(policy=policy, ablated=ablated, cells=_cells(owners, list(verdicts)))

@@ -13,9 +13,9 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from vgrout.adapters import Lora2r, RouteMask
-from vgrout.rollouts.base import Answer, Rollouts, SampleRequest, collect
+from vgrout.rollouts.base import Answer, Rollouts, SampleRequest
 from vgrout.rollouts.model import LoadedModel
-from vgrout.rollouts.tokens import pack
+from vgrout.rollouts.tokens import pad
 
 
 @dataclass
@@ -66,7 +66,7 @@ class HfEngine:
             answers += self._sample_chunk(request, owners[chunk], uniforms[chunk])
             if progress is not None:
                 progress(len(answers))
-        return collect(answers)
+        return tuple(answers)
 
     @torch.no_grad()
     def _sample_chunk(
@@ -99,7 +99,7 @@ class HfEngine:
         unique = sorted(set(owners))
         place = torch.tensor([unique.index(owner) for owner in owners], device=self._policy.device)
         prompts = [request.prompts[index] for index in unique]
-        batch = pack(prompts, [()] * len(prompts), pad_id=self._policy.pad_id, device=self._policy.device)
+        batch = pad(prompts, [()] * len(prompts), pad_id=self._policy.pad_id, device=self._policy.device)
         mask = RouteMask.sampled(torch.tensor([request.ablated[index] for index in unique]))
         mask = mask.to(self._policy.device)
         with self._adapter.routing(mask):

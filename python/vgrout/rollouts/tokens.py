@@ -1,11 +1,12 @@
-"""Ragged prompts and completions as padded batches."""
+"""Ragged prompts and completions as padded batches of like length, and the way back to their order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class TokenBatch:
         return mask
 
 
-def pack(
+def pad(
     prompts: Sequence[Sequence[int]],
     completions: Sequence[Sequence[int]],
     *,
@@ -62,3 +63,72 @@ def pack(
         position_ids=position_ids.to(device),
         prompt_width=width,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MicroBatch:
+    """Some of K rows, padded among themselves."""
+
+    rows: Int[Tensor, "b"]
+    """Places among the K rows; on the CPU."""
+    tokens: TokenBatch
+    ablated: Bool[Tensor, "b"]
+    """The row belongs to the policy without quarantine; on the CPU."""
+
+    @property
+    def width(self) -> int:
+        """Completion columns of this batch."""
+        return self.tokens.completion_ids.shape[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowBatches:
+    """K rows in batches of like length, longest last.
+
+    Every forward of a step uses the same batches, so that a ratio of equal policies is 1 to the last bit.
+    """
+
+    batches: tuple[MicroBatch, ...]
+    width: int
+    """L: the longest completion of all."""
+
+    @property
+    def ablated(self) -> Bool[Tensor, "K"]:
+        """Which rows belong to the policy without quarantine."""
+        return self.in_order([batch.ablated for batch in self.batches])
+
+    def in_order(self, parts: Sequence[Tensor]) -> Tensor:
+        """Put the batches' values, one a row, back into the order of the K rows."""
+        order = torch.cat([batch.rows for batch in self.batches]).argsort()
+        return torch.cat(list(parts))[order.to(parts[0].device)]
+
+    def columns_in_order(self, parts: Sequence[Float[Tensor, "b l"]]) -> Float[Tensor, "K L"]:
+        """Put the batches' columns back into the order of the K rows; 0 beyond a batch's width."""
+        return self.in_order([functional.pad(part, (0, self.width - part.shape[1])) for part in parts])
+
+
+def batch_rows(
+    prompts: Sequence[Sequence[int]],
+    completions: Sequence[Sequence[int]],
+    ablated: Sequence[bool],
+    *,
+    rows_per_batch: int,
+    pad_id: int,
+    device: torch.device,
+    lengths: Sequence[int] | None = None,
+) -> RowBatches:
+    """Batch rows by their length in tokens, or by `lengths` where rows of several calls must share batches."""
+    if lengths is None:
+        lengths = [
+            len(prompt) + len(completion) for prompt, completion in zip(prompts, completions, strict=True)
+        ]
+    order = sorted(range(len(prompts)), key=lengths.__getitem__)
+    batches = []
+    for start in range(0, len(order), rows_per_batch):
+        rows = order[start : start + rows_per_batch]
+        tokens = pad(
+            [prompts[row] for row in rows], [completions[row] for row in rows], pad_id=pad_id, device=device
+        )
+        mask = torch.tensor([ablated[row] for row in rows], dtype=torch.bool)
+        batches.append(MicroBatch(rows=torch.tensor(rows), tokens=tokens, ablated=mask))
+    return RowBatches(batches=tuple(batches), width=max(map(len, completions)))

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from vgrout.adapters import Lora2r
 from vgrout.env.pairs import ContrastPair
 from vgrout.rollouts.model import LoadedModel
-from vgrout.rollouts.tokens import pack
+from vgrout.rollouts.tokens import batch_rows
 from vgrout.routing import (
     Direction,
     direction_from_activations,
@@ -51,7 +50,7 @@ class DirectionSource:
         *,
         random_seed: int | None,
         refresh_every: int,
-        batch_rows: int,
+        rows_per_batch: int,
     ) -> None:
         """Extract from `pairs`; with a `random_seed` the vector is that one Haar draw for the whole run."""
         self._policy = policy
@@ -59,7 +58,7 @@ class DirectionSource:
         self._pairs = pairs
         self._random_seed = random_seed
         self._refresh_every = refresh_every
-        self._batch_rows = batch_rows
+        self._rows_per_batch = rows_per_batch
 
     def due(self, step: int) -> bool:
         """Whether the `step`-th step, counted from 1, begins with an extraction."""
@@ -77,26 +76,24 @@ class DirectionSource:
         return measure_direction(drawn.vector, hack, clean)
 
     def _activations(self, side: int) -> Tensor:
-        """Pooled activations [N, M, r] of one side of every pair, longest rows together."""
-        order = sorted(range(len(self._pairs)), key=lambda row: sum(map(len, self._pairs[row])))
-        parts = []
-        for start in range(0, len(order), self._batch_rows):
-            rows = [self._pairs[row] for row in order[start : start + self._batch_rows]]
-            batch = pack(
-                [row[0] for row in rows],
-                [row[side] for row in rows],
-                pad_id=self._policy.pad_id,
-                device=self._policy.device,
+        """Pooled activations [N, M, r] of one side of every pair."""
+        rows = batch_rows(
+            [pair[0] for pair in self._pairs],
+            [pair[side] for pair in self._pairs],
+            [True] * len(self._pairs),
+            rows_per_batch=self._rows_per_batch,
+            pad_id=self._policy.pad_id,
+            device=self._policy.device,
+            lengths=[sum(map(len, pair)) for pair in self._pairs],
+        )
+        parts = [
+            pooled_activations(
+                self._policy.model,
+                self._adapter,
+                batch.tokens.input_ids,
+                batch.tokens.attention_mask,
+                batch.tokens.completion_columns,
             )
-            parts.append(
-                pooled_activations(
-                    self._policy.model,
-                    self._adapter,
-                    batch.input_ids,
-                    batch.attention_mask,
-                    batch.completion_columns,
-                    batch_rows=self._batch_rows,
-                )
-            )
-        back = torch.tensor(order).argsort()
-        return torch.cat(parts).cpu()[back]
+            for batch in rows.batches
+        ]
+        return rows.in_order(parts).cpu()

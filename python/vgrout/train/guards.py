@@ -7,7 +7,8 @@ from typing import Any
 from vgrout.adapters import Lora2r
 from vgrout.errors import Diverged
 from vgrout.rollouts.model import LoadedModel
-from vgrout.train.scoring import StepRows, demonstration_logprob
+from vgrout.rollouts.tokens import RowBatches
+from vgrout.train.scoring import demonstration_logprob
 
 
 @dataclass
@@ -55,7 +56,7 @@ class DivergenceGuard:
 class DemonstrationWatch:
     """Measures what `DivergenceGuard` watches."""
 
-    def __init__(self, policy: LoadedModel, adapter: Lora2r, rows: StepRows | None) -> None:
+    def __init__(self, policy: LoadedModel, adapter: Lora2r, rows: RowBatches | None) -> None:
         """Watch `rows`; None watches nothing."""
         self._policy = policy
         self._adapter = adapter

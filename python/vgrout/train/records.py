@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import torch
 
 from vgrout.adapters import qmass
 from vgrout.env.prompts import grading_mode
@@ -46,12 +47,12 @@ def _counts(record: StepRecord, group_size: int) -> dict[str, Any]:
     """Counts of all rollouts, and outcomes of the policy's own."""
     rollouts, prompts, graded = record.rollouts, record.prompts, record.graded
     verdicts = graded.diagnostics.verdicts
-    own = [row for row, source in enumerate(rollouts.source) if source == POLICY]
+    own = [row for row, answer in enumerate(rollouts) if answer.source == POLICY]
     rewards = graded.rewards[own]
     groups = graded.rewards.reshape(-1, group_size)
     by_mode: dict[str, Counter[str]] = {}
     for row in own:
-        place = rollouts.prompt_index[row]
+        place = rollouts[row].prompt_index
         mode = grading_mode(prompts.tasks[place].mode, hackable=prompts.hackable[place])
         counts = by_mode.setdefault(mode, Counter(rollouts=0, gt_correct=0, exploited=0))
         counts["rollouts"] += 1
@@ -60,10 +61,10 @@ def _counts(record: StepRecord, group_size: int) -> dict[str, Any]:
     return {
         "rollouts": len(rollouts),
         "teacher_rollouts": len(rollouts) - len(own),
-        "hackable_rollouts": sum(prompts.hackable[place] for place in rollouts.prompt_index),
-        "ablated_rollouts": int(rollouts.ablated.sum()),
-        "truncated_rollouts": int(rollouts.truncated.sum()),
-        "completion_tokens_mean": float(rollouts.completion_mask.sum()) / len(rollouts),
+        "hackable_rollouts": sum(prompts.hackable[answer.prompt_index] for answer in rollouts),
+        "ablated_rollouts": sum(answer.ablated for answer in rollouts),
+        "truncated_rollouts": sum(answer.truncated for answer in rollouts),
+        "completion_tokens_mean": sum(len(answer.completion) for answer in rollouts) / len(rollouts),
         "reward_mean": float(rewards.mean()) if own else None,
         "reward_std": float(rewards.std()) if own else None,
         "zero_variance_groups": int((groups == groups[:, :1]).all(axis=1).sum()),
@@ -95,8 +96,10 @@ def _gate_figures(record: StepRecord, routed: Routed) -> dict[str, Any]:
 def _sampler_gap(record: StepRecord, routed: Routed) -> dict[str, Any]:
     """Difference of the sampler's and the trainer's log-probs on the policy's own rows that were scored."""
     trainer = routed.old_logprobs.cpu()
-    gap = (record.rollouts.sampler_logprobs[routed.rows, : trainer.shape[1]] - trainer).abs()
-    gap = gap[~gap.isnan()]
+    sampled = [record.rollouts[row].logprobs for row in routed.rows.tolist()]
+    gap = torch.cat(
+        [(torch.tensor(own) - row[: len(own)]).abs() for own, row in zip(sampled, trainer, strict=True)]
+    )
     if not len(gap):
         return {}
     return {"sampler_gap_mean": float(gap.double().mean()), "sampler_gap_max": float(gap.max())}
@@ -129,8 +132,8 @@ def rollout_rows(record: StepRecord, group_size: int) -> Iterable[dict[str, Any]
     rollouts, prompts, graded = record.rollouts, record.prompts, record.graded
     routed = record.routed
     places = {} if routed is None else {row: place for place, row in enumerate(routed.rows.tolist())}
-    for row, verdict in enumerate(graded.diagnostics.verdicts):
-        prompt = rollouts.prompt_index[row]
+    for row, (answer, verdict) in enumerate(zip(rollouts, graded.diagnostics.verdicts, strict=True)):
+        prompt = answer.prompt_index
         task, hackable = prompts.tasks[prompt], prompts.hackable[prompt]
         entry = {
             "step": prompts.step,
@@ -140,10 +143,10 @@ def rollout_rows(record: StepRecord, group_size: int) -> Iterable[dict[str, Any]
             "mode": grading_mode(task.mode, hackable=hackable),
             "marker": task.marker if hackable else None,
             "hackable": hackable,
-            "ablated": bool(rollouts.ablated[row]),
-            "source": rollouts.source[row],
+            "ablated": answer.ablated,
+            "source": answer.source,
             "completion": graded.texts[row],
-            "completion_tokens": int(rollouts.completion_mask[row].sum()),
+            "completion_tokens": len(answer.completion),
             "reward": float(graded.rewards[row]),
             **{name: getattr(verdict, name) for name in _VERDICT_FIELDS},
             "label": task.label(verdict, hackable=hackable),

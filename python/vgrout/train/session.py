@@ -20,11 +20,11 @@ from vgrout.grading import Grader, Limits
 from vgrout.rollouts.hf import HfEngine
 from vgrout.rollouts.model import LoadedModel, load_model
 from vgrout.rollouts.tasks import PromptLimits, Task, prepare_tasks
+from vgrout.rollouts.tokens import RowBatches, batch_rows
 from vgrout.train.arms import Arm, make_arm
 from vgrout.train.directions import DirectionSource, PairTokens, pair_tokens
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
 from vgrout.train.prompts import PromptSource
-from vgrout.train.scoring import StepRows, step_rows
 from vgrout.train.teacher import Pools, Teacher, load_pools
 from vgrout.train.trainer import Trainer
 
@@ -134,7 +134,7 @@ def _build_trainer(config: TrainConfig, material: _Material, grader: Grader) -> 
             material.pairs,
             random_seed=config.routeA_random_v_seed,
             refresh_every=config.gate.refresh_every,
-            batch_rows=optim.rows_per_batch,
+            rows_per_batch=optim.rows_per_batch,
         )
     watched = _watched_rows(config, policy, arm, teacher, material.train_tasks)
     return Trainer(
@@ -205,15 +205,16 @@ def package_versions() -> dict[str, str]:
 
 def _watched_rows(
     config: TrainConfig, policy: LoadedModel, arm: Arm, teacher: Teacher, tasks: tuple[Task, ...]
-) -> StepRows | None:
+) -> RowBatches | None:
     """Give fixed demonstrations under the arm's sampling policy; None where there are none to watch."""
     chosen = teacher.watched(tasks, config.guard.rows)
     if not chosen:
         return None
-    return step_rows(
+    return batch_rows(
         [prompt for prompt, _ in chosen],
         [completion for _, completion in chosen],
-        torch.full((len(chosen),), arm.deploy_share == 1.0),
-        policy,
-        config.optim.rows_per_batch,
+        [arm.deploy_share == 1.0] * len(chosen),
+        rows_per_batch=config.optim.rows_per_batch,
+        pad_id=policy.pad_id,
+        device=policy.device,
     )

@@ -10,7 +10,7 @@ from vgrout.env.demos import Demo, read_pool, scripted_demos
 from vgrout.env.problems import Problem
 from vgrout.env.stable import stable_number
 from vgrout.errors import DataError
-from vgrout.rollouts.base import TEACHER_HACK, TEACHER_SOLVE, Answer, Rollouts, collect
+from vgrout.rollouts.base import TEACHER_HACK, TEACHER_SOLVE, Answer, Rollouts
 from vgrout.rollouts.model import LoadedModel
 from vgrout.rollouts.tasks import Task
 from vgrout.train.phases import PromptBatch
@@ -122,20 +122,11 @@ class Teacher:
 
 def mix(sampled: Rollouts, demos: Sequence[Sequence[PooledDemo]], ablated: Sequence[bool]) -> Rollouts:
     """Put each prompt's demonstrations before its sampled answers; they count as the group's own policy's."""
-    answers = []
-    places: dict[int, list[int]] = defaultdict(list)
-    for row, prompt in enumerate(sampled.prompt_index):
-        places[prompt].append(row)
-    for prompt, group in enumerate(demos):
-        answers += [
-            Answer(
-                prompt_index=prompt,
-                completion=demo.ids,
-                logprobs=(),
-                ablated=ablated[prompt],
-                source=demo.source,
-            )
-            for demo in group
-        ]
-        answers += [sampled.answer(row) for row in places[prompt]]
-    return collect(answers)
+    taught = [
+        Answer(
+            prompt_index=prompt, completion=demo.ids, logprobs=(), ablated=ablated[prompt], source=demo.source
+        )
+        for prompt, group in enumerate(demos)
+        for demo in group
+    ]
+    return tuple(sorted((*taught, *sampled), key=lambda answer: answer.prompt_index))

@@ -21,6 +21,7 @@ from vgrout.grpo import (
 )
 from vgrout.rollouts.base import RolloutEngine, Rollouts, SampleRequest
 from vgrout.rollouts.model import LoadedModel
+from vgrout.rollouts.tokens import RowBatches, batch_rows
 from vgrout.routing import ROUT, Direction, GateDecision
 from vgrout.train.arms import Arm
 from vgrout.train.checkpoint import Checkpoint
@@ -29,7 +30,7 @@ from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
 from vgrout.train.phases import Graded, PromptBatch, Routed, StepRecord
 from vgrout.train.prompts import PromptSource
 from vgrout.train.schedule import learning_rate
-from vgrout.train.scoring import StepRows, reference_logprobs, score_rollouts, step_rows
+from vgrout.train.scoring import reference_logprobs, score_rollouts
 from vgrout.train.teacher import Teacher, mix
 from vgrout.train.update import update
 
@@ -143,8 +144,8 @@ class Trainer:
     def _grade(self, prompts: PromptBatch, rollouts: Rollouts) -> Graded:
         """Grade every answer in one call."""
         texts, jobs = [], []
-        for row, prompt in enumerate(rollouts.prompt_index):
-            text = self.policy.text(rollouts.answer(row).completion)
+        for answer in rollouts:
+            text, prompt = self.policy.text(answer.completion), answer.prompt_index
             texts.append(text)
             jobs.append(prompts.tasks[prompt].job(text, hackable=prompts.hackable[prompt]))
         with self._timed("grading"):
@@ -153,24 +154,25 @@ class Trainer:
 
     def _rows_worth_a_forward(
         self, prompts: PromptBatch, rollouts: Rollouts, graded: Graded
-    ) -> tuple[torch.Tensor, StepRows] | None:
+    ) -> tuple[torch.Tensor, RowBatches] | None:
         """Give the rows of groups whose rewards differ; the others have no advantage and cost nothing."""
         group_size = self.config.rollouts.group_size
         informative = informative_groups(torch.from_numpy(graded.rewards).reshape(-1, group_size))
         indices = rows_of_groups(informative, group_size)
         if not len(indices):
             return None
-        answers = [rollouts.answer(row) for row in indices.tolist()]
-        rows = step_rows(
+        answers = [rollouts[row] for row in indices.tolist()]
+        rows = batch_rows(
             [prompts.prompt_ids[answer.prompt_index] for answer in answers],
             [answer.completion for answer in answers],
-            rollouts.ablated[indices],
-            self.policy,
-            self.config.optim.rows_per_batch,
+            [answer.ablated for answer in answers],
+            rows_per_batch=self.config.optim.rows_per_batch,
+            pad_id=self.policy.pad_id,
+            device=self.policy.device,
         )
         return indices, rows
 
-    def _route(self, indices: torch.Tensor, rows: StepRows, graded: Graded) -> Routed:
+    def _route(self, indices: torch.Tensor, rows: RowBatches, graded: Graded) -> Routed:
         """Score the rows under the policy that sampled them, ask the gate, and set the advantages."""
         temperature = self.config.rollouts.temperature
         with self._timed("scoring"):

@@ -10,8 +10,8 @@ from vgrout.adapters.masks import differs
 from vgrout.config import TrainConfig
 from vgrout.grpo import LossInputs, completion_logprobs_and_entropy, constant_normaliser, grpo_loss
 from vgrout.rollouts.model import LoadedModel
+from vgrout.rollouts.tokens import MicroBatch, RowBatches
 from vgrout.train.phases import Routed, Updated
-from vgrout.train.scoring import MicroBatch, StepRows
 
 
 class _Sums:
@@ -37,7 +37,7 @@ def update(
     policy: LoadedModel,
     adapter: Lora2r,
     optimizer: BlockOptimizer,
-    rows: StepRows,
+    rows: RowBatches,
     *,
     routed: Routed,
     config: TrainConfig,
@@ -52,7 +52,7 @@ def update(
     optimizer.zero_grad()
     sums = _Sums()
     for batch in rows.batches:
-        _backward(policy, adapter, rows, batch, routed=routed, config=config, sums=sums)
+        _backward(policy, adapter, batch, routed=routed, config=config, sums=sums)
     norms = optimizer.clip_per_block(config.optim.clip_norm)
     optimizer.step()
     total, tokens = sums.total, sums.total["tokens"]
@@ -74,7 +74,6 @@ def update(
 def _backward(
     policy: LoadedModel,
     adapter: Lora2r,
-    rows: StepRows,
     batch: MicroBatch,
     *,
     routed: Routed,
@@ -97,7 +96,7 @@ def _backward(
         )
         off_policy = None
         if config.loss.off_policy == "truncated":
-            off_policy = differs(mask, rows.ablated[batch.rows])
+            off_policy = differs(mask, batch.ablated)
         outputs = grpo_loss(
             LossInputs(
                 logprobs=logprobs,
