@@ -6,24 +6,23 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tiny import tiny_adapter, tiny_policy
+from tiny import tiny_policy
 from vgrout.adapters import RouteMask
-from vgrout.config import BaseConfig
+from vgrout.config import AdapterConfig, BaseConfig
 from vgrout.env import load_problems
 from vgrout.errors import ConfigError, DataError, ShapeError
 from vgrout.grpo import completion_logprobs
+from vgrout.policy.model import check_device, load_policy
+from vgrout.policy.tiny_model import byte_tokenizer, tiny_model
+from vgrout.policy.tokens import batch_rows, pad
 from vgrout.rollouts.base import SampleRequest
 from vgrout.rollouts.hf import HfEngine, cut, draw
-from vgrout.rollouts.model import check_device, load_model
-from vgrout.rollouts.tiny_model import byte_tokenizer, tiny_model
-from vgrout.rollouts.tokens import batch_rows, pad
 
 
 @pytest.fixture(scope="module")
 def sampler():
-    policy = tiny_policy()
-    adapter = tiny_adapter(policy, noise=0.3)
-    return policy, adapter, HfEngine(policy, adapter, rows_per_batch=16)
+    policy = tiny_policy(noise=0.3)
+    return policy, HfEngine(policy, rows_per_batch=16)
 
 
 def request_of(policy, *, ablated=(False, True, False), counts=(2, 3, 1), **changes) -> SampleRequest:
@@ -41,14 +40,14 @@ def request_of(policy, *, ablated=(False, True, False), counts=(2, 3, 1), **chan
     return replace(request, **changes)
 
 
-def scored(policy, adapter, request, rollouts, ablated):
+def scored(policy, request, rollouts, ablated):
     batch = pad(
         [request.prompts[answer.prompt_index] for answer in rollouts],
         [answer.completion for answer in rollouts],
         pad_id=policy.pad_id,
         device=policy.device,
     )
-    with torch.no_grad(), adapter.routing(RouteMask.sampled(torch.tensor(ablated))):
+    with torch.no_grad(), policy.adapter.routing(RouteMask.sampled(torch.tensor(ablated))):
         logprobs = completion_logprobs(
             policy.model, batch.input_ids, batch.attention_mask, batch.completion_mask,
             temperature=request.temperature,
@@ -57,28 +56,28 @@ def scored(policy, adapter, request, rollouts, ablated):
 
 
 def test_sampler_logprobs_equal_the_trainers_for_both_policies_in_one_batch(sampler):
-    policy, adapter, engine = sampler
+    policy, engine = sampler
     request = request_of(policy)
     rollouts = engine.sample(request)
     ablated = [answer.ablated for answer in rollouts]
     assert ablated == [False, False, True, True, True, False]
     sampled = torch.tensor([value for answer in rollouts for value in answer.logprobs])
-    gap = sampled - scored(policy, adapter, request, rollouts, ablated)
+    gap = sampled - scored(policy, request, rollouts, ablated)
     assert float(gap.abs().max()) < 1e-5  # float32 rounding of two orders of summation
-    wrong = sampled - scored(policy, adapter, request, rollouts, [not own for own in ablated])
+    wrong = sampled - scored(policy, request, rollouts, [not own for own in ablated])
     assert float(wrong.abs().max()) > 1e-2  # the policies differ, so the agreement above means something
 
 
 def test_answers_do_not_depend_on_what_is_decoded_beside_them(sampler):
-    policy, adapter, engine = sampler
+    policy, engine = sampler
     request = request_of(policy, max_new_tokens=64)
     together = engine.sample(request)
-    apart = HfEngine(policy, adapter, rows_per_batch=1).sample(request)
+    apart = HfEngine(policy, rows_per_batch=1).sample(request)
     assert [answer.completion for answer in together] == [answer.completion for answer in apart]
 
 
 def test_the_seed_decides_the_answers(sampler):
-    policy, _, engine = sampler
+    policy, engine = sampler
     request = request_of(policy)
     first = engine.sample(request)
     assert first == engine.sample(request)
@@ -87,12 +86,12 @@ def test_the_seed_decides_the_answers(sampler):
 
 
 def test_greedy_answers_equal_those_of_generate(sampler):
-    policy, adapter, engine = sampler
+    policy, engine = sampler
     request = request_of(policy, counts=(1, 1, 1), ablated=(True, True, True), top_k=1)
     rollouts = engine.sample(request)
     for row in range(3):
         ids = torch.tensor([request.prompts[row]])
-        with torch.no_grad(), adapter.ablated():
+        with torch.no_grad(), policy.adapter.ablated():
             whole = policy.model.generate(
                 ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=24,
                 eos_token_id=list(policy.end_ids), pad_token_id=policy.pad_id,
@@ -101,7 +100,7 @@ def test_greedy_answers_equal_those_of_generate(sampler):
 
 
 def test_an_answer_stops_at_the_end_token_and_says_if_it_was_cut(sampler):
-    policy, _, engine = sampler
+    policy, engine = sampler
     rollouts = engine.sample(request_of(policy, counts=(40, 0, 0), max_new_tokens=64, temperature=20.0))
     ended = [policy.end_ids[0] in rollouts[row].completion for row in range(40)]
     assert 0 < sum(ended) < 40
@@ -115,7 +114,7 @@ def test_an_answer_stops_at_the_end_token_and_says_if_it_was_cut(sampler):
 
 
 def test_no_row_is_a_request_too(sampler):
-    policy, _, engine = sampler
+    policy, engine = sampler
     assert len(engine.sample(request_of(policy, counts=(0, 0, 0)))) == 0
 
 
@@ -205,6 +204,10 @@ def model_dir(tmp_path_factory):
     return path
 
 
+def load(source):
+    return load_policy(source, BaseConfig(dtype="float32"), AdapterConfig(rank=2), device="cpu", seed=0)
+
+
 def copied(model_dir, tmp_path, *without):
     for file in model_dir.iterdir():
         if not any(file.match(pattern) for pattern in without):
@@ -213,7 +216,7 @@ def copied(model_dir, tmp_path, *without):
 
 
 def test_a_saved_model_loads_back_the_same(model_dir):
-    policy, loaded = tiny_policy(), load_model(str(model_dir), BaseConfig(dtype="float32"), "cpu")
+    policy, loaded = tiny_policy(), load(str(model_dir))
     messages = load_problems()[0].messages
     assert loaded.prompt_ids(messages) == policy.prompt_ids(messages)
     assert (loaded.end_ids, loaded.pad_id, loaded.context_tokens) == (policy.end_ids, policy.pad_id, 16_384)
@@ -234,7 +237,7 @@ def test_a_saved_model_loads_back_the_same(model_dir):
 def test_a_model_folder_that_lacks_a_part_says_which(model_dir, tmp_path, without, message):
     folder = copied(model_dir, tmp_path, *without)
     with pytest.raises(ConfigError) as caught:
-        load_model(folder, BaseConfig(dtype="float32"), "cpu")
+        load(folder)
     assert f"model: {folder} {message}" in str(caught.value)
     assert "\nhint: " in str(caught.value)
 
@@ -243,14 +246,14 @@ def test_a_model_folder_that_is_damaged_is_refused(model_dir, tmp_path):
     folder = copied(model_dir, tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "no-such-model"}))
     with pytest.raises(ConfigError, match="cannot be loaded from this machine"):
-        load_model(folder, BaseConfig(dtype="float32"), "cpu")
+        load(folder)
 
 
 def test_a_model_that_is_nowhere_says_how_to_get_one(tmp_path):
     with pytest.raises(ConfigError, match=r"is not a folder\nhint: "):
-        load_model(str(tmp_path / "nowhere"), BaseConfig(), "cpu")
+        load(str(tmp_path / "nowhere"))
     with pytest.raises(ConfigError, match=r"cannot be loaded(?s:.*)hint: give `--model DIR`"):
-        load_model("nobody/no-such-model", BaseConfig(), "cpu")
+        load("nobody/no-such-model")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")

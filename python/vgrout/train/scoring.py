@@ -12,17 +12,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vgrout.adapters import Lora2r, RouteMask
+from vgrout.adapters import RouteMask
 from vgrout.grpo import completion_logprobs
-from vgrout.rollouts.model import LoadedModel
-from vgrout.rollouts.tokens import RowBatches, TokenBatch
+from vgrout.policy.policy import Policy
+from vgrout.policy.tokens import RowBatches, TokenBatch
 from vgrout.routing import Scored, pooled_activations
 
 
 @torch.no_grad()
-def score_rollouts(
-    policy: LoadedModel, adapter: Lora2r, rows: RowBatches, *, temperature: float, with_activations: bool
-) -> Scored:
+def score_rollouts(policy: Policy, rows: RowBatches, *, temperature: float, with_activations: bool) -> Scored:
     """Old log-probs under the policy that sampled each row, and activations with the quarantine ablated.
 
     Without `with_activations` the pooled activations are empty, [K, 0, 0].
@@ -30,18 +28,18 @@ def score_rollouts(
     logprobs, pooled = [], []
     for batch in rows.batches:
         mask = RouteMask.sampled(batch.ablated).to(policy.device)
-        with adapter.routing(mask):
+        with policy.adapter.routing(mask):
             if not with_activations:
                 logprobs.append(_logprobs(policy, batch.tokens, temperature))
                 continue
-            with adapter.capture(batch.tokens.completion_columns) as capture:
+            with policy.adapter.capture(batch.tokens.completion_columns) as capture:
                 logprobs.append(_logprobs(policy, batch.tokens, temperature))
         activations = capture.pooled()
         again = mask.quarantine_on.nonzero().squeeze(-1)
         if len(again):
             activations[again] = pooled_activations(
                 policy.model,
-                adapter,
+                policy.adapter,
                 batch.tokens.input_ids[again],
                 batch.tokens.attention_mask[again],
                 batch.tokens.completion_columns[again],
@@ -53,26 +51,24 @@ def score_rollouts(
 
 
 @torch.no_grad()
-def reference_logprobs(
-    policy: LoadedModel, adapter: Lora2r, rows: RowBatches, *, temperature: float
-) -> Float[Tensor, "K L"]:
+def reference_logprobs(policy: Policy, rows: RowBatches, *, temperature: float) -> Float[Tensor, "K L"]:
     """Log-probs under the base model, the adapter disabled."""
-    with adapter.disabled():
+    with policy.adapter.disabled():
         return rows.columns_in_order([_logprobs(policy, batch.tokens, temperature) for batch in rows.batches])
 
 
 @torch.no_grad()
-def demonstration_logprob(policy: LoadedModel, adapter: Lora2r, rows: RowBatches) -> float:
+def demonstration_logprob(policy: Policy, rows: RowBatches) -> float:
     """Mean log-probability per token of fixed rows under the policy that `rows` name, in nats."""
     total = tokens = 0.0
     for batch in rows.batches:
-        with adapter.routing(RouteMask.sampled(batch.ablated).to(policy.device)):
+        with policy.adapter.routing(RouteMask.sampled(batch.ablated).to(policy.device)):
             total += float(_logprobs(policy, batch.tokens, 1.0).double().sum())
         tokens += float(batch.tokens.completion_mask.sum())
     return total / tokens
 
 
-def _logprobs(policy: LoadedModel, tokens: TokenBatch, temperature: float) -> Float[Tensor, "b l"]:
+def _logprobs(policy: Policy, tokens: TokenBatch, temperature: float) -> Float[Tensor, "b l"]:
     return completion_logprobs(
         policy.model,
         tokens.input_ids,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from vgrout.adapters import BlockOptimizer, Lora2r
+from vgrout.adapters import BlockOptimizer
 from vgrout.config import TrainConfig
 from vgrout.env.stable import stable_number
 from vgrout.grading import Diagnostics, Grader, to_rewards
@@ -19,9 +19,9 @@ from vgrout.grpo import (
     standardised_advantages,
     zone_advantages,
 )
+from vgrout.policy.policy import Policy
+from vgrout.policy.tokens import RowBatches
 from vgrout.rollouts.base import RolloutEngine, Rollouts, SampleRequest
-from vgrout.rollouts.model import LoadedModel
-from vgrout.rollouts.tokens import RowBatches, batch_rows
 from vgrout.routing import ROUT, Direction, GateDecision
 from vgrout.train.arms import Arm
 from vgrout.train.checkpoint import Checkpoint
@@ -40,8 +40,7 @@ class Trainer:
     """Everything that a step needs; `step` is one pass through the table in docs/architecture.md."""
 
     config: TrainConfig
-    policy: LoadedModel
-    adapter: Lora2r
+    policy: Policy
     optimizer: BlockOptimizer
     arm: Arm
     engine: RolloutEngine
@@ -73,7 +72,6 @@ class Trainer:
                 rate = learning_rate(step, self.config.steps, self.config.optim)
                 updated = update(
                     self.policy,
-                    self.adapter,
                     self.optimizer,
                     rows,
                     routed=routed,
@@ -96,7 +94,7 @@ class Trainer:
         """State after the `step`-th step."""
         return Checkpoint(
             step=step,
-            adapter=self.adapter.state_dict(),
+            adapter=self.policy.adapter.state_dict(),
             optimizer=self.optimizer.state_dict(),
             arm=self.arm.state_dict(),
             guard=self.guard.state_dict(),
@@ -106,7 +104,7 @@ class Trainer:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to `checkpoint`."""
-        self.adapter.load_state_dict(dict(checkpoint.adapter))
+        self.policy.adapter.load_state_dict(dict(checkpoint.adapter))
         self.optimizer.load_state_dict(dict(checkpoint.optimizer))
         if checkpoint.direction is not None:
             self.arm.set_direction(checkpoint.direction)
@@ -129,7 +127,7 @@ class Trainer:
         with self._timed("rollouts"):
             sampled = self.engine.sample(
                 SampleRequest(
-                    prompts=prompts.prompt_ids,
+                    prompts=tuple(showing.ids for showing in prompts.showings),
                     counts=tuple(settings.group_size - len(group) for group in demos),
                     ablated=prompts.ablated,
                     max_new_tokens=settings.max_new_tokens,
@@ -145,9 +143,8 @@ class Trainer:
         """Grade every answer in one call."""
         texts, jobs = [], []
         for answer in rollouts:
-            text, prompt = self.policy.text(answer.completion), answer.prompt_index
-            texts.append(text)
-            jobs.append(prompts.tasks[prompt].job(text, hackable=prompts.hackable[prompt]))
+            texts.append(self.policy.text(answer.completion))
+            jobs.append(prompts.showings[answer.prompt_index].job(texts[-1]))
         with self._timed("grading"):
             rewards, diagnostics = to_rewards(self.grader.grade(jobs))
         return Graded(rewards=rewards.reward, diagnostics=diagnostics, texts=tuple(texts))
@@ -162,13 +159,11 @@ class Trainer:
         if not len(indices):
             return None
         answers = [rollouts[row] for row in indices.tolist()]
-        rows = batch_rows(
-            [prompts.prompt_ids[answer.prompt_index] for answer in answers],
+        rows = self.policy.batches(
+            [prompts.showings[answer.prompt_index].ids for answer in answers],
             [answer.completion for answer in answers],
             [answer.ablated for answer in answers],
             rows_per_batch=self.config.optim.rows_per_batch,
-            pad_id=self.policy.pad_id,
-            device=self.policy.device,
         )
         return indices, rows
 
@@ -178,7 +173,6 @@ class Trainer:
         with self._timed("scoring"):
             scored = score_rollouts(
                 self.policy,
-                self.adapter,
                 rows,
                 temperature=temperature,
                 with_activations=self.arm.needs_direction,
@@ -187,9 +181,9 @@ class Trainer:
         reference = None
         if self.config.loss.kl_beta > 0:
             with self._timed("reference"):
-                reference = reference_logprobs(self.policy, self.adapter, rows, temperature=temperature)
+                reference = reference_logprobs(self.policy, rows, temperature=temperature)
         return Routed(
-            rows=indices,
+            indices=indices,
             old_logprobs=scored.old_logprobs,
             reference_logprobs=reference,
             advantages=self._advantages(indices, graded, decision),

@@ -5,12 +5,12 @@ from collections import defaultdict
 import torch
 from torch import Tensor
 
-from vgrout.adapters import BlockOptimizer, Lora2r
+from vgrout.adapters import BlockOptimizer
 from vgrout.adapters.masks import differs
 from vgrout.config import TrainConfig
 from vgrout.grpo import LossInputs, completion_logprobs_and_entropy, constant_normaliser, grpo_loss
-from vgrout.rollouts.model import LoadedModel
-from vgrout.rollouts.tokens import MicroBatch, RowBatches
+from vgrout.policy.policy import Policy
+from vgrout.policy.tokens import MicroBatch, RowBatches
 from vgrout.train.phases import Routed, Updated
 
 
@@ -34,8 +34,7 @@ class _Sums:
 
 
 def update(
-    policy: LoadedModel,
-    adapter: Lora2r,
+    policy: Policy,
     optimizer: BlockOptimizer,
     rows: RowBatches,
     *,
@@ -52,7 +51,7 @@ def update(
     optimizer.zero_grad()
     sums = _Sums()
     for batch in rows.batches:
-        _backward(policy, adapter, batch, routed=routed, config=config, sums=sums)
+        _backward(policy, batch, routed=routed, config=config, sums=sums)
     norms = optimizer.clip_per_block(config.optim.clip_norm)
     optimizer.step()
     total, tokens = sums.total, sums.total["tokens"]
@@ -67,13 +66,12 @@ def update(
         ratio_max=sums.ratio_max,
         ratio_by_zone={zone: sums.zone_ratio[zone] / count for zone, count in sums.zone_tokens.items()},
         gradient_norms=norms,
-        delta_norms={name: block_norm(block) for name, block in adapter.blocks().items()},
+        delta_norms={name: block_norm(block) for name, block in policy.adapter.blocks().items()},
     )
 
 
 def _backward(
-    policy: LoadedModel,
-    adapter: Lora2r,
+    policy: Policy,
     batch: MicroBatch,
     *,
     routed: Routed,
@@ -86,7 +84,7 @@ def _backward(
     tokens = batch.tokens
     old = routed.old_logprobs[at, : batch.width]
     reference = routed.reference_logprobs
-    with adapter.routing(mask):
+    with policy.adapter.routing(mask):
         logprobs, entropy = completion_logprobs_and_entropy(
             policy.model,
             tokens.input_ids,
