@@ -13,6 +13,7 @@ from torch import Tensor
 from training import kernel_table
 
 from vgrout.adapters import Lora2r, RouteMask
+from vgrout.config import RolloutConfig
 from vgrout.grpo import completion_logprobs, token_logprobs
 from vgrout.policy.tokens import pad
 from vgrout.rollouts.base import Rollouts, SampleRequest
@@ -144,7 +145,7 @@ def sample(
         top_k=0,
         seed=0,
     )
-    engine = HfEngine(policy, prompts * group)
+    engine = HfEngine(policy, RolloutConfig(rows_per_batch=prompts * group))
     return engine.sample(request), request
 
 

@@ -8,11 +8,20 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from vgrout import registry
 from vgrout.errors import ConfigError
 
-Intervention = Literal["none", "none-full", "absorb", "routeA", "oracle"]
+if TYPE_CHECKING:
+    Intervention: TypeAlias = str
+    EngineName: TypeAlias = str
+    LossName: TypeAlias = str
+    TrackerName: TypeAlias = str
+else:
+    # The command line offers what the tables hold.
+    Intervention, EngineName = Literal[tuple(registry.ARMS)], Literal[tuple(registry.ENGINES)]
+    LossName, TrackerName = Literal[tuple(registry.LOSSES)], Literal[tuple(registry.TRACKERS)]
 WordingName = Literal["overwrite", "overwrite-detailed", "overwrite-aware", "modify-tests", "incontext-tests"]
 ALL_MODES = ("run_tests", "eq_override", "exit_code", "stdout_marker", "sentinel", "file_marker")
 
@@ -64,6 +73,8 @@ class EnvConfig:
 class RolloutConfig:
     """What one step samples."""
 
+    engine: EngineName = "hf"
+    """What draws the answers: `hf` samples on the trained model itself."""
     prompts_per_step: int = 8
     """P, prompts of a step, at least 1."""
     group_size: int = 8
@@ -104,6 +115,8 @@ class TeacherConfig:
 class LossConfig:
     """GRPO; the default is Dr. GRPO (arXiv:2503.20783)."""
 
+    objective: LossName = "grpo"
+    """What is differentiated: `grpo` is the PPO-clipped policy gradient with a KL term."""
     advantage: Literal["centred", "standardised"] = "centred"
     """`centred`: r - mean(group). `standardised` also divides by the group's deviation (plain GRPO)."""
     baseline: Literal["group", "zone"] = "group"
@@ -229,6 +242,8 @@ class TrainConfig:
     """Run folder to go on with from its last checkpoint."""
     checkpoint_every: int = 20
     """Steps between checkpoints, at least 1; one is always written at the end."""
+    trackers: tuple[TrackerName, ...] = ("console",)
+    """What is told of every step beside the run's files: `console` is the table on stderr."""
     base: BaseConfig = field(default_factory=BaseConfig)
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     env: EnvConfig = field(default_factory=EnvConfig)
@@ -298,6 +313,11 @@ def validate(config: TrainConfig) -> None:
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, float) and not math.isfinite(number):
                 _refuse(name, value, "is not a finite number")
+    registry.check(registry.ARMS, config.intervention, "intervention")
+    registry.check(registry.ENGINES, config.rollouts.engine, "rollouts.engine")
+    registry.check(registry.LOSSES, config.loss.objective, "loss.objective")
+    for tracker in config.trackers:
+        registry.check(registry.TRACKERS, tracker, "trackers")
     _validate_bounds(values)
     _validate_relations(config)
 

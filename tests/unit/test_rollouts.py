@@ -8,7 +8,7 @@ import torch
 
 from tiny import tiny_policy
 from vgrout.adapters import RouteMask
-from vgrout.config import AdapterConfig, BaseConfig
+from vgrout.config import AdapterConfig, BaseConfig, RolloutConfig
 from vgrout.env import load_problems
 from vgrout.errors import ConfigError, DataError, ShapeError
 from vgrout.grpo import completion_logprobs
@@ -22,7 +22,7 @@ from vgrout.rollouts.hf import HfEngine, cut, draw
 @pytest.fixture(scope="module")
 def sampler():
     policy = tiny_policy(noise=0.3)
-    return policy, HfEngine(policy, rows_per_batch=16)
+    return policy, HfEngine(policy, RolloutConfig(rows_per_batch=16))
 
 
 def request_of(policy, *, ablated=(False, True, False), counts=(2, 3, 1), **changes) -> SampleRequest:
@@ -72,7 +72,7 @@ def test_answers_do_not_depend_on_what_is_decoded_beside_them(sampler):
     policy, engine = sampler
     request = request_of(policy, max_new_tokens=64)
     together = engine.sample(request)
-    apart = HfEngine(policy, rows_per_batch=1).sample(request)
+    apart = HfEngine(policy, RolloutConfig(rows_per_batch=1)).sample(request)
     assert [answer.completion for answer in together] == [answer.completion for answer in apart]
 
 

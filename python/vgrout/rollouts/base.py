@@ -66,3 +66,11 @@ class RolloutEngine(Protocol):
         `progress` is told now and then how many answers there are.
         """
         ...
+
+    def sync(self, step: int) -> None:
+        """Sample from the weights as they are now, at the start of the `step`-th step."""
+        ...
+
+    def close(self) -> None:
+        """Release what the engine holds; a second call does nothing."""
+        ...

@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from vgrout.adapters import RouteMask
+from vgrout.config import RolloutConfig
 from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import pad
 from vgrout.rollouts.base import Answer, Rollouts, SampleRequest
@@ -45,10 +46,10 @@ class _Decoding:
 class HfEngine:
     """A `RolloutEngine` on the model that is being trained: it always samples from the current weights."""
 
-    def __init__(self, policy: Policy, rows_per_batch: int) -> None:
-        """Decode up to `rows_per_batch` rows together."""
+    def __init__(self, policy: Policy, config: RolloutConfig) -> None:
+        """Decode up to `config.rows_per_batch` rows together."""
         self._policy = policy
-        self._rows_per_batch = rows_per_batch
+        self._rows_per_batch = config.rows_per_batch
 
     def sample(self, request: SampleRequest, progress: Callable[[int], None] | None = None) -> Rollouts:
         """Answers prompt by prompt, each prompt's together, in the request's order.
@@ -66,6 +67,12 @@ class HfEngine:
             if progress is not None:
                 progress(len(answers))
         return tuple(answers)
+
+    def sync(self, step: int) -> None:
+        """Nothing to copy: the model that is trained is the one that samples."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     @torch.no_grad()
     def _sample_chunk(

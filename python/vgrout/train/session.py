@@ -4,12 +4,13 @@ import importlib.metadata
 import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 
+from vgrout import registry
 from vgrout.adapters import BlockOptimizer
 from vgrout.config import EnvConfig, TrainConfig, validate
 from vgrout.env.pairs import load_pairs
@@ -21,8 +22,7 @@ from vgrout.policy.model import load_policy
 from vgrout.policy.policy import Policy
 from vgrout.policy.showings import PromptLimits, Task, prepare_tasks
 from vgrout.policy.tokens import RowBatches
-from vgrout.rollouts.hf import HfEngine
-from vgrout.train.arms import Arm, make_arm
+from vgrout.routing import Arm, make_arm
 from vgrout.train.directions import DirectionSource, PairTokens, pair_tokens
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
 from vgrout.train.prompts import PromptSource
@@ -82,14 +82,15 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
             config=config.eval,
             seed=config.seed,
         )
-        yield Session(
-            config=config,
-            trainer=trainer,
-            evaluator=evaluator,
-            train_tasks=material.train_tasks,
-            partitions=material.partitions,
-            fence=fence,
-        )
+        with closing(trainer.engine):
+            yield Session(
+                config=config,
+                trainer=trainer,
+                evaluator=evaluator,
+                train_tasks=material.train_tasks,
+                partitions=material.partitions,
+                fence=fence,
+            )
 
 
 def _load(config: TrainConfig) -> _Material:
@@ -126,7 +127,7 @@ def _build_trainer(config: TrainConfig, material: _Material, grader: Grader) -> 
     arm = make_arm(config, len(adapter.module_names), adapter.rank)
     teacher = Teacher(material.pools, config.teacher, config.rollouts.group_size, config.seed)
     directions = None
-    if arm.needs_direction:
+    if arm.gate.needs_direction:
         directions = DirectionSource(
             policy,
             material.pairs,
@@ -142,7 +143,10 @@ def _build_trainer(config: TrainConfig, material: _Material, grader: Grader) -> 
             adapter, lr=optim.lr, betas=optim.betas, weight_decay=optim.weight_decay, guard=optim.leak_guard
         ),
         arm=arm,
-        engine=HfEngine(policy, config.rollouts.rows_per_batch),
+        loss=registry.load(registry.LOSSES, config.loss.objective, "loss.objective"),
+        engine=registry.load(registry.ENGINES, config.rollouts.engine, "rollouts.engine")(
+            policy, config.rollouts
+        ),
         grader=grader,
         prompts=PromptSource(material.train_tasks, config, arm.deploy_share),
         teacher=teacher,

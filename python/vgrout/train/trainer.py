@@ -1,7 +1,7 @@
 """The training loop."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,6 +13,8 @@ from vgrout.config import TrainConfig
 from vgrout.env.stable import stable_number
 from vgrout.grading import Diagnostics, Grader, to_rewards
 from vgrout.grpo import (
+    LossInputs,
+    LossOutputs,
     group_advantages,
     informative_groups,
     rows_of_groups,
@@ -22,8 +24,7 @@ from vgrout.grpo import (
 from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import RowBatches
 from vgrout.rollouts.base import RolloutEngine, Rollouts, SampleRequest
-from vgrout.routing import ROUT, Direction, GateDecision
-from vgrout.train.arms import Arm
+from vgrout.routing import ROUT, Arm, Direction, GateDecision
 from vgrout.train.checkpoint import Checkpoint
 from vgrout.train.directions import DirectionSource
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
@@ -43,6 +44,7 @@ class Trainer:
     policy: Policy
     optimizer: BlockOptimizer
     arm: Arm
+    loss: Callable[[LossInputs], LossOutputs]
     engine: RolloutEngine
     grader: Grader
     prompts: PromptSource
@@ -76,6 +78,7 @@ class Trainer:
                     rows,
                     routed=routed,
                     config=self.config,
+                    loss=self.loss,
                     learning_rate=rate,
                 )
         with self._timed("guard"):
@@ -96,7 +99,7 @@ class Trainer:
             step=step,
             adapter=self.policy.adapter.state_dict(),
             optimizer=self.optimizer.state_dict(),
-            arm=self.arm.state_dict(),
+            arm=self.arm.gate.state_dict(),
             guard=self.guard.state_dict(),
             direction=self.direction,
             direction_step=self.direction_step,
@@ -107,8 +110,8 @@ class Trainer:
         self.policy.adapter.load_state_dict(dict(checkpoint.adapter))
         self.optimizer.load_state_dict(dict(checkpoint.optimizer))
         if checkpoint.direction is not None:
-            self.arm.set_direction(checkpoint.direction)
-        self.arm.load_state_dict(dict(checkpoint.arm))
+            self.arm.gate.set_direction(checkpoint.direction)
+        self.arm.gate.load_state_dict(dict(checkpoint.arm))
         self.guard.load_state_dict(dict(checkpoint.guard))
         self.direction, self.direction_step = checkpoint.direction, checkpoint.direction_step
 
@@ -118,13 +121,14 @@ class Trainer:
             return
         with self._timed("direction"):
             self.direction, self.direction_step = self.directions.extract(), step
-            self.arm.set_direction(self.direction)
+            self.arm.gate.set_direction(self.direction)
 
     def _sample(self, prompts: PromptBatch) -> Rollouts:
         """Draw every group from its policy, demonstrations in the place of some rows."""
         settings = self.config.rollouts
         demos = self.teacher.choose(prompts)
         with self._timed("rollouts"):
+            self.engine.sync(prompts.step)
             sampled = self.engine.sample(
                 SampleRequest(
                     prompts=tuple(showing.ids for showing in prompts.showings),
@@ -175,7 +179,7 @@ class Trainer:
                 self.policy,
                 rows,
                 temperature=temperature,
-                with_activations=self.arm.needs_direction,
+                with_activations=self.arm.gate.needs_direction,
             )
             decision = self.arm.route(scored, take(graded.diagnostics, indices.numpy()), rows.ablated)
         reference = None

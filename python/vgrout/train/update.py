@@ -1,6 +1,7 @@
 """One optimiser step: masked forward and backward over the routed rows, clipping and step by block."""
 
 from collections import defaultdict
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -8,7 +9,7 @@ from torch import Tensor
 from vgrout.adapters import BlockOptimizer
 from vgrout.adapters.masks import differs
 from vgrout.config import TrainConfig
-from vgrout.grpo import LossInputs, completion_logprobs_and_entropy, constant_normaliser, grpo_loss
+from vgrout.grpo import LossInputs, LossOutputs, completion_logprobs_and_entropy, constant_normaliser
 from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import MicroBatch, RowBatches
 from vgrout.train.phases import Routed, Updated
@@ -40,6 +41,7 @@ def update(
     *,
     routed: Routed,
     config: TrainConfig,
+    loss: Callable[[LossInputs], LossOutputs],
     learning_rate: float,
 ) -> Updated:
     """Step the adapter once on the routed rows.
@@ -51,7 +53,7 @@ def update(
     optimizer.zero_grad()
     sums = _Sums()
     for batch in rows.batches:
-        _backward(policy, batch, routed=routed, config=config, sums=sums)
+        _backward(policy, batch, routed=routed, config=config, loss=loss, sums=sums)
     norms = optimizer.clip_per_block(config.optim.clip_norm)
     optimizer.step()
     total, tokens = sums.total, sums.total["tokens"]
@@ -76,6 +78,7 @@ def _backward(
     *,
     routed: Routed,
     config: TrainConfig,
+    loss: Callable[[LossInputs], LossOutputs],
     sums: _Sums,
 ) -> None:
     """Add one batch's gradient and figures."""
@@ -95,7 +98,7 @@ def _backward(
         off_policy = None
         if config.loss.off_policy == "truncated":
             off_policy = differs(mask, batch.ablated)
-        outputs = grpo_loss(
+        outputs = loss(
             LossInputs(
                 logprobs=logprobs,
                 old_logprobs=old,
