@@ -23,6 +23,8 @@ else:
     Intervention, EngineName = Literal[tuple(registry.ARMS)], Literal[tuple(registry.ENGINES)]
     LossName, TrackerName = Literal[tuple(registry.LOSSES)], Literal[tuple(registry.TRACKERS)]
 WordingName = Literal["overwrite", "overwrite-detailed", "overwrite-aware", "modify-tests", "incontext-tests"]
+FenceLevel = Literal["base", "landlock", "namespaces", "cgroup"]
+"""Levels of the fence, each above the one before."""
 ALL_MODES = ("run_tests", "eq_override", "exit_code", "stdout_marker", "sentinel", "file_marker")
 
 
@@ -205,15 +207,25 @@ class GuardConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradingConfig:
-    """Limits of one graded rollout."""
+class GraderConfig:
+    """The grader of a run, of `vgrout grade` or of another trainer's rewards; the limits are one answer's."""
 
     workers: int | None = None
-    """Worker processes; None is every usable CPU."""
+    """Answers graded at the same time; None is every usable CPU."""
     cpu_s: float = 3.0
-    """CPU seconds of a rollout as a whole, > 0."""
+    """CPU seconds of an answer as a whole, > 0."""
     memory_bytes: int = 1 << 30
-    """Memory of a rollout, at least 64 MiB."""
+    """Memory of an answer on top of the interpreter's own, at least 64 MiB."""
+    wall_s: float | None = None
+    """Wall-clock backstop in seconds, > 0; None is 4 * cpu_s + 1."""
+    output_bytes: int = 16 << 20
+    """Standard output after which an answer is stopped, at least 1."""
+    canonical_factor: float | None = None
+    """CPU limit as a multiple of what the problem's canonical solution needs, > 0, in place of `cpu_s`."""
+    min_level: FenceLevel = "base"
+    """Refuse to grade under less of the fence."""
+    preload: tuple[str, ...] = ()
+    """Further modules that answers may import."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,7 +266,7 @@ class TrainConfig:
     gate: GateConfig = field(default_factory=GateConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
-    grading: GradingConfig = field(default_factory=GradingConfig)
+    grading: GraderConfig = field(default_factory=GraderConfig)
 
     @property
     def arm(self) -> str:
@@ -272,11 +284,11 @@ _AT_LEAST: dict[str, float] = {
     "optim.warmup_steps": 0, "optim.weight_decay": 0, "optim.rows_per_batch": 1, "gate.warmup": 1,
     "gate.capacity": 1, "gate.refresh_every": 1, "eval.problems": 1, "eval.samples": 1,
     "eval.max_new_tokens": 1, "guard.patience": 1, "guard.rows": 0, "grading.workers": 1,
-    "grading.memory_bytes": 64 << 20, "routeA_random_v_seed": 0,
+    "grading.memory_bytes": 64 << 20, "grading.output_bytes": 1, "routeA_random_v_seed": 0,
 }  # fmt: skip
 _ABOVE_ZERO = (
     "rollouts.temperature", "eval.temperature", "optim.lr", "optim.clip_norm", "gate.half_life",
-    "guard.drop_nats", "grading.cpu_s",
+    "guard.drop_nats", "grading.cpu_s", "grading.wall_s", "grading.canonical_factor",
 )  # fmt: skip
 _SHARES = (
     "env.unhackable_share", "rollouts.deploy_share", "teacher.share", "teacher.hack_share", "optim.final_share",

@@ -17,7 +17,7 @@ from vgrout.env.pairs import load_pairs
 from vgrout.env.partition import partition_modes
 from vgrout.env.problems import Problem, load_problems, split_problems
 from vgrout.evals.evaluate import Evaluator
-from vgrout.grading import Grader, Limits
+from vgrout.grading import Grader, open_grader
 from vgrout.policy.model import load_policy
 from vgrout.policy.policy import Policy
 from vgrout.policy.showings import PromptLimits, Task, prepare_tasks
@@ -70,8 +70,7 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
     validate(config)
     configure_torch(config)
     material = _load(config)
-    limits = Limits(cpu_s=config.grading.cpu_s, memory_bytes=config.grading.memory_bytes)
-    with Grader(workers=config.grading.workers, limits=limits) as grader:
+    with open_grader(config.grading) as grader:
         fence = grader.grade([material.train_tasks[0].plain.job("")]).fence
         trainer = _build_trainer(config, material, grader)
         evaluator = Evaluator(
