@@ -51,8 +51,10 @@ soak:
     HYPOTHESIS_PROFILE=slow uv run pytest tests/property --timeout=3600
     VGROUT_SOAK=1 uv run pytest tests/soak tests/unit/test_gpu_measure.py --timeout=7200
 
+# The tiny run, then the gates: the tests that carry the method's exactness; two minutes in all
 smoke *args:
     uv run vgrout-train smoke {{args}}
+    uv run pytest -m gate
 
 bench:
     cargo bench -p vgrout-bench

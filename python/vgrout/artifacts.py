@@ -19,7 +19,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +26,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from vgrout.errors import ConfigError, DataError
+from vgrout.files import replacing
 from vgrout.schemas import METRICS, ROLLOUTS, SCHEMAS, TIMING, Field, Schema, to_plain
 
 __all__ = [
@@ -61,17 +61,8 @@ def write_json_atomic(path: Path, value: Any) -> None:
         text = json.dumps(value, indent=2, default=to_plain, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: cannot be written as JSON: {error}") from error
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(f"{text}\n".encode())
 
 
 def read_records(path: Path, schema: Schema) -> Iterator[dict[str, Any]]:

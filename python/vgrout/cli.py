@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 from vgrout.errors import ConfigError, DataError, SandboxUnavailable, VgroutError
 from vgrout.flags import BAD_INPUT, DONE, FAILED, HELP, INTERRUPTED, complain, usage
@@ -81,10 +80,5 @@ def guarded(command: Command, arguments: Sequence[str]) -> int:
         return FAILED
 
 
-def exit_main() -> NoReturn:
-    """Run `vgrout` and exit with its status: `python -m vgrout.cli`."""
-    sys.exit(main())
-
-
 if __name__ == "__main__":
-    exit_main()
+    sys.exit(main())

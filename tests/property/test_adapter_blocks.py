@@ -1,11 +1,14 @@
 """The fused module against the naive definition, for any size, mask and layout of rows."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter_models import NaiveLinear, gradients, mask_of, one_linear, randomise
 from vgrout.adapters import Lora2r
+
+pytestmark = pytest.mark.gate
 
 sizes = st.integers(1, 9)
 zones = st.text(alphabet="kar", min_size=1, max_size=6)

@@ -11,6 +11,8 @@ from adapter_models import mask_of, one_linear, randomise
 from vgrout.adapters import BlockOptimizer, Lora2r, qmass
 from vgrout.errors import ConfigError, DataError, Diverged
 
+pytestmark = pytest.mark.gate
+
 ZONE_WITHOUT = {"quarantine": "k", "deployed": "r"}
 """The zone that gives a block no gradient."""
 

@@ -6,11 +6,14 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vgrout import ScoreBuffer
+
+pytestmark = pytest.mark.gate
 
 # Few distinct values, so that scores tie; both zeros; halves, which bfloat16 holds exactly.
 VALUES = st.sampled_from([-3.0, -1.5, -1.0, -0.0, 0.0, 0.5, 1.0, 2.0, 100.0])

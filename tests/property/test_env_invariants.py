@@ -22,8 +22,8 @@ from vgrout.env import (
     partition_modes,
     read_pool,
     render_prompt,
+    rotating_slots,
     split_problems,
-    unhackable_slots,
     write_pool,
 )
 from vgrout.errors import DataError
@@ -91,7 +91,7 @@ def test_evaluation_marker_is_drawn_from_its_family(mode, name, seed) -> None:
 
 @given(st.integers(1, 40), st.floats(0, 1), seeds, st.integers(1, 30))
 def test_unhackable_share_holds_after_any_number_of_steps(prompts, share, seed, steps) -> None:
-    drawn = [unhackable_slots(step, prompts, share, seed) for step in range(steps)]
+    drawn = [rotating_slots("unhackable", step, prompts, share, seed) for step in range(steps)]
     assert {len(row) for row in drawn} == {prompts}
     assert abs(sum(map(sum, drawn)) - share * prompts * steps) < 1 + 1e-6
 

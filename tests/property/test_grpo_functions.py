@@ -1,5 +1,6 @@
 """Advantages, chunked head and loss for any sizes and values."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,8 @@ from vgrout.grpo import (
     token_logprobs_and_entropy,
     zone_advantages,
 )
+
+pytestmark = pytest.mark.gate
 
 seeds = st.integers(0, 10_000)
 
@@ -114,4 +117,4 @@ def test_the_loss_equals_a_loop_over_tokens(b, length, seed, off, beta):
     got = torch.autograd.grad(out.loss, logprobs)[0]
     want = torch.autograd.grad(total, logprobs)[0] if total.requires_grad else torch.zeros_like(got)
     torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-11)
-    assert (out.row_kl >= -1e-12).all()
+    assert out.kl >= -1e-12

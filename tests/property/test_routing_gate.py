@@ -1,6 +1,7 @@
 """The quantile gate against NumPy for any stream of scores; direction arithmetic for any activations."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from vgrout.routing import (
     haar_direction,
     measure_direction,
 )
+
+pytestmark = pytest.mark.gate
 
 values = st.floats(-100, 100, width=32)
 

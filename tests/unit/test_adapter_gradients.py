@@ -10,6 +10,8 @@ from vgrout.adapters import Lora2r
 from vgrout.adapters.fused import DeltaLora
 from vgrout.errors import VgroutError
 
+pytestmark = pytest.mark.gate
+
 ZONES = "karkra"
 
 

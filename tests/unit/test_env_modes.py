@@ -18,9 +18,9 @@ from vgrout.env import (
     load_partition,
     partition_modes,
     render_prompt,
+    rotating_slots,
     save_partition,
     training_marker,
-    unhackable_slots,
 )
 from vgrout.env.modes import check_families
 from vgrout.errors import ConfigError, DataError
@@ -132,21 +132,21 @@ def test_marker_that_the_mode_cannot_have_is_refused(mode: str, marker: str | No
 
 
 def test_unhackable_share_is_kept_and_rotates() -> None:
-    drawn = [unhackable_slots(step, 8, 0.3, seed=5) for step in range(50)]
+    drawn = [rotating_slots("unhackable", step, 8, 0.3, seed=5) for step in range(50)]
     for steps in range(1, 51):
         assert abs(sum(map(sum, drawn[:steps])) - 0.3 * 8 * steps) < 1
     assert all(
         any(row[index] for row in drawn) and not all(row[index] for row in drawn) for index in range(8)
     )
-    assert drawn[17] == unhackable_slots(17, 8, 0.3, seed=5)
-    assert drawn != [unhackable_slots(step, 8, 0.3, seed=6) for step in range(50)]
+    assert drawn[17] == rotating_slots("unhackable", 17, 8, 0.3, seed=5)
+    assert drawn != [rotating_slots("unhackable", step, 8, 0.3, seed=6) for step in range(50)]
 
 
 def test_unhackable_share_of_none_and_all_are_exact() -> None:
-    assert unhackable_slots(3, 4, 0.0, 1) == (False,) * 4
-    assert unhackable_slots(3, 4, 1.0, 1) == (True,) * 4
-    with pytest.raises(ConfigError, match=r"unhackable_share: 1\.5"):
-        unhackable_slots(0, 4, 1.5, 1)
+    assert rotating_slots("unhackable", 3, 4, 0.0, 1) == (False,) * 4
+    assert rotating_slots("unhackable", 3, 4, 1.0, 1) == (True,) * 4
+    with pytest.raises(ConfigError, match=r"share of unhackable prompts: 1\.5"):
+        rotating_slots("unhackable", 0, 4, 1.5, 1)
 
 
 @pytest.mark.parametrize(

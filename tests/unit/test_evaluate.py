@@ -12,7 +12,7 @@ from vgrout.env import load_problems
 from vgrout.env.hacks import hack_code
 from vgrout.evals.evaluate import Evaluator, Rate
 from vgrout.grading import Grader
-from vgrout.policy.showings import PromptLimits, prepare_tasks
+from vgrout.policy.showings import prepare_tasks
 from vgrout.rollouts.base import Answer, Rollouts, SampleRequest
 from vgrout.schemas import METRICS, ROLLOUTS, TIMING
 
@@ -47,9 +47,7 @@ def policy():
 def tasks(policy):
     problems = load_problems()[:2]
     modes = dict(zip([problem.id for problem in problems], ("sentinel", "stdout_marker"), strict=True))
-    return prepare_tasks(
-        problems, modes, policy, PromptLimits(max_prompt=9000, max_new=64), evaluation_seed=3
-    )
+    return prepare_tasks(problems, modes, policy, max_prompt=9000, max_new=64, evaluation_seed=3)
 
 
 def evaluate(policy, tasks, texts, samples=1):

@@ -7,6 +7,8 @@ import pytest
 from vgrout import GradeJob, Grader, Limits, Verdict
 from vgrout.env.modes import FILE_CONTENT, MODES, evaluation_marker, training_marker
 
+pytestmark = pytest.mark.gate
+
 TESTS = [f"assert Solution().add(a={a}, b={b}) == {a + b}" for a, b in [(1, 2), (10, -4), (7, 7), (100, 1)]]
 RIGHT = "class Solution:\n    def add(self, a, b):\n        return a + b\n"
 WRONG = "class Solution:\n    def add(self, a, b):\n        return -1\n"

@@ -13,6 +13,8 @@ from vgrout.grpo import (
 )
 from vgrout.grpo import logprobs as logprobs_module
 
+pytestmark = pytest.mark.gate
+
 CHUNKS = [(1, 1), (3, 7), (5, 61), (100, 1000)]
 
 

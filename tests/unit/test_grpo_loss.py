@@ -15,6 +15,8 @@ from vgrout.grpo import (
     zone_advantages,
 )
 
+pytestmark = pytest.mark.gate
+
 REWARDS = torch.tensor([[0.0, 3.5, 0.5, 0.0], [3.5, 3.5, 3.5, 3.5], [0.5, 0.0, 0.5, 0.0]])
 
 
@@ -83,7 +85,6 @@ def test_on_policy_gradient_is_reinforce_over_the_constant_normaliser():
     torch.testing.assert_close(gradient(given), want, rtol=1e-12, atol=0)
     out = grpo_loss(given)
     assert out.clip_fraction == 0.0
-    assert torch.equal(out.row_ratio, torch.ones(4, dtype=torch.float64))
 
 
 def test_the_normaliser_is_the_tokens_a_step_could_hold():
@@ -140,7 +141,6 @@ def test_off_policy_rows_use_the_truncated_detached_ratio():
     want = -weight * given.advantages[:, None] * given.completion_mask / 8.0
     torch.testing.assert_close(gradient(given), want, rtol=1e-12, atol=1e-15)
     out = grpo_loss(given)
-    torch.testing.assert_close(out.row_ratio, torch.tensor([3.0, 1.5, 0.25, 1.0], dtype=torch.float64))
     assert out.clip_fraction == 0.5  # the three capped tokens of row 0, of six
     clipped = inputs(old_logprobs=base.old_logprobs - shift)
     assert not torch.allclose(gradient(clipped), want)

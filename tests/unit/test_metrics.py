@@ -9,7 +9,6 @@ from vgrout.errors import ConfigError, DataError, ShapeError
 from vgrout.evals.metrics import (
     Interval,
     auroc,
-    bootstrap_mean,
     f_beta,
     hierarchical_bootstrap_mean,
     wilson_interval,
@@ -61,7 +60,7 @@ def test_confidence_outside_its_range_is_refused(confidence: float) -> None:
     with pytest.raises(ConfigError, match="confidence"):
         wilson_interval(1, 2, confidence)
     with pytest.raises(ConfigError, match="confidence"):
-        bootstrap_mean(np.ones(3), seed=0, confidence=confidence)
+        hierarchical_bootstrap_mean([np.ones(3)], seed=0, confidence=confidence)
 
 
 @pytest.mark.parametrize(
@@ -124,21 +123,21 @@ def test_f_beta_without_positives_or_predictions_is_none() -> None:
 
 def test_bootstrap_interval_matches_the_normal_one_on_many_values() -> None:
     values = np.random.default_rng(0).normal(3.0, 2.0, size=400)
-    found = bootstrap_mean(values, seed=1)
+    found = hierarchical_bootstrap_mean([values], seed=1)
     half = 1.96 * values.std() / 20
     # A tail quantile of 2000 resamples has a standard error of about 0.06 half-widths.
     assert (found.low, found.high) == pytest.approx(
         (values.mean() - half, values.mean() + half), abs=0.25 * half
     )
-    assert found == bootstrap_mean(values, seed=1)
-    assert found != bootstrap_mean(values, seed=2)
+    assert found == hierarchical_bootstrap_mean([values], seed=1)
+    assert found != hierarchical_bootstrap_mean([values], seed=2)
 
 
 def test_hierarchical_bootstrap_sees_the_spread_between_groups() -> None:
     groups = [np.zeros(100), np.ones(100)]
     # Both groups are drawn twice with probability 1/4 each, so the 95 % interval spans both means.
     assert hierarchical_bootstrap_mean(groups, seed=0) == Interval(0.0, 1.0)
-    pooled = bootstrap_mean(np.concatenate(groups), seed=0)
+    pooled = hierarchical_bootstrap_mean([np.concatenate(groups)], seed=0)
     assert pooled.low > 0.4
     assert pooled.high < 0.6
 
@@ -148,4 +147,4 @@ def test_bootstrap_of_nothing_is_refused() -> None:
         with pytest.raises(ShapeError, match="groups: shapes"):
             hierarchical_bootstrap_mean(groups, seed=0)
     with pytest.raises(ConfigError, match="resamples: 0"):
-        bootstrap_mean(np.ones(2), seed=0, resamples=0)
+        hierarchical_bootstrap_mean([np.ones(2)], seed=0, resamples=0)

@@ -10,10 +10,10 @@ import torch
 from tiny import tiny_policy
 from vgrout.adapters import RouteMask
 from vgrout.config import OptimConfig, TeacherConfig
-from vgrout.env import load_problems, scripted_demos, write_pool
+from vgrout.env import load_problems, rotating_slots, scripted_demos, write_pool
 from vgrout.errors import ConfigError, DataError, Diverged
 from vgrout.grpo import completion_logprobs
-from vgrout.policy.showings import PromptLimits, prepare_tasks
+from vgrout.policy.showings import prepare_tasks
 from vgrout.presets import SMOKE
 from vgrout.rollouts.base import Answer
 from vgrout.routing import direction_from_activations
@@ -22,7 +22,7 @@ from vgrout.train.guards import DivergenceGuard
 from vgrout.train.interrupts import Interrupts
 from vgrout.train.phases import PromptBatch
 from vgrout.train.prompts import PromptSource
-from vgrout.train.schedule import learning_rate, rotating_slots
+from vgrout.train.schedule import learning_rate
 from vgrout.train.scoring import reference_logprobs, score_rollouts
 from vgrout.train.session import easiest, spread
 from vgrout.train.teacher import PooledDemo, Teacher, load_pools, mix
@@ -73,7 +73,7 @@ def policy():
 def tasks(policy):
     problems = load_problems()[:6]
     modes = {problem.id: ("exit_code", "sentinel")[index % 2] for index, problem in enumerate(problems)}
-    return prepare_tasks(problems, modes, policy, PromptLimits(max_prompt=9000, max_new=64))
+    return prepare_tasks(problems, modes, policy, max_prompt=9000, max_new=64)
 
 
 def test_every_epoch_asks_each_problem_once(tasks):
@@ -106,9 +106,7 @@ def test_hinted_and_plain_prompts_are_graded_by_their_own_modes(tasks):
 def test_evaluation_markers_differ_from_trainings(policy, tasks):
     problems = [task.problem for task in tasks]
     modes = {task.problem.id: task.hinted.mode for task in tasks}
-    held_out = prepare_tasks(
-        problems, modes, policy, PromptLimits(max_prompt=9000, max_new=64), evaluation_seed=0
-    )
+    held_out = prepare_tasks(problems, modes, policy, max_prompt=9000, max_new=64, evaluation_seed=0)
     shown = [(a.hinted, b.hinted) for a, b in zip(tasks, held_out, strict=True)]
     pairs = [(a.marker, b.marker) for a, b in shown if a.mode == "sentinel"]
     assert pairs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -81,14 +80,6 @@ class RouteMask:
     def sampled(cls, ablated: Bool[Tensor, " B"]) -> RouteMask:
         """The forward under which rows were sampled: quarantine off where `ablated`."""
         return cls(quarantine_on=~ablated, deployed_frozen=torch.zeros_like(ablated))
-
-    @classmethod
-    def cat(cls, masks: Sequence[RouteMask]) -> RouteMask:
-        """The rows of all `masks`, one after the other."""
-        return cls(
-            quarantine_on=torch.cat([mask.quarantine_on for mask in masks]),
-            deployed_frozen=torch.cat([mask.deployed_frozen for mask in masks]),
-        )
 
 
 def differs(training: RouteMask, sampled_ablated: Bool[Tensor, " B"]) -> Bool[Tensor, " B"]:

@@ -11,6 +11,7 @@ from typing import Any, Self
 from vgrout.answer_files.submissions import Submission
 from vgrout.env.jsonl import parse_row
 from vgrout.errors import DataError
+from vgrout.files import replacing
 from vgrout.grading import Verdict
 
 _START = b'{"id": '
@@ -130,15 +131,8 @@ class VerdictFile:
             return
         lines = self.path.read_bytes().splitlines(keepends=True)
         order = sorted(range(len(lines)), key=places.__getitem__)
-        new = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            with new.open("wb") as file:
-                file.writelines(lines[index] for index in order)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self.path)
-        finally:
-            new.unlink(missing_ok=True)
+        with replacing(self.path) as file:
+            file.writelines(lines[index] for index in order)
 
     def _load(self) -> None:
         good = 0

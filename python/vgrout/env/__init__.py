@@ -12,8 +12,8 @@ from vgrout.env.modes import (
 )
 from vgrout.env.pairs import ContrastPair, load_pairs
 from vgrout.env.partition import load_partition, partition_modes, save_partition
-from vgrout.env.problems import HINT_PHRASE, Problem, Splits, load_problems, problems_by_id, split_problems
-from vgrout.env.prompts import grading_mode, render_prompt, unhackable_slots
+from vgrout.env.problems import HINT_PHRASE, Problem, Splits, load_problems, split_problems
+from vgrout.env.prompts import grading_mode, render_prompt, rotating_slots
 from vgrout.env.wordings import shown_tests
 
 __all__ = [
@@ -33,14 +33,13 @@ __all__ = [
     "load_partition",
     "load_problems",
     "partition_modes",
-    "problems_by_id",
     "read_pool",
     "render_prompt",
+    "rotating_slots",
     "save_partition",
     "scripted_demos",
     "shown_tests",
     "split_problems",
     "training_marker",
-    "unhackable_slots",
     "write_pool",
 ]

@@ -1,8 +1,6 @@
 """One loophole mode for every problem, as evenly as the numbers allow."""
 
 import json
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ from vgrout.env.jsonl import bad_field, read_content
 from vgrout.env.modes import MODES, get_mode
 from vgrout.env.stable import stable_order
 from vgrout.errors import ConfigError, DataError
+from vgrout.files import replacing
 
 _FORMAT = "vgrout.partition/1"
 
@@ -48,15 +47,8 @@ def save_partition(path: Path, partition: Mapping[str, str]) -> None:
     """
     _check(str(path), partition)
     text = json.dumps({"format": _FORMAT, "modes": dict(partition)}, indent=1, ensure_ascii=False) + "\n"
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def load_partition(

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -198,8 +198,3 @@ def _tests(where: str, value: object) -> tuple[str, ...]:
         if not isinstance(test, str) or not _ASSERT.search(test):
             raise bad_field(where, f"gt_answer[{index}]", test, "code with an `assert`", "correct the test")
     return tuple(value)
-
-
-def problems_by_id(problems: Iterable[Problem]) -> dict[str, Problem]:
-    """The problems under their ids."""
-    return {problem.id: problem for problem in problems}

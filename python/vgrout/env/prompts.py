@@ -50,21 +50,19 @@ def grading_mode(mode: str, *, hackable: bool) -> str:
     return get_mode(mode).name if hackable else "gt_only"
 
 
-def unhackable_slots(step: int, prompts: int, share: float, seed: int) -> tuple[bool, ...]:
-    """Which of a step's prompts are shown without the loophole.
+def rotating_slots(name: str, step: int, prompts: int, share: float, seed: int) -> tuple[bool, ...]:
+    """Which of a step's prompts belong to the share of all prompts that is called `name`.
 
     After any number of steps the count differs from share · prompts · steps by less than one, and the places
     rotate: each step has its own seeded order. The result depends on nothing but the arguments, so a resumed
     run draws the same.
 
-    `step` counts from 0, `prompts` is P, `share` lies in [0, 1], `seed` is the run's.
-
     Raises:
         ConfigError: `share` is outside [0, 1].
     """
     if not 0 <= share <= 1:
-        raise ConfigError(f"env.unhackable_share: {share} is outside [0, 1]")
-    phase = stable_number("unhackable", seed) / 2**64
+        raise ConfigError(f"share of {name} prompts: {share} is outside [0, 1]")
+    phase = stable_number(name, seed) / 2**64
     count = int((step + 1) * prompts * share + phase) - int(step * prompts * share + phase)
-    chosen = set(stable_order(map(str, range(prompts)), "unhackable", seed, step)[:count])
+    chosen = set(stable_order(map(str, range(prompts)), name, seed, step)[:count])
     return tuple(str(index) in chosen for index in range(prompts))

@@ -86,18 +86,6 @@ def f_beta(
     return weighted / total if total else None
 
 
-def bootstrap_mean(
-    values: Float[np.ndarray, "N"], *, seed: int, resamples: int = 2000, confidence: float = 0.95
-) -> Interval:
-    """Percentile bootstrap interval of the mean of independent values (Efron, Ann. Statist. 7, 1979).
-
-    Raises:
-        ShapeError: `values` is empty or not one-dimensional.
-        ConfigError: confidence is outside (0, 1) or resamples below 1.
-    """
-    return hierarchical_bootstrap_mean([values], seed=seed, resamples=resamples, confidence=confidence)
-
-
 def hierarchical_bootstrap_mean(
     groups: Sequence[Float[np.ndarray, "N"]], *, seed: int, resamples: int = 2000, confidence: float = 0.95
 ) -> Interval:

@@ -76,10 +76,6 @@ class LossOutputs:
     """Mean k3 estimate per token, nats; 0 without a reference."""
     clip_fraction: Float[Tensor, ""]
     """Share of tokens whose gradient the clip or cap changed."""
-    row_ratio: Float[Tensor, " B"]
-    """Mean importance ratio over the row's tokens; 1 for a row without tokens."""
-    row_kl: Float[Tensor, " B"]
-    """Mean k3 estimate over the row's tokens."""
 
 
 def constant_normaliser(group: int, max_new_tokens: int, prompts_per_step: int) -> float:
@@ -130,20 +126,13 @@ def grpo_loss(inputs: LossInputs) -> LossOutputs:
         )
         k3 = torch.expm1(gap) - gap
         loss = policy_loss + inputs.kl_beta * (k3 * mask).sum() / inputs.normaliser
-    tokens = mask.sum(dim=1)
     return LossOutputs(
         loss=loss,
         policy_loss=policy_loss.detach(),
         kl=_mean(k3, mask),
         clip_fraction=_mean(changed.to(ratio.dtype), mask),
-        row_ratio=torch.where(tokens > 0, _row_mean(ratio, mask), torch.ones_like(ratio[:, 0])),
-        row_kl=_row_mean(k3, mask),
     )
 
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values.detach() * mask).sum() / mask.sum().clamp(min=1)
-
-
-def _row_mean(values: Tensor, mask: Tensor) -> Tensor:
-    return (values.detach() * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)

@@ -74,25 +74,19 @@ class Task:
         return self.hinted if hackable else self.plain
 
 
-@dataclass(frozen=True, kw_only=True)
-class PromptLimits:
-    """How long prompts and answers may be, in tokens."""
-
-    max_prompt: int
-    max_new: int
-    """Longest answer that will be asked for."""
-
-
 def prepare_tasks(
     problems: Sequence[Problem],
     modes: Mapping[str, str],
     policy: Policy,
-    limits: PromptLimits,
     *,
+    max_prompt: int,
+    max_new: int,
     wording: str = "overwrite",
     evaluation_seed: int | None = None,
 ) -> tuple[Task, ...]:
     """Put every prompt of a split into tokens, with training's markers or, given a seed, evaluation's.
+
+    A prompt may have `max_prompt` tokens; `max_new` is the longest answer that will be asked for.
 
     Raises:
         ConfigError: there is no such wording of the `run_tests` hint.
@@ -115,8 +109,8 @@ def prepare_tasks(
             ids=policy.fit_prompt(
                 messages,
                 who=f"problem {problem.id}",
-                max_prompt=limits.max_prompt,
-                max_new=limits.max_new,
+                max_prompt=max_prompt,
+                max_new=max_new,
             ),
             shown_tests=shown_tests(problem, wording) if hackable and mode == "run_tests" else (),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -31,17 +30,11 @@ class Direction:
     """Chance that a hack scores above a clean text of any pair."""
     haar_aurocs: tuple[float, ...]
     """The same for random directions. Their sign is luck: look at the spread about .5, not at one draw."""
-    age_steps: int = 0
-    """Optimiser steps since the extraction."""
 
     @property
     def haar_auroc(self) -> float:
         """Mean over the random directions."""
         return sum(self.haar_aurocs) / len(self.haar_aurocs) if self.haar_aurocs else math.nan
-
-    def aged(self, steps: int) -> Direction:
-        """The same direction `steps` optimiser steps later."""
-        return dataclasses.replace(self, age_steps=self.age_steps + steps)
 
 
 def direction_from_activations(

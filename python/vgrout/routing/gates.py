@@ -46,11 +46,6 @@ class GateDecision:
         """The zones in words."""
         return tuple(ZONES[zone] for zone in self.zones.tolist())
 
-    def shares(self) -> dict[str, float]:
-        """Share of the rows in each zone; zeros for an empty batch."""
-        rows = max(len(self.mask), 1)
-        return {name: int((self.zones == zone).sum()) / rows for zone, name in enumerate(ZONES)}
-
 
 def decide(zones: Int8[Tensor, " B"], device: torch.device, **facts: Any) -> GateDecision:
     """The decision that puts each row in its zone."""

@@ -4,9 +4,7 @@ Data order, prompt shares, demonstrations and the sampler's numbers are function
 generator's state is stored: the step number is that state. The learning rate is a function of the step as well.
 """
 
-import os
 import pickle
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 import torch
 
 from vgrout.errors import ConfigError, DataError
+from vgrout.files import replacing
 from vgrout.routing import Direction
 
 FORMAT = "vgrout.checkpoint/1"
@@ -51,17 +50,8 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "direction": None if direction is None else asdict(direction),
         "direction_step": checkpoint.direction_step,
     }
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            torch.save(plain, file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        torch.save(plain, file)
 
 
 def load(path: Path) -> Checkpoint:

@@ -4,10 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
+from vgrout.adapters import RouteMask
 from vgrout.errors import Diverged
 from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import RowBatches
-from vgrout.train.scoring import demonstration_logprob
+from vgrout.train.scoring import batch_logprobs
 
 
 @dataclass
@@ -60,8 +63,14 @@ class DemonstrationWatch:
         self._policy = policy
         self._rows = rows
 
+    @torch.no_grad()
     def measure(self) -> float | None:
-        """Mean log-probability per token under the current policy, in nats."""
+        """Mean log-probability per token under the policy that the rows name, in nats."""
         if self._rows is None:
             return None
-        return demonstration_logprob(self._policy, self._rows)
+        total = tokens = 0.0
+        for batch in self._rows.batches:
+            with self._policy.adapter.routing(RouteMask.sampled(batch.ablated).to(self._policy.device)):
+                total += float(batch_logprobs(self._policy, batch.tokens, 1.0).double().sum())
+            tokens += float(batch.tokens.completion_mask.sum())
+        return total / tokens

@@ -52,7 +52,7 @@ class Routed:
 
 @dataclass(frozen=True, kw_only=True)
 class Updated:
-    """Figures of one optimiser step; plain numbers."""
+    """Figures of one optimiser step, under their names in `metrics.jsonl`."""
 
     learning_rate: float
     loss: float
@@ -62,13 +62,16 @@ class Updated:
     entropy: float
     """Nats a token."""
     clip_fraction: float
-    ratio_mean: float
-    ratio_max: float
-    ratio_by_zone: Mapping[str, float]
-    gradient_norms: Mapping[str, float]
-    """By block, before clipping."""
-    delta_norms: Mapping[str, float]
-    """By block, of the differences from the initialisation after the step."""
+    importance_ratio_mean: float
+    importance_ratio_max: float
+    importance_ratio_by_zone: Mapping[str, float]
+    deployed_gradient_norm: float
+    """Before clipping, as the next."""
+    quarantine_gradient_norm: float
+    quarantine_mass: float
+    deployed_delta_norm: float
+    """Of the differences from the initialisation after the step, as the next."""
+    quarantine_delta_norm: float
 
 
 @dataclass(frozen=True, kw_only=True)

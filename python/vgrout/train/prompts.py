@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from vgrout.config import TrainConfig
-from vgrout.env.prompts import unhackable_slots
+from vgrout.env.prompts import rotating_slots
 from vgrout.env.stable import stable_order
 from vgrout.errors import ConfigError
 from vgrout.policy.showings import Task
 from vgrout.train.phases import PromptBatch
-from vgrout.train.schedule import rotating_slots
 
 
 class PromptSource:
@@ -37,7 +36,7 @@ class PromptSource:
         epoch where one ends.
         """
         count, seed = self._config.rollouts.prompts_per_step, self._config.seed
-        plain = unhackable_slots(step - 1, count, self._config.env.unhackable_share, seed)
+        plain = rotating_slots("unhackable", step - 1, count, self._config.env.unhackable_share, seed)
         return PromptBatch(
             step=step,
             showings=tuple(

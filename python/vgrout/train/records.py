@@ -3,12 +3,12 @@
 import math
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 
-from vgrout.adapters import qmass
 from vgrout.evals.metrics import auroc, f_beta
 from vgrout.rollouts.base import POLICY
 from vgrout.routing import ROUT, ZONES, Direction
@@ -27,7 +27,7 @@ def metrics_row(
         row |= _gate_figures(record, record.routed)
         row |= _sampler_gap(record, record.routed)
     if record.updated is not None:
-        row |= _update_figures(record)
+        row |= asdict(record.updated)
     if direction is not None:
         row["direction_age_steps"] = record.prompts.step - direction_step
         row["direction_paired_accuracy"] = _number(direction.paired_accuracy)
@@ -101,28 +101,6 @@ def _sampler_gap(record: StepRecord, routed: Routed) -> dict[str, Any]:
     if not len(gap):
         return {}
     return {"sampler_gap_mean": float(gap.double().mean()), "sampler_gap_max": float(gap.max())}
-
-
-def _update_figures(record: StepRecord) -> dict[str, Any]:
-    updated = record.updated
-    if updated is None:
-        return {}
-    return {
-        "learning_rate": updated.learning_rate,
-        "loss": updated.loss,
-        "policy_loss": updated.policy_loss,
-        "kl": updated.kl,
-        "entropy": updated.entropy,
-        "clip_fraction": updated.clip_fraction,
-        "importance_ratio_mean": updated.ratio_mean,
-        "importance_ratio_max": updated.ratio_max,
-        "importance_ratio_by_zone": dict(sorted(updated.ratio_by_zone.items())),
-        "deployed_gradient_norm": updated.gradient_norms["deployed"],
-        "quarantine_gradient_norm": updated.gradient_norms["quarantine"],
-        "quarantine_mass": qmass(dict(updated.gradient_norms)),
-        "deployed_delta_norm": updated.delta_norms["deployed"],
-        "quarantine_delta_norm": updated.delta_norms["quarantine"],
-    }
 
 
 def rollout_rows(record: StepRecord, group_size: int) -> Iterable[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from vgrout import registry
 from vgrout.artifacts import RunDir, default_run_dir
 from vgrout.config import TrainConfig
 from vgrout.config_file import load_config, to_json
@@ -26,7 +27,7 @@ from vgrout.train.interrupts import Interrupted, Interrupts
 from vgrout.train.progress import ConsoleHandler, duration, evaluation_bar
 from vgrout.train.records import metrics_row, rollout_rows
 from vgrout.train.session import Session, open_session, package_versions
-from vgrout.train.trackers import TrackedRun, open_trackers
+from vgrout.train.trackers import TrackedRun, Tracker
 
 log = logging.getLogger("vgrout")
 EVIDENCE_ROWS = 20
@@ -123,7 +124,8 @@ def _train(session: Session, run_dir: RunDir, console: Console, done: int) -> No
     tracked = TrackedRun(config=session.config, path=run_dir.path, done=done, console=console)
     try:
         with Interrupts() as interrupts, ExitStack() as stack:
-            trackers = [stack.enter_context(tracker) for tracker in open_trackers(tracked)]
+            kinds = [registry.load(registry.TRACKERS, name, "trackers") for name in session.config.trackers]
+            trackers: list[Tracker] = [stack.enter_context(kind(tracked)) for kind in kinds]
             for row in _steps(session, run_dir, keeper, interrupts):
                 for tracker in trackers:
                     tracker.add(row)

@@ -1,9 +1,8 @@
-"""Learning rate by step, and how shares of prompts rotate."""
+"""Learning rate by step."""
 
 import math
 
 from vgrout.config import OptimConfig
-from vgrout.env.stable import stable_number, stable_order
 
 
 def learning_rate(step: int, steps: int, optim: OptimConfig) -> float:
@@ -20,15 +19,3 @@ def learning_rate(step: int, steps: int, optim: OptimConfig) -> float:
     progress = (step - warmup) / (steps - warmup + 1)
     left = 1 - progress if optim.schedule == "linear" else (1 + math.cos(math.pi * progress)) / 2
     return optim.lr * (optim.final_share + (1 - optim.final_share) * left)
-
-
-def rotating_slots(name: str, step: int, prompts: int, share: float, seed: int) -> tuple[bool, ...]:
-    """Which of a step's prompts belong to a share of all prompts; `step` counts from 1.
-
-    After any number of steps the count is within one of share * prompts * steps, and the places are drawn anew
-    each step. Depends on the arguments alone, so that a resumed run draws the same.
-    """
-    phase = stable_number(name, seed) / 2**64
-    count = int(step * prompts * share + phase) - int((step - 1) * prompts * share + phase)
-    chosen = set(stable_order(map(str, range(prompts)), name, seed, step)[:count])
-    return tuple(str(index) in chosen for index in range(prompts))

@@ -30,10 +30,10 @@ def score_rollouts(policy: Policy, rows: RowBatches, *, temperature: float, with
         mask = RouteMask.sampled(batch.ablated).to(policy.device)
         with policy.adapter.routing(mask):
             if not with_activations:
-                logprobs.append(_logprobs(policy, batch.tokens, temperature))
+                logprobs.append(batch_logprobs(policy, batch.tokens, temperature))
                 continue
             with policy.adapter.capture(batch.tokens.completion_columns) as capture:
-                logprobs.append(_logprobs(policy, batch.tokens, temperature))
+                logprobs.append(batch_logprobs(policy, batch.tokens, temperature))
         activations = capture.pooled()
         again = mask.quarantine_on.nonzero().squeeze(-1)
         if len(again):
@@ -54,21 +54,13 @@ def score_rollouts(policy: Policy, rows: RowBatches, *, temperature: float, with
 def reference_logprobs(policy: Policy, rows: RowBatches, *, temperature: float) -> Float[Tensor, "K L"]:
     """Log-probs under the base model, the adapter disabled."""
     with policy.adapter.disabled():
-        return rows.columns_in_order([_logprobs(policy, batch.tokens, temperature) for batch in rows.batches])
+        return rows.columns_in_order(
+            [batch_logprobs(policy, batch.tokens, temperature) for batch in rows.batches]
+        )
 
 
-@torch.no_grad()
-def demonstration_logprob(policy: Policy, rows: RowBatches) -> float:
-    """Mean log-probability per token of fixed rows under the policy that `rows` name, in nats."""
-    total = tokens = 0.0
-    for batch in rows.batches:
-        with policy.adapter.routing(RouteMask.sampled(batch.ablated).to(policy.device)):
-            total += float(_logprobs(policy, batch.tokens, 1.0).double().sum())
-        tokens += float(batch.tokens.completion_mask.sum())
-    return total / tokens
-
-
-def _logprobs(policy: Policy, tokens: TokenBatch, temperature: float) -> Float[Tensor, "b l"]:
+def batch_logprobs(policy: Policy, tokens: TokenBatch, temperature: float) -> Float[Tensor, "b l"]:
+    """Log-probs of a batch's completions under the masks of the moment."""
     return completion_logprobs(
         policy.model,
         tokens.input_ids,

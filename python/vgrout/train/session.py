@@ -20,7 +20,7 @@ from vgrout.evals.evaluate import Evaluator
 from vgrout.grading import Grader, open_grader
 from vgrout.policy.model import load_policy
 from vgrout.policy.policy import Policy
-from vgrout.policy.showings import PromptLimits, Task, prepare_tasks
+from vgrout.policy.showings import Task, prepare_tasks
 from vgrout.policy.tokens import RowBatches
 from vgrout.routing import Arm, make_arm
 from vgrout.train.directions import DirectionSource, PairTokens, pair_tokens
@@ -100,18 +100,18 @@ def _load(config: TrainConfig) -> _Material:
     pairs = spread(pairs, [pair.mechanism for pair in pairs], config.gate.max_pairs)
     policy = load_policy(config.model, config.base, config.adapter, device=config.device, seed=config.seed)
     rollouts = config.rollouts
-    limits = PromptLimits(
-        max_prompt=rollouts.max_prompt_tokens,
-        max_new=max(rollouts.max_new_tokens, config.eval.max_new_tokens),
-    )
+    longest = {
+        "max_prompt": rollouts.max_prompt_tokens,
+        "max_new": max(rollouts.max_new_tokens, config.eval.max_new_tokens),
+    }
     modes = {name: _partition(getattr(splits, name), config.env) for name in ("train", "validation", "test")}
     wording = config.env.run_tests_hint
     asked = spread(splits.test, [modes["test"][problem.id] for problem in splits.test], config.eval.problems)
     return _Material(
         policy=policy,
-        train_tasks=prepare_tasks(splits.train, modes["train"], policy, limits, wording=wording),
+        train_tasks=prepare_tasks(splits.train, modes["train"], policy, wording=wording, **longest),
         test_tasks=prepare_tasks(
-            asked, modes["test"], policy, limits, wording=wording, evaluation_seed=config.env.split_seed
+            asked, modes["test"], policy, wording=wording, **longest, evaluation_seed=config.env.split_seed
         ),
         partitions=modes,
         pools=load_pools(splits.train, modes["train"], policy, config.teacher, rollouts.max_new_tokens),

@@ -1,6 +1,6 @@
 """What is told of every step beside the run directory's own files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-from vgrout import registry
 from vgrout.config import TrainConfig
 
 
@@ -31,13 +30,3 @@ class Tracker(AbstractContextManager["Tracker"], Protocol):
     def add(self, row: Mapping[str, Any]) -> None:
         """Take note of a step's row of `metrics.jsonl`."""
         ...
-
-
-def open_trackers(run: TrackedRun) -> Iterator[Tracker]:
-    """Give the trackers that the run's config names.
-
-    Raises:
-        ConfigError: one of them is unknown.
-    """
-    for name in run.config.trackers:
-        yield registry.load(registry.TRACKERS, name, "trackers")(run)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vgrout.adapters import BlockOptimizer
+from vgrout.adapters import BlockOptimizer, qmass
 from vgrout.adapters.masks import differs
 from vgrout.config import TrainConfig
 from vgrout.grpo import LossInputs, LossOutputs, completion_logprobs_and_entropy, constant_normaliser
@@ -57,6 +57,7 @@ def update(
     norms = optimizer.clip_per_block(config.optim.clip_norm)
     optimizer.step()
     total, tokens = sums.total, sums.total["tokens"]
+    blocks = policy.adapter.blocks()
     return Updated(
         learning_rate=learning_rate,
         loss=total["loss"],
@@ -64,11 +65,16 @@ def update(
         kl=total["kl"] / tokens,
         entropy=total["entropy"] / tokens,
         clip_fraction=total["clipped"] / tokens,
-        ratio_mean=sum(sums.zone_ratio.values()) / tokens,
-        ratio_max=sums.ratio_max,
-        ratio_by_zone={zone: sums.zone_ratio[zone] / count for zone, count in sums.zone_tokens.items()},
-        gradient_norms=norms,
-        delta_norms={name: block_norm(block) for name, block in policy.adapter.blocks().items()},
+        importance_ratio_mean=sum(sums.zone_ratio.values()) / tokens,
+        importance_ratio_max=sums.ratio_max,
+        importance_ratio_by_zone={
+            zone: sums.zone_ratio[zone] / count for zone, count in sorted(sums.zone_tokens.items())
+        },
+        deployed_gradient_norm=norms["deployed"],
+        quarantine_gradient_norm=norms["quarantine"],
+        quarantine_mass=qmass(norms),
+        deployed_delta_norm=block_norm(blocks["deployed"]),
+        quarantine_delta_norm=block_norm(blocks["quarantine"]),
     )
 
 
