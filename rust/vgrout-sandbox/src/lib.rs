@@ -36,6 +36,7 @@ mod syscalls;
 mod trial;
 mod wait_probe;
 mod waiting;
+mod watch;
 
 pub use cgroup::{Cgroup, CgroupParent, CgroupRefusal};
 pub use error::{RawErrno, SandboxError};

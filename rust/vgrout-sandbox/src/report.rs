@@ -188,9 +188,7 @@ fn decode_lines(lines: Lines<'_>) -> Result<FenceReport, SandboxError> {
     let mut report = FenceReport {
         layers: Vec::new(),
         facts: None,
-        waits: WaitCount::Uncounted {
-            reason: "it was not probed".to_owned(),
-        },
+        waits: WaitCount::default(),
     };
     for (index, text) in lines.enumerate() {
         let wrong = |reason| SandboxError::DecodeReport {

@@ -16,6 +16,7 @@ use crate::last_words::last_words;
 use crate::pipe::OutputPipe;
 use crate::report::FenceReport;
 use crate::waiting::WallClock;
+use crate::watch::Watch;
 use crate::wire::{self, kind};
 
 /// How long a broker may take to import its modules and probe the kernel.
@@ -24,8 +25,6 @@ const BROKER_START: Duration = Duration::from_secs(60);
 const ZYGOTE_STEP: Duration = Duration::from_secs(60);
 /// How long a caller that gave up waits for its killed child before the zygote is given up as well.
 const GIVE_UP: Duration = Duration::from_secs(1);
-/// The longest sleep before cancellation is looked at again.
-const TICK: Duration = Duration::from_millis(20);
 /// Zygotes of all brokers together: a request to kill one must not meet another broker's.
 static NEXT_ZYGOTE: AtomicU64 = AtomicU64::new(0);
 
@@ -292,10 +291,7 @@ impl ZygoteLink {
         let wall = started.elapsed();
         watch.output += self.drain(sink)?;
         let wait_status = u32::try_from(exit.words[1]).unwrap_or(0).cast_signed();
-        // It had ended by itself before the order arrived: it was being reaped, not asleep.
-        if watch.stop == Some(Stop::Wall) && wait_status & 0x7f != libc::SIGKILL {
-            watch.stop = None;
-        }
+        watch.forget_late_order(wait_status);
         // What the host itself killed may have ended before its fence was on: no code of the answer ran then.
         if exit.words[4] != 1 && watch.stop.is_none() {
             return Err(SandboxError::FenceChild {
@@ -470,36 +466,6 @@ impl ZygoteLink {
         self.output
             .drain(sink, u64::MAX)
             .map_err(SandboxError::Wire)
-    }
-}
-
-struct Watch {
-    started: Instant,
-    next_cpu_check: Instant,
-    wall: WallClock,
-    stop: Option<Stop>,
-    is_killed: bool,
-    cancelled_at: Option<Instant>,
-    output: u64,
-}
-
-impl Watch {
-    fn since(started: Instant, limits: &RunLimits, zygote: Option<u32>) -> Self {
-        Self {
-            started,
-            next_cpu_check: started + limits.cpu,
-            wall: WallClock::of_rollout(zygote, started, limits.wall),
-            stop: None,
-            is_killed: false,
-            cancelled_at: None,
-            output: 0,
-        }
-    }
-
-    fn sleep(&self) -> Duration {
-        let deadline = self.next_cpu_check.min(self.wall.next_check());
-        let left = deadline.saturating_duration_since(Instant::now());
-        if self.is_killed { TICK } else { left.min(TICK) }
     }
 }
 

@@ -36,6 +36,13 @@ impl WaitCount {
     }
 }
 
+impl Default for WaitCount {
+    fn default() -> Self {
+        let reason = "it was not probed".to_owned();
+        Self::Uncounted { reason }
+    }
+}
+
 impl fmt::Display for WaitCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
