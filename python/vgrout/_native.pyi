@@ -154,7 +154,7 @@ class Limits:
         """Bytes on top of the interpreter's own memory."""
     @property
     def wall_s(self) -> float | None:
-        """Wall-clock backstop in seconds; None is 4·cpu_s + 1."""
+        """Wall-clock backstop in seconds, waits for a CPU left out; None is 4·cpu_s + 1."""
     @property
     def output_bytes(self) -> int:
         """Bytes on standard output before the rollout is stopped."""
@@ -331,6 +331,9 @@ class FenceReport:
     @property
     def layers(self) -> list[FenceLayer]:
         """One entry per layer, lowest first."""
+    @property
+    def waits_uncounted(self) -> str | None:
+        """None where wall limits leave out what a rollout waited for a CPU, else why they cannot."""
 
 @final
 class GradedBatch(Sequence[Verdict]):

@@ -1,5 +1,6 @@
 """What several tests of the grader under load share."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,10 +25,24 @@ def label(verdict: Verdict) -> tuple[object, ...]:
 @contextmanager
 def busy_processors(count: int) -> Iterator[None]:
     """So many processes that do nothing but burn CPU time."""
-    burners = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(count)]
+    # Sessions of their own: the scheduler may share CPU time among sessions first.
+    burn = [sys.executable, "-S", "-c", "while True: pass"]
+    burners = [subprocess.Popen(burn, start_new_session=True) for _ in range(count)]
     try:
         yield
     finally:
         for burner in burners:
             burner.kill()
             burner.wait()
+
+
+@contextmanager
+def crowded_processor(count: int) -> Iterator[None]:
+    """What this thread starts meanwhile shares one processor with so many processes that burn CPU time."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        with busy_processors(count):
+            yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -21,13 +21,17 @@ def layer(name: str, status: str = "enforced", **facts: Any) -> SimpleNamespace:
 
 
 def machine(
-    monkeypatch: pytest.MonkeyPatch, level: str | None, *layers: SimpleNamespace, right: bool = True
+    monkeypatch: pytest.MonkeyPatch,
+    level: str | None,
+    *layers: SimpleNamespace,
+    right: bool = True,
+    waits_uncounted: str | None = None,
 ) -> None:
     """A machine with that fence, whose grader gives the verdicts it should unless `right` is False."""
 
     class Fake:
         def __init__(self, workers: int) -> None:
-            self.fence = SimpleNamespace(level=level, layers=list(layers))
+            self.fence = SimpleNamespace(level=level, layers=list(layers), waits_uncounted=waits_uncounted)
 
         def __enter__(self) -> Self:
             return self
@@ -73,6 +77,17 @@ def test_a_layer_that_is_missing_comes_with_reason_and_remedy(
     assert "blocked: open a directory outside (EACCES)" not in lines
     assert "why: user namespaces are off (errno 28, No space left on device)" in lines
     assert [line.startswith("remedy: ") for line in lines].count(True) == 3
+
+
+@pytest.mark.parametrize(("why", "line"), [(None, "waits      counted"), ("no file", "why: no file")])
+def test_whether_waits_for_a_cpu_are_counted_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], why: str | None, line: str
+) -> None:
+    machine(monkeypatch, "base", layer("base"), waits_uncounted=why)
+    assert main(["doctor"]) == 0
+    output = capsys.readouterr().out
+    assert line in output
+    assert ("not counted" in output) is (why is not None)
 
 
 def test_verbose_lists_every_attack(

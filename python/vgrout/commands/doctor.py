@@ -112,7 +112,13 @@ def fence_lines(fence: FenceReport, *, verbose: bool) -> list[str]:
         if layer.probes and not verbose:
             blocked = sum(probe[1] for probe in layer.probes)
             lines.append(f"      {blocked} of {len(layer.probes)} attacks attempted under it were blocked")
-    return lines
+    if fence.waits_uncounted is None:
+        return [*lines, "  waits      counted     wall limits leave out what an answer waited for a CPU"]
+    return [
+        *lines,
+        "  waits      not counted wall limits are four times the clock: load is told from sleep by patience alone",
+        f"      why: {fence.waits_uncounted}",
+    ]
 
 
 def _missing(layer: FenceLayer) -> list[str]:

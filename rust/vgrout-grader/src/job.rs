@@ -105,7 +105,7 @@ pub struct Limits {
     pub cpu_s: f64,
     /// Bytes of memory on top of the interpreter's own.
     pub memory_bytes: u64,
-    /// Wall-clock backstop in seconds.
+    /// Wall-clock backstop in seconds; what a rollout waits for a CPU is left out.
     pub wall_s: f64,
     /// Bytes on standard output.
     pub output_bytes: u64,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vgrout_sandbox::SandboxError;
-use vgrout_sandbox::supervise::{RunLimits, RunReport, Stop};
+use vgrout_sandbox::supervise::{RunLimits, RunReport};
 
 use crate::error::MachineError;
 use crate::facts::{End, OracleFacts, RecordKind, end_of, split_records};
@@ -26,12 +26,6 @@ const CLAIM_FACTOR: usize = 5;
 const LONGEST_S: f64 = 864_000.0;
 /// The most CPU time the canonical solution gets, as a multiple of `cpu_s`.
 const MOST_CANONICAL: f64 = 10.0;
-/// Below this share of CPU in wall-clock time a rollout was asleep rather than starved.
-const SLEEPING_SHARE: f64 = 0.1;
-/// The most a starved rollout's wall limit is stretched.
-const MOST_STRETCH: f64 = 4.0;
-/// How much longer the canonical solution's wall limit is.
-const CANONICAL_STRETCH: f64 = 8.0;
 /// Room for the records of small rollouts; larger ones get a power of two, so that the size says little.
 const LEAST_RECORD_BYTES: usize = 4 << 20;
 const SIGKILL: i32 = 9;
@@ -116,7 +110,6 @@ pub struct Grading<'a> {
     cpu: Duration,
     wall: Duration,
     peak_memory_bytes: u64,
-    wall_stretch: f64,
 }
 
 impl<'a> Grading<'a> {
@@ -137,7 +130,6 @@ impl<'a> Grading<'a> {
             cpu,
             wall,
             peak_memory_bytes: 0,
-            wall_stretch: 1.0,
         }
     }
 
@@ -184,16 +176,16 @@ impl<'a> Grading<'a> {
         Ok(report)
     }
 
-    /// The backstop, longer where the CPU limit was raised or the machine is known to be busy.
+    /// The backstop, longer where the CPU limit was raised.
     fn wall_limit(&self) -> Duration {
         let raised = (self.cpu_limit.as_secs_f64() / self.limits.cpu_s).max(1.0);
-        seconds(self.limits.wall_s * raised * self.wall_stretch)
+        seconds(self.limits.wall_s * raised)
     }
 
     /// Runs the oracle child until its facts are the answer's doing, not the machine's.
     fn settled_oracle(&mut self) -> Result<(OracleFacts, Output), MachineError> {
         let mut questions = modes::asks_in_oracle_child(self.job, self.source);
-        let (mut raised, mut retried) = (false, false);
+        let mut raised = false;
         loop {
             let (report, output) = self.oracle(questions)?;
             let facts = OracleFacts::read(&report, &self.job.tests, self.job.mode, self.cpu_limit);
@@ -201,19 +193,12 @@ impl<'a> Grading<'a> {
                 questions = false;
                 continue;
             }
-            let out_of_cpu = report.cpu >= self.cpu_limit;
-            if out_of_cpu && !raised {
+            if report.cpu >= self.cpu_limit && !raised {
                 raised = true;
                 if let Some(limit) = raised_limit(self.job, self.limits, self.machine)? {
                     self.cpu_limit = limit;
                     continue;
                 }
-            }
-            if report.stop == Some(Stop::Wall) && !out_of_cpu && !retried {
-                // A busy machine can starve an innocent rollout of the clock; CPU time it cannot fake.
-                retried = true;
-                self.wall_stretch = starvation(&report, self.cpu_limit);
-                continue;
             }
             return Ok((facts, output));
         }
@@ -293,16 +278,6 @@ pub fn grade(
     })
 }
 
-/// How much longer than the wall limit a rollout may take that used CPU all along and got too little of it;
-/// one that slept gets no more.
-fn starvation(report: &RunReport, cpu_limit: Duration) -> f64 {
-    let share = report.cpu.as_secs_f64() / report.wall.as_secs_f64();
-    if share < SLEEPING_SHARE {
-        return 1.0;
-    }
-    (1.5 * cpu_limit.as_secs_f64() / report.cpu.as_secs_f64()).clamp(1.0, MOST_STRETCH)
-}
-
 /// The rollout's CPU limit: `cpu_s`, or the wanted multiple of the canonical solution's time.
 fn cpu_limit(
     job: &Job,
@@ -352,7 +327,6 @@ fn canonical_cpu(
     let most = seconds(limits.cpu_s * MOST_CANONICAL);
     let source = job.canonical_solution.as_bytes();
     let mut grading = Grading::new(job, source, limits, machine, most);
-    grading.wall_stretch = CANONICAL_STRETCH;
     let report = grading.run(Role::Oracle, Value::None, &job.tests.calls, &mut |_| {})?;
     if !OracleFacts::read(&report, &job.tests, job.mode, most).all_right() {
         return Ok(None);

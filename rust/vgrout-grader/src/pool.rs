@@ -246,18 +246,25 @@ fn broker_command(config: &PoolConfig) -> BrokerCommand {
 
 impl Shared {
     /// A live broker's new zygote; a broker that is gone is replaced, a few times at most.
-    fn zygote(&self) -> Result<ZygoteLink, SandboxError> {
+    fn zygote(&self, cancelled: &AtomicBool) -> Result<ZygoteLink, SandboxError> {
         let mut tries = 1;
         loop {
-            match self.broker().and_then(|broker| self.zygote_of(&broker)) {
+            match self
+                .broker()
+                .and_then(|broker| self.zygote_of(&broker, cancelled))
+            {
                 Err(error) if tries < BROKER_TRIES && is_worth_another(&error) => tries += 1,
                 other => return other,
             }
         }
     }
 
-    fn zygote_of(&self, broker: &Arc<Broker>) -> Result<ZygoteLink, SandboxError> {
-        let zygote = broker.zygote(self.config.limits.memory_bytes);
+    fn zygote_of(
+        &self,
+        broker: &Arc<Broker>,
+        cancelled: &AtomicBool,
+    ) -> Result<ZygoteLink, SandboxError> {
+        let zygote = broker.zygote(self.config.limits.memory_bytes, cancelled);
         if zygote.as_ref().is_err_and(is_broker_loss) {
             let mut slot = lock(&self.broker);
             if slot
@@ -379,7 +386,10 @@ impl Worker {
         if matches!(result, Err(MachineError::Sandbox(_))) {
             self.discard_zygote();
         }
-        result
+        match result {
+            Err(MachineError::Sandbox(SandboxError::Cancelled)) => Err(MachineError::Cancelled),
+            other => other,
+        }
     }
 
     fn discard_zygote(&mut self) {
@@ -397,7 +407,7 @@ impl Worker {
             self.discard_zygote();
         }
         if self.link.is_none() {
-            self.link = Some(self.shared.zygote()?);
+            self.link = Some(self.shared.zygote(&self.cancelled)?);
         }
         if self.setup.is_none() {
             self.set_up(setup)?;
@@ -421,11 +431,7 @@ impl Worker {
             }
             Ok(Err(what)) => (what, false),
             Err(SandboxError::ZygoteSilent { seconds }) => {
-                (format!("it did not end within {seconds} s"), true)
-            }
-            Err(SandboxError::Cancelled) => {
-                self.discard_zygote();
-                return Err(MachineError::Cancelled);
+                (format!("it did not end within {seconds:.1} s"), true)
             }
             Err(other) => return Err(other.into()),
         };

@@ -6,7 +6,7 @@ use pyo3::exceptions::{PyIndexError, PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PySlice};
 use vgrout_grader::{TestFunctionFacts, Verdict};
-use vgrout_sandbox::{FenceReport, LayerStatus};
+use vgrout_sandbox::{FenceReport, LayerStatus, WaitCount};
 
 /// The three questions about an answer's own test function.
 #[pyclass(
@@ -333,6 +333,15 @@ impl PyFenceReport {
             }
         };
         self.report.layers.iter().map(layer).collect()
+    }
+
+    /// None where wall limits leave out what a rollout waited for a CPU, else why they cannot.
+    #[getter]
+    fn waits_uncounted(&self) -> Option<String> {
+        match &self.report.waits {
+            WaitCount::Counted => None,
+            WaitCount::Uncounted { reason } => Some(reason.clone()),
+        }
     }
 
     fn __str__(&self) -> String {

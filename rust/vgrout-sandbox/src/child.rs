@@ -13,6 +13,7 @@ use crate::limits::ChildLimits;
 use crate::namespaces::{Forked, fork_child};
 use crate::policy::ZygotePolicy;
 use crate::seccomp::{ChildFilter, install_sigsys_reporter};
+use crate::waiting::number_in_proc;
 use crate::wire::{self, Message, kind};
 
 /// Soft stack limit of a child: deep recursion through C code is the rollout's right.
@@ -69,6 +70,8 @@ impl Zygote {
         policy: &ZygotePolicy,
         memory_bytes: u64,
     ) -> Result<Self, SandboxError> {
+        // Asked for now: behind the fence there is no `/proc`.
+        let number = number_in_proc().map_or(u64::MAX, u64::from);
         let entered = Self::enter_fence(
             control.as_raw_fd(),
             stdout.as_raw_fd(),
@@ -91,6 +94,7 @@ impl Zygote {
                     libc::sigdelset(&raw mut wait_mask, libc::SIGCHLD);
                 }
                 words[1] = 1;
+                words[2] = number;
                 wire::send(control.as_raw_fd(), &words, &[], &[]).map_err(SandboxError::Wire)?;
                 Ok(Self {
                     control,

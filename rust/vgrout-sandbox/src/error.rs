@@ -200,11 +200,11 @@ pub enum SandboxError {
         kind: u64,
     },
 
-    /// A killed rollout was not reaped.
-    #[error("a killed rollout was not reaped within {seconds} s")]
-    NotReaped {
+    /// The machine gave a rollout next to no CPU time.
+    #[error("a rollout was kept from a CPU for most of {seconds:.0} s\nhint: fewer `workers`")]
+    Starved {
         /// How long the host waited.
-        seconds: u64,
+        seconds: f64,
     },
 
     /// SIGKILL that neither the host nor a limit sent.
@@ -218,7 +218,7 @@ pub enum SandboxError {
     ZygoteGone,
 
     /// A zygote does not answer.
-    #[error("a sandbox zygote did not answer within {seconds} s")]
+    #[error("a sandbox zygote did not answer within {seconds:.1} s")]
     ZygoteSilent {
         /// How long the host waited.
         seconds: f64,

@@ -34,6 +34,9 @@ mod slots;
 mod sys;
 mod syscalls;
 mod trial;
+mod wait_probe;
+mod waiting;
+mod watch;
 
 pub use cgroup::{Cgroup, CgroupParent, CgroupRefusal};
 pub use error::{RawErrno, SandboxError};
@@ -47,3 +50,4 @@ pub use policy::{
 pub use probe::{Probe, probe};
 pub use report::{FenceReport, KernelFacts, LayerReport, LayerStatus, ProbeResult};
 pub use seccomp::{ChildFilter, install_sigsys_reporter, syscall_name};
+pub use waiting::WaitCount;

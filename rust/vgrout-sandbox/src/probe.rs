@@ -19,6 +19,7 @@ use crate::report::{FenceReport, KernelFacts, LayerReport, LayerStatus, ProbeRes
 use crate::seccomp::ChildFilter;
 use crate::sys::{self, Ended};
 use crate::trial::{Board, Canary, Listener, Outcome};
+use crate::wait_probe::count_waits;
 
 const ATTACK_DEADLINE_MS: u64 = 400;
 const TRIAL_DEADLINE_MS: u64 = 5000;
@@ -60,6 +61,7 @@ pub fn probe(disabled: LayerSet) -> Result<Probe, SandboxError> {
     let mut report = FenceReport {
         layers: vec![base, landlock?, namespaces?, cgroup?],
         facts: None,
+        waits: count_waits(plan.zygote(MAX_SLOTS - 1))?,
     };
     prober.whole(&plan, &mut report)?;
     Ok(Probe { report, plan })

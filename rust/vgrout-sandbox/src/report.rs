@@ -5,6 +5,7 @@ use std::str::Lines;
 
 use crate::error::SandboxError;
 use crate::policy::Layer;
+use crate::waiting::WaitCount;
 
 const MAGIC: &str = "vgrout-fence 1";
 
@@ -83,6 +84,8 @@ pub struct FenceReport {
     pub layers: Vec<LayerReport>,
     /// Facts read inside the whole fence; `None` where it could not be built.
     pub facts: Option<KernelFacts>,
+    /// Whether wall limits leave out what a rollout waited for a CPU.
+    pub waits: WaitCount,
 }
 
 impl FenceReport {
@@ -153,6 +156,10 @@ impl FenceReport {
             }));
         }
         lines.extend(self.facts.as_ref().map(encode_facts));
+        lines.push(match &self.waits {
+            WaitCount::Counted => "waits\tcounted\t".to_owned(),
+            WaitCount::Uncounted { reason } => format!("waits\tuncounted\t{}", escape(reason)),
+        });
         lines.push(String::new());
         lines.join("\n").into_bytes()
     }
@@ -181,6 +188,7 @@ fn decode_lines(lines: Lines<'_>) -> Result<FenceReport, SandboxError> {
     let mut report = FenceReport {
         layers: Vec::new(),
         facts: None,
+        waits: WaitCount::default(),
     };
     for (index, text) in lines.enumerate() {
         let wrong = |reason| SandboxError::DecodeReport {
@@ -225,6 +233,11 @@ fn decode_lines(lines: Lines<'_>) -> Result<FenceReport, SandboxError> {
                 report.facts = Some(
                     decode_facts(numbers).ok_or_else(|| wrong("the facts are not ten numbers"))?,
                 );
+            }
+            ["waits", "counted", _] => report.waits = WaitCount::Counted,
+            ["waits", "uncounted", reason] => {
+                let reason = unescape(reason);
+                report.waits = WaitCount::Uncounted { reason };
             }
             _ => return Err(wrong("the line is of no known kind")),
         }
@@ -333,6 +346,7 @@ impl fmt::Display for FenceReport {
                 writeln!(f, "  {word:<8} {:<40} {}", probe.attack, probe.detail)?;
             }
         }
+        writeln!(f, "waits       for a CPU are {}", self.waits)?;
         if let Some(facts) = &self.facts {
             writeln!(
                 f,
@@ -358,6 +372,7 @@ impl fmt::Display for FenceReport {
 mod tests {
     use super::{FenceReport, KernelFacts, LayerReport, LayerStatus, ProbeResult};
     use crate::policy::Layer;
+    use crate::waiting::WaitCount;
 
     fn report(statuses: [LayerStatus; 4]) -> FenceReport {
         let layers = Layer::ALL.into_iter().zip(statuses);
@@ -370,6 +385,7 @@ mod tests {
                 })
                 .collect(),
             facts: None,
+            waits: WaitCount::Counted,
         }
     }
 
@@ -445,6 +461,13 @@ mod tests {
             cap_effective: 0,
             cap_bounding: u64::MAX,
         });
+        assert_eq!(
+            FenceReport::decode(&whole.encode()).expect("own text"),
+            whole
+        );
+        whole.waits = WaitCount::Uncounted {
+            reason: "a\tb".to_owned(),
+        };
         assert_eq!(
             FenceReport::decode(&whole.encode()).expect("own text"),
             whole

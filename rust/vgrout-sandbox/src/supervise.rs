@@ -15,16 +15,16 @@ use crate::error::SandboxError;
 use crate::last_words::last_words;
 use crate::pipe::OutputPipe;
 use crate::report::FenceReport;
+use crate::waiting::WallClock;
+use crate::watch::Watch;
 use crate::wire::{self, kind};
 
 /// How long a broker may take to import its modules and probe the kernel.
 const BROKER_START: Duration = Duration::from_secs(60);
 /// How long a zygote may take to fence itself.
-const ZYGOTE_STEP: Duration = Duration::from_secs(20);
-/// How long a killed child may take to be reaped.
-const REAP: Duration = Duration::from_secs(10);
-/// The longest sleep before cancellation is looked at again.
-const TICK: Duration = Duration::from_millis(20);
+const ZYGOTE_STEP: Duration = Duration::from_secs(60);
+/// How long a caller that gave up waits for its killed child before the zygote is given up as well.
+const GIVE_UP: Duration = Duration::from_secs(1);
 /// Zygotes of all brokers together: a request to kill one must not meet another broker's.
 static NEXT_ZYGOTE: AtomicU64 = AtomicU64::new(0);
 
@@ -100,8 +100,12 @@ impl Broker {
     /// Asks for a new zygote and waits until its fence is on.
     ///
     /// # Errors
-    /// The broker is gone, or the zygote could not fence itself.
-    pub fn zygote(&self, memory_bytes: u64) -> Result<ZygoteLink, SandboxError> {
+    /// The broker is gone, the zygote could not fence itself, or the caller cancelled.
+    pub fn zygote(
+        &self,
+        memory_bytes: u64,
+        cancelled: &AtomicBool,
+    ) -> Result<ZygoteLink, SandboxError> {
         let id = NEXT_ZYGOTE.fetch_add(1, Ordering::Relaxed);
         let (control, theirs) = wire::socket_pair().map_err(SandboxError::Wire)?;
         let (output, stdout) = OutputPipe::open().map_err(SandboxError::Wire)?;
@@ -119,9 +123,13 @@ impl Broker {
             control,
             output,
             arena,
+            number: None,
         };
-        let ready = link.reply(kind::READY, ZYGOTE_STEP, &AtomicBool::new(false))?;
+        let mut patience = WallClock::of_setup(None, ZYGOTE_STEP);
+        let ready = link.reply(kind::READY, &mut patience, cancelled)?;
         if ready.words[1] == 1 {
+            let number = u32::try_from(ready.words[2]).ok();
+            link.number = number.filter(|_| self.report.waits.is_counted());
             Ok(link)
         } else {
             Err(SandboxError::FenceZygote {
@@ -167,7 +175,7 @@ impl Drop for Broker {
 pub struct RunLimits {
     /// CPU time, judged by the child's own kernel clock.
     pub cpu: Duration,
-    /// Wall-clock backstop.
+    /// Wall-clock backstop; what the child waits for a CPU is left out.
     pub wall: Duration,
     /// Memory on top of the zygote's own address space.
     pub memory_bytes: u64,
@@ -216,13 +224,16 @@ pub struct ZygoteLink {
     control: OwnedFd,
     output: OutputPipe,
     arena: HostArena,
+    /// The zygote's number in `/proc`, where the kernel counts waits.
+    number: Option<u32>,
 }
 
 impl ZygoteLink {
     /// Runs setup code in the zygote; the inner error is the code's own.
     ///
     /// # Errors
-    /// The zygote is gone, does not answer `within` this time, or the caller cancelled: it is of no use any more.
+    /// The zygote is gone, does not answer `within` this time (waits for a CPU left out), or the caller cancelled: it
+    /// is of no use any more.
     pub fn setup(
         &mut self,
         source: &[u8],
@@ -230,8 +241,9 @@ impl ZygoteLink {
         cancelled: &AtomicBool,
     ) -> Result<Result<(), String>, SandboxError> {
         self.arena.fill(&[source], 0).map_err(SandboxError::Wire)?;
+        let mut clock = WallClock::of_setup(self.number, within);
         self.tell(&[kind::SETUP, source.len() as u64, 0, 0, 0, 0, 0, 0])?;
-        let reply = self.reply(kind::SETUP_DONE, within, cancelled)?;
+        let reply = self.reply(kind::SETUP_DONE, &mut clock, cancelled)?;
         self.arena.clear().map_err(SandboxError::Wire)?;
         self.drain(&mut |_| {})?;
         Ok(if reply.bytes.is_empty() {
@@ -244,7 +256,8 @@ impl ZygoteLink {
     /// Runs one rollout to its end; `sink` sees its output as it comes.
     ///
     /// # Errors
-    /// The machinery failed: the zygote died, would not reap, or its fence did not go on.
+    /// The machinery failed: the zygote died, its fence did not go on, or the machine gave the child no CPU; or the
+    /// caller cancelled and the child would not die. The zygote is of no use any more.
     pub fn run(
         &mut self,
         payload: &[&[u8]],
@@ -268,7 +281,7 @@ impl ZygoteLink {
             0,
             0,
         ])?;
-        let mut watch = Watch::since(started, limits);
+        let mut watch = Watch::since(started, limits, self.number);
         let exit = loop {
             if let Some(exit) = self.wait_once(&mut watch, limits, sink)? {
                 break exit;
@@ -277,6 +290,8 @@ impl ZygoteLink {
         };
         let wall = started.elapsed();
         watch.output += self.drain(sink)?;
+        let wait_status = u32::try_from(exit.words[1]).unwrap_or(0).cast_signed();
+        watch.forget_late_order(wait_status);
         // What the host itself killed may have ended before its fence was on: no code of the answer ran then.
         if exit.words[4] != 1 && watch.stop.is_none() {
             return Err(SandboxError::FenceChild {
@@ -292,7 +307,7 @@ impl ZygoteLink {
             .map_err(SandboxError::Wire)?;
         self.arena.clear().map_err(SandboxError::Wire)?;
         Ok(RunReport {
-            wait_status: u32::try_from(exit.words[1]).unwrap_or(0).cast_signed(),
+            wait_status,
             stop: watch.stop,
             cpu: Duration::from_micros(exit.words[2]),
             wall,
@@ -321,7 +336,7 @@ impl ZygoteLink {
                 revents: 0,
             },
         ];
-        let timeout = i32::try_from(watch.sleep(limits).as_millis())
+        let timeout = i32::try_from(watch.sleep().as_millis())
             .unwrap_or(i32::MAX)
             .max(1);
         // SAFETY: two valid pollfds.
@@ -366,22 +381,27 @@ impl ZygoteLink {
         cancelled: &AtomicBool,
     ) -> Result<(), SandboxError> {
         let now = Instant::now();
-        if let Some(killed_at) = watch.killed_at {
-            if now > killed_at + REAP {
-                return Err(SandboxError::NotReaped {
-                    seconds: REAP.as_secs(),
-                });
-            }
-            return Ok(());
-        }
         if cancelled.load(Ordering::Relaxed) {
+            let since = *watch.cancelled_at.get_or_insert(now);
+            if now >= since + GIVE_UP {
+                return Err(SandboxError::Cancelled);
+            }
             return self.stop(watch, Stop::Cancelled);
+        }
+        // What is killed dies as soon as it gets a CPU, so that takes as long as it takes.
+        if watch.is_killed {
+            return Ok(());
         }
         if watch.output > limits.output_bytes {
             return self.stop(watch, Stop::Output);
         }
-        if now >= watch.started + limits.wall {
+        if watch.wall.is_over(now) {
             return self.stop(watch, Stop::Wall);
+        }
+        if watch.wall.is_hopeless(now) {
+            return Err(SandboxError::Starved {
+                seconds: now.duration_since(watch.started).as_secs_f64(),
+            });
         }
         if now >= watch.next_cpu_check {
             // The answer sets the next check; until it comes, do not ask again.
@@ -392,9 +412,9 @@ impl ZygoteLink {
     }
 
     fn stop(&mut self, watch: &mut Watch, why: Stop) -> Result<(), SandboxError> {
-        if watch.killed_at.is_none() {
+        if !watch.is_killed {
             watch.stop = Some(why);
-            watch.killed_at = Some(Instant::now());
+            watch.is_killed = true;
             self.tell(&[kind::KILL, 0, 0, 0, 0, 0, 0, 0])?;
         }
         Ok(())
@@ -413,11 +433,11 @@ impl ZygoteLink {
     fn reply(
         &mut self,
         expected: u64,
-        within: Duration,
+        clock: &mut WallClock,
         cancelled: &AtomicBool,
     ) -> Result<wire::Message, SandboxError> {
-        let deadline = Instant::now() + within;
-        while Instant::now() < deadline {
+        let started = Instant::now();
+        loop {
             if cancelled.load(Ordering::Relaxed) {
                 return Err(SandboxError::Cancelled);
             }
@@ -430,44 +450,22 @@ impl ZygoteLink {
                     kind: message.words[0],
                 });
             }
+            let now = Instant::now();
+            if clock.is_over(now) || clock.is_hopeless(now) {
+                return Err(SandboxError::ZygoteSilent {
+                    seconds: now.duration_since(started).as_secs_f64(),
+                });
+            }
             // Setup code may print; a full pipe must not hold it up, nor an endless one the deadline.
             let piece = self.output.drain(&mut |_| {}, 1 << 20);
             piece.map_err(SandboxError::Wire)?;
         }
-        Err(SandboxError::ZygoteSilent {
-            seconds: within.as_secs_f64(),
-        })
     }
 
     fn drain(&self, sink: &mut dyn FnMut(&[u8])) -> Result<u64, SandboxError> {
         self.output
             .drain(sink, u64::MAX)
             .map_err(SandboxError::Wire)
-    }
-}
-
-struct Watch {
-    started: Instant,
-    next_cpu_check: Instant,
-    stop: Option<Stop>,
-    killed_at: Option<Instant>,
-    output: u64,
-}
-
-impl Watch {
-    fn since(started: Instant, limits: &RunLimits) -> Self {
-        Self {
-            started,
-            next_cpu_check: started + limits.cpu,
-            stop: None,
-            killed_at: None,
-            output: 0,
-        }
-    }
-
-    fn sleep(&self, limits: &RunLimits) -> Duration {
-        let deadline = self.next_cpu_check.min(self.started + limits.wall);
-        deadline.saturating_duration_since(Instant::now()).min(TICK)
     }
 }
 

@@ -22,7 +22,7 @@ pub mod kind {
     pub const SPAWN: u64 = 2;
     /// Host → broker: kill the zygote whose id is word 1.
     pub const KILL_ZYGOTE: u64 = 3;
-    /// Zygote → host, once: fenced and waiting; or the bytes say why it is not.
+    /// Zygote → host, once: fenced and waiting (word 2 is its number in `/proc`); or the bytes say why it is not.
     pub const READY: u64 = 4;
     /// Host → zygote: run the setup code in the arena (word 1 length).
     pub const SETUP: u64 = 5;

@@ -6,7 +6,7 @@ use common::{
     become_ordinary, drop_capabilities, in_fork, is_root, refuse_landlock, refuse_namespaces,
 };
 use vgrout_sandbox::{
-    FenceReport, Layer, LayerSet, LayerStatus, NamespacePlan, SandboxError, probe,
+    FenceReport, Layer, LayerSet, LayerStatus, NamespacePlan, SandboxError, WaitCount, probe,
 };
 
 /// Probes in a fork after `prepare`, and gives the report with the namespace plan.
@@ -225,4 +225,46 @@ fn an_ignored_child_signal_does_not_blind_the_probe() {
     });
     assert_all_blocked(&report, Layer::Base);
     assert_eq!(status(&report, Layer::Base), &LayerStatus::Enforced);
+}
+
+#[test]
+fn waits_that_can_be_read_are_found_counted() {
+    let (report, _) = probe_after(LayerSet::EMPTY, || {});
+    let counters = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let turns = counters.split_whitespace().nth(2);
+    let is_counting = turns.is_some_and(|turns| turns != "0");
+    assert_eq!(report.waits.is_counted(), is_counting, "{}", report.waits);
+}
+
+#[test]
+fn a_proc_that_shows_no_others_gives_no_counters_and_the_report_says_so() {
+    if !is_root() {
+        return;
+    }
+    let (report, _) = probe_after(LayerSet::EMPTY, || {
+        // SAFETY: C strings throughout; the namespace is this fork's own.
+        unsafe {
+            assert_eq!(libc::unshare(libc::CLONE_NEWNS), 0);
+            let (none, flags) = (std::ptr::null(), libc::MS_REC | libc::MS_PRIVATE);
+            assert_eq!(
+                libc::mount(none, c"/".as_ptr(), none, flags, none.cast()),
+                0
+            );
+            let (proc, hidden) = (c"proc".as_ptr(), c"hidepid=2".as_ptr());
+            assert_eq!(
+                libc::mount(proc, c"/proc".as_ptr(), proc, 0, hidden.cast()),
+                0
+            );
+        }
+        become_ordinary();
+    });
+    let WaitCount::Uncounted { reason } = &report.waits else {
+        panic!("{report}");
+    };
+    assert!(!reason.is_empty());
+    assert_eq!(
+        status(&report, Layer::Base),
+        &LayerStatus::Enforced,
+        "{report}"
+    );
 }

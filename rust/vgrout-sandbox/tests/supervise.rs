@@ -2,136 +2,25 @@
 
 #![cfg(target_os = "linux")]
 
-use std::ffi::OsString;
+mod rollouts;
+
 use std::os::fd::AsRawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use vgrout_sandbox::supervise::{Broker, BrokerCommand, RunLimits, RunReport, Stop, ZygoteLink};
-use vgrout_sandbox::{Layer, LayerSet, SandboxError, wire};
-
-/// Runs the payload's text as Python, with `zygote` in reach.
-const RUNNER: &str = r#"
-import importlib.machinery, importlib.util, sys, time
-loader = importlib.machinery.ExtensionFileLoader("vgrout._native", sys.argv[1])
-native = importlib.util.module_from_spec(importlib.util.spec_from_file_location("vgrout._native", sys.argv[1], loader=loader))
-loader.exec_module(native)
-zygote = native._serve_zygote(int(sys.argv[2]))
-while zygote is not None:
-    item = zygote.next()
-    if item is None:
-        zygote.exit(0)
-    if item[0] == "child":
-        exec(item[1], {"zygote": zygote, "time": time})
-        zygote.exit(0)
-    try:
-        exec(item[1], {"time": time})
-        zygote.setup_done("")
-    except BaseException as error:
-        zygote.setup_done(repr(error))
-"#;
-
-const LIMITS: RunLimits = RunLimits {
-    cpu: Duration::from_secs(2),
-    wall: Duration::from_secs(20),
-    memory_bytes: 128 << 20,
-    output_bytes: 1 << 20,
-    record_bytes: 64 << 10,
+use rollouts::{
+    LIMITS, MEMORY, NEVER, command, kill, payload, run, set_up, start, wait_until, zygotes,
 };
-const MEMORY: u64 = 128 << 20;
-
-/// `None`, with a reason on standard error, where the extension is not built.
-fn command(disabled: LayerSet) -> Option<BrokerCommand> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let files = [
-        "python/vgrout/_native.abi3.so",
-        "target/release/lib_native.so",
-    ]
-    .map(|name| root.join(name));
-    let modified = |path: &PathBuf| path.metadata().and_then(|file| file.modified()).ok();
-    let newest = files
-        .into_iter()
-        .filter(|path| path.exists())
-        .max_by_key(modified);
-    let Some(extension) = newest else {
-        eprintln!("skipped: no built extension; run `maturin develop --release`");
-        return None;
-    };
-    let own = root.join(".venv/bin/python");
-    let program = if own.exists() { own } else { "python3".into() };
-    let mut args: Vec<OsString> = ["-s", "-S", "-P", "-B", "-c", RUNNER]
-        .map(OsString::from)
-        .to_vec();
-    args.push(extension.into_os_string());
-    args.push(disabled.bits().to_string().into());
-    Some(BrokerCommand {
-        program,
-        args,
-        env: vec![("PYTHONUTF8".into(), "1".into())],
-    })
-}
-
-fn start() -> Option<Broker> {
-    command(LayerSet::EMPTY).map(|command| Broker::start(&command).expect("a broker"))
-}
-
-/// One encoded string, and no calls.
-fn payload(code: &str) -> Vec<u8> {
-    let length = |count: usize| u32::try_from(count).expect("short").to_le_bytes();
-    let mut bytes = length(5 + code.len()).to_vec();
-    bytes.push(0x08);
-    bytes.extend(length(code.len()));
-    bytes.extend(code.as_bytes());
-    bytes.extend(length(0));
-    bytes
-}
-
-fn run(
-    link: &mut ZygoteLink,
-    code: &str,
-    limits: &RunLimits,
-) -> Result<(RunReport, Vec<u8>), SandboxError> {
-    let mut output = Vec::new();
-    let payload = payload(code);
-    let report = link.run(&[&payload], limits, &AtomicBool::new(false), &mut |piece| {
-        output.extend_from_slice(piece);
-    })?;
-    Ok((report, output))
-}
-
-fn set_up(link: &mut ZygoteLink, source: &str) -> Result<Result<(), String>, SandboxError> {
-    let within = Duration::from_secs(3);
-    link.setup(source.as_bytes(), within, &AtomicBool::new(false))
-}
-
-fn zygotes(broker: &Broker) -> Vec<i32> {
-    let path = format!("/proc/{0}/task/{0}/children", broker.pid());
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.split_whitespace()
-        .map(|pid| pid.parse().expect("a pid"))
-        .collect()
-}
-
-fn kill(pid: i32) {
-    // SAFETY: a process of this test.
-    assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
-}
-
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
+use vgrout_sandbox::supervise::{Broker, BrokerCommand, RunLimits, Stop};
+use vgrout_sandbox::{Layer, LayerSet, SandboxError, wire};
 
 #[test]
 fn a_rollout_reports_its_end_its_output_and_its_records() {
     let Some(broker) = start() else { return };
-    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let code = "import sys\nzygote.record(3, 7, 'abc')\nsys.stdout.write('out')\nsys.stdout.flush()\nzygote.exit(5)";
     let (report, output) = run(&mut link, code, &LIMITS).expect("a report");
     assert_eq!((report.wait_status, report.stop), (5 << 8, None));
@@ -145,7 +34,7 @@ fn a_rollout_reports_its_end_its_output_and_its_records() {
 #[test]
 fn every_limit_stops_a_rollout_from_outside() {
     let Some(broker) = start() else { return };
-    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let short = Duration::from_millis(150);
     let cases = [
         (
@@ -182,7 +71,7 @@ fn every_limit_stops_a_rollout_from_outside() {
 #[test]
 fn nothing_of_a_rollout_meets_the_next() {
     let Some(broker) = start() else { return };
-    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let code = "import sys\nsys.left = 1\nzygote.record(1, 1, 'mine')\nprint('unflushed')";
     assert!(run(&mut link, code, &LIMITS).is_ok());
     let code = "import sys\nzygote.record(1, 0, repr(hasattr(sys, 'left')))";
@@ -194,7 +83,7 @@ fn nothing_of_a_rollout_meets_the_next() {
 #[test]
 fn records_beyond_their_room_end_the_rollout() {
     let Some(broker) = start() else { return };
-    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let code = "while True: zygote.record(1, 0, 'x' * 991)";
     let (report, _) = run(&mut link, code, &LIMITS).expect("a report");
     assert_eq!(report.records.bytes.len(), 65_000); // 65 whole records of 1000 bytes
@@ -204,7 +93,7 @@ fn records_beyond_their_room_end_the_rollout() {
 #[test]
 fn a_payload_that_no_arena_holds_is_refused() {
     let Some(broker) = start() else { return };
-    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let limits = RunLimits {
         record_bytes: 600 << 20,
         ..LIMITS
@@ -218,7 +107,7 @@ fn a_payload_that_no_arena_holds_is_refused() {
 #[test]
 fn setup_errors_are_the_codes_own() {
     let Some(broker) = start() else { return };
-    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let printed = set_up(&mut link, "print('x' * (1 << 20))").expect("answered");
     assert_eq!(printed, Ok(()));
     let raised = set_up(&mut link, "raise KeyError('k')").expect("answered");
@@ -237,7 +126,7 @@ fn setup_errors_are_the_codes_own() {
         matches!(silent, Err(SandboxError::ZygoteSilent { .. })),
         "{silent:?}"
     );
-    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let given_up = link.setup(b"while True: pass", within, &AtomicBool::new(true));
     assert!(
         matches!(given_up, Err(SandboxError::Cancelled)),
@@ -248,11 +137,11 @@ fn setup_errors_are_the_codes_own() {
 #[test]
 fn a_dead_zygote_is_an_error_and_the_broker_makes_another() {
     let Some(broker) = start() else { return };
-    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     zygotes(&broker).into_iter().for_each(kill);
     let gone = run(&mut link, "pass", &LIMITS);
     assert!(matches!(gone, Err(SandboxError::ZygoteGone)), "{gone:?}");
-    let mut link = broker.zygote(MEMORY).expect("another");
+    let mut link = broker.zygote(MEMORY, &NEVER).expect("another");
     assert!(run(&mut link, "pass", &LIMITS).is_ok());
     wait_until("the dead one is reaped", || zygotes(&broker).len() == 1);
 }
@@ -260,13 +149,16 @@ fn a_dead_zygote_is_an_error_and_the_broker_makes_another() {
 #[test]
 fn a_dead_broker_takes_its_zygotes_along() {
     let Some(broker) = start() else { return };
-    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let below = zygotes(&broker);
     assert_eq!(below.len(), 1);
     kill(i32::try_from(broker.pid()).expect("a pid"));
     let gone = run(&mut link, "while True: pass", &LIMITS);
     assert!(matches!(gone, Err(SandboxError::ZygoteGone)), "{gone:?}");
-    assert!(matches!(broker.zygote(MEMORY), Err(SandboxError::Wire(_))));
+    assert!(matches!(
+        broker.zygote(MEMORY, &NEVER),
+        Err(SandboxError::Wire(_))
+    ));
     let path = format!("/proc/{}/stat", below[0]);
     let dead = || std::fs::read_to_string(&path).map_or(true, |stat| stat.contains(") Z "));
     wait_until("the zygote ends", dead);
@@ -277,10 +169,13 @@ fn a_request_to_kill_meets_no_zygote_of_another_broker() {
     let (Some(first), Some(second)) = (start(), start()) else {
         return;
     };
-    let foreign = first.zygote(MEMORY).expect("a zygote");
-    let mut own = second.zygote(MEMORY).expect("a zygote");
+    let foreign = first.zygote(MEMORY, &NEVER).expect("a zygote");
+    let mut own = second.zygote(MEMORY, &NEVER).expect("a zygote");
     second.kill(&foreign);
-    assert!(second.zygote(MEMORY).is_ok(), "the request was read");
+    assert!(
+        second.zygote(MEMORY, &NEVER).is_ok(),
+        "the request was read"
+    );
     assert!(run(&mut own, "pass", &LIMITS).is_ok());
     let below = zygotes(&first);
     first.kill(&foreign);
@@ -308,7 +203,7 @@ fn zygotes_of_two_brokers_have_different_uids_and_a_killed_one_gives_its_back() 
     let (Some(first), Some(second)) = (start(), start()) else {
         return;
     };
-    let links = [&first, &second, &first, &second].map(|broker| broker.zygote(MEMORY));
+    let links = [&first, &second, &first, &second].map(|broker| broker.zygote(MEMORY, &NEVER));
     assert!(links.iter().all(Result::is_ok));
     let own = uids(&first);
     let all = [own.clone(), uids(&second)].concat();
@@ -343,11 +238,11 @@ fn a_broker_in_another_network_takes_no_uid_that_is_in_use() {
     let (Some(first), Some(command)) = (start(), command(LayerSet::EMPTY)) else {
         return;
     };
-    let _link = first.zygote(MEMORY).expect("a zygote");
+    let _link = first.zygote(MEMORY, &NEVER).expect("a zygote");
     let mut command = apart(command);
     command.env.push(("PATH".into(), "/usr/bin:/bin".into()));
     let second = Broker::start(&command).expect("a broker");
-    let _other = second.zygote(MEMORY).expect("a zygote");
+    let _other = second.zygote(MEMORY, &NEVER).expect("a zygote");
     assert_ne!(uids(&first), uids(&second));
 }
 
@@ -360,7 +255,7 @@ fn a_host_that_ignores_sigchld_supervises_all_the_same() {
     unsafe { libc::signal(libc::SIGCHLD, before) };
     let Some(broker) = broker else { return };
     assert!(broker.report().level().is_some(), "{}", broker.report());
-    let mut link = broker.zygote(MEMORY).expect("a zygote");
+    let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let (report, _) = run(&mut link, "zygote.exit(3)", &LIMITS).expect("a report");
     assert_eq!(report.wait_status, 3 << 8);
     zygotes(&broker).into_iter().for_each(kill);

@@ -1,0 +1,133 @@
+//! Whether the waits of a rollout can be read here: asked of a process that waits, behind the whole fence.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::error::SandboxError;
+use crate::fence::{fence_child, fence_zygote};
+use crate::limits::ChildLimits;
+use crate::namespaces::{Forked, clone_zygote, fork_child};
+use crate::policy::ZygotePolicy;
+use crate::seccomp::ChildFilter;
+use crate::sys;
+use crate::waiting::{Reading, WaitCount, child_of, number_in_proc};
+
+/// How long a fenced process may take to appear and to wait once.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// How long the processes may take to end.
+const END_MS: u64 = 5000;
+/// How often the child sleeps at most: it waits a little for its CPU each time.
+const NAPS: u32 = 5000;
+
+/// Reads the waits of a child in a zygote, as the supervisor does. The calling process must be single-threaded.
+///
+/// # Errors
+/// No pipe can be had. What cannot be read is the finding.
+pub(crate) fn count_waits(policy: ZygotePolicy) -> Result<WaitCount, SandboxError> {
+    let filter = ChildFilter::compile()?;
+    let pipe = || {
+        sys::pipe().map_err(|source| SandboxError::Process {
+            step: "make a pipe",
+            source,
+        })
+    };
+    let (number, end) = (pipe()?, pipe()?);
+    // SAFETY: the caller is single-threaded, and the child never returns from this block.
+    let pid = match unsafe { clone_zygote(&policy) } {
+        Ok(Forked::Child) => {
+            sys::close(end[1]);
+            attend(&policy, &filter, number[1], end[0]);
+            sys::exit_now(0)
+        }
+        Ok(Forked::Parent { pid }) => pid,
+        Err(error) => {
+            number.into_iter().chain(end).for_each(sys::close);
+            return Ok(uncounted(error));
+        }
+    };
+    sys::close(number[1]);
+    sys::close(end[0]);
+    let mut word = [0; 4];
+    let told = sys::read_full(number[0], &mut word) == Ok(4);
+    let found = if told {
+        watch(u32::from_ne_bytes(word))
+    } else {
+        uncounted("the fence does not stand")
+    };
+    sys::close(end[1]);
+    sys::close(number[0]);
+    sys::wait_or_kill(pid, END_MS).map_err(|errno| SandboxError::Process {
+        step: "wait for a probe",
+        source: io::Error::from_raw_os_error(errno),
+    })?;
+    Ok(found)
+}
+
+fn uncounted(reason: impl std::fmt::Display) -> WaitCount {
+    WaitCount::Uncounted {
+        reason: reason.to_string(),
+    }
+}
+
+/// The zygote's half: tells its number, forks the child that waits, and ends it when `end` is closed.
+fn attend(policy: &ZygotePolicy, filter: &ChildFilter, number: i32, end: i32) {
+    let own = number_in_proc().unwrap_or(u32::MAX);
+    if fence_zygote(policy).is_err() {
+        return;
+    }
+    // SAFETY: this process is single-threaded, and the child never returns from this block.
+    match unsafe { fork_child() } {
+        Ok(Forked::Child) => {
+            let limits = ChildLimits::new(5, libc::RLIM_INFINITY, 8 << 20);
+            if fence_child(filter, &limits).is_ok() {
+                nap();
+            }
+            sys::exit_now(0)
+        }
+        Ok(Forked::Parent { pid }) => {
+            let word = own.to_ne_bytes();
+            // SAFETY: four readable bytes.
+            unsafe { libc::write(number, word.as_ptr().cast(), word.len()) };
+            sys::close(number);
+            let _ = sys::read_full(end, &mut [0]);
+            // SAFETY: the child is not reaped yet, so the number is still its own.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+            let _ = sys::wait(pid);
+        }
+        Err(_) => {}
+    }
+}
+
+fn nap() {
+    let pause = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 1_000_000,
+    };
+    for _ in 0..NAPS {
+        // SAFETY: the request is valid; the remainder may be null.
+        unsafe { libc::nanosleep(&raw const pause, std::ptr::null_mut()) };
+    }
+}
+
+/// Looks at the zygote's child until it has waited.
+fn watch(zygote: u32) -> WaitCount {
+    let start = Instant::now();
+    loop {
+        let child = match child_of(zygote) {
+            Ok(child) => child,
+            Err(error) => return uncounted(format!("no list of children in /proc: {error}")),
+        };
+        let reading = child.and_then(Reading::of);
+        if reading.is_some_and(|reading| !reading.waited.is_zero()) {
+            return WaitCount::Counted;
+        }
+        let is_silent = reading.is_none_or(|reading| reading.turns == 0);
+        if start.elapsed() > DEADLINE / if is_silent { 10 } else { 1 } {
+            return uncounted(match reading {
+                None => "no /proc/PID/schedstat",
+                Some(_) => "/proc/PID/schedstat shows no wait",
+            });
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
