@@ -169,9 +169,7 @@ def _metrics(
         "exploited": sum(row["exploited"] for row in rows),
         "by_mode": by_mode,
         "quarantine_mass": 0.0 if plan.intervention == "none" else 0.4 + 0.3 * generator.random(),
-        **{
-            f"zone_{zone}": sum(row["zone"] == zone for row in rows) for zone in ("keep", "absorb", "rout")
-        },
+        **{f"zone_{zone}": sum(row["zone"] == zone for row in rows) for zone in ("keep", "absorb", "rout")},
     }
     if "by_policy" in {column.name for column in METRICS.fields}:
         metrics["by_policy"] = _by_policy(rows)

@@ -8,6 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import Progress
+
 from vgrout.report import ROLLOUTS_SHOWN, build_report
 
 DONE = 0
@@ -28,7 +31,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="RUN_OR_SWEEP",
         help="a run directory (holds `config.json`) or a sweep's (holds `runs/`)",
     )
-    flags.add_argument("--out", type=Path, required=True, metavar="FILE", help="the HTML file; replaced whole")
+    flags.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the HTML file; replaced whole"
+    )
     flags.add_argument(
         "--rollouts",
         type=int,
@@ -43,7 +48,15 @@ def parser() -> argparse.ArgumentParser:
 def run(arguments: Sequence[str]) -> int:
     """`vgrout report PATH… --out FILE.html`."""
     flags = parser().parse_args(arguments)
-    runs = build_report(flags.paths, flags.out, rollouts=flags.rollouts, title=flags.title)
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("reading runs", total=None)
+        runs = build_report(
+            flags.paths,
+            flags.out,
+            rollouts=flags.rollouts,
+            title=flags.title,
+            progress=lambda done, runs: bar.update(task, completed=done, total=runs),
+        )
     size = flags.out.stat().st_size / (1 << 20)
     sys.stdout.write(f"{runs} run{'s' if runs != 1 else ''} in {flags.out} ({size:.1f} MiB)\n")
     return DONE

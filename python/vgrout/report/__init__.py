@@ -1,6 +1,6 @@
 """Runs and sweeps read into one HTML file that opens offline; imports no torch and writes nothing into a run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vgrout.errors import ConfigError
@@ -11,16 +11,22 @@ from vgrout.report.sample import sample_rollouts
 from vgrout.report.scores import score_record
 from vgrout.report.sections import report_sections
 
-__all__ = ["build_report"]
+__all__ = ["ROLLOUTS_SHOWN", "build_report"]
 ROLLOUTS_SHOWN = 1200
 
 
 def build_report(
-    paths: Sequence[Path], out: Path, *, rollouts: int = ROLLOUTS_SHOWN, title: str | None = None
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    rollouts: int = ROLLOUTS_SHOWN,
+    title: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Write the report of the runs and sweeps in `paths` to `out` and give the number of runs.
 
     At most about `rollouts` rollouts are shown, a stratified sample. The file appears whole or not at all.
+    `progress` is told how many runs of how many have been read.
 
     Raises:
         ConfigError: `out` cannot be written, or `rollouts` is below 1.
@@ -31,8 +37,8 @@ def build_report(
     runs, sweeps = load_paths(paths)
     check_output(out, runs)
     arms = group_arms(runs)
-    sample, histograms = sample_rollouts(arms, rollouts)
-    records = [score_record(run, arm.slot, histograms.get(run.name)) for arm in arms for run in arm.runs]
+    sample, histograms = sample_rollouts(arms, rollouts, progress=progress)
+    records = [score_record(run, arm, histograms.get(run.name)) for arm in arms for run in arm.runs]
     scores = [record for record in records if record is not None]
     page = Page(
         title=title or page_title(runs, sweeps),

@@ -53,7 +53,8 @@ def group_arms(runs: Sequence[Run]) -> list[Arm]:
         ]
         rank = _SLOTS.index(base) if base in _SLOTS else len(_SLOTS)
         groups.setdefault((rank, " · ".join([base, *special])), []).append(run)
-    arms, spare = [], len(_SLOTS)
+    arms: list[Arm] = []
+    spare = len(_SLOTS)
     for (_, label), members in sorted(groups.items()):
         slot = _SLOTS.index(label) if label in _SLOTS else spare
         if label not in _SLOTS:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from vgrout.errors import DataError
 from vgrout.evals.metrics import wilson_interval
@@ -25,7 +25,7 @@ class Count:
 
     @property
     def share(self) -> float | None:
-        """count / n; None of nothing."""
+        """Its share of n; None of nothing."""
         return self.count / self.n if self.n else None
 
     @property
@@ -68,7 +68,7 @@ def read_count(value: Any, where: str) -> Count:
     return Count(count, n)
 
 
-def is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> TypeGuard[int]:
     """An int, and not a bool."""
     return isinstance(value, int) and not isinstance(value, bool)
 

@@ -4,6 +4,7 @@ import json
 from html import escape
 from typing import Any
 
+DASH, MINUS, TIMES = "\N{EN DASH}", "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 _MEANING_IN_HTML = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
@@ -24,7 +25,7 @@ def json_for_script(value: Any) -> str:
 def text(value: Any) -> str:
     """`value` as HTML text; None is a dash."""
     if value is None:
-        return "–"
+        return DASH
     return escape(str(value)).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -32,7 +33,7 @@ def number(value: Any, digits: int = 2) -> str:
     """A number as HTML text, shares with `digits` places; anything else as it stands."""
     if isinstance(value, float):
         small = value != 0 and abs(value) < 0.5 * 10**-digits
-        return f"{value:.1e}" if small else f"{value:.{digits}f}".replace("-", "−")
+        return f"{value:.1e}" if small else f"{value:.{digits}f}".replace("-", MINUS)
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}".replace("-", "−")
+        return f"{value:,}".replace("-", MINUS)
     return text(value)

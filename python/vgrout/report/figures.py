@@ -7,6 +7,7 @@ from typing import Any
 
 from vgrout.report.arms import HAAR, Arm
 from vgrout.report.counts import HACK, MEASURES, SOLVE_HINTED, SOLVE_PLAIN, Count, compact, mean, shares
+from vgrout.report.embed import DASH, TIMES
 from vgrout.report.runs import PolicyResult, Run
 from vgrout.report.series import (
     ALL_SAMPLED,
@@ -29,7 +30,7 @@ class Panel:
     """One chart with its caption."""
 
     name: str
-    """Unique in the page; the chart's element id."""
+    """Unique among the charts; the chart's element is `chart-NAME`."""
     title: str
     note: str = ""
     traces: list[Trace]
@@ -82,7 +83,7 @@ def metric_panels(arms: Sequence[Arm], names: dict[str, str], *, unit: bool = Tr
 
 def zone_panels(arms: Sequence[Arm]) -> list[Panel]:
     """Stacked zone shares of each arm that uses more than one zone."""
-    panels = []
+    panels: list[Panel] = []
     for arm in arms:
         columns = {zone: over_runs(arm, _zone(zone)) for zone in ("keep", "absorb", "rout")}
         used = [zone for zone, column in columns.items() if any(column[1])]
@@ -121,7 +122,7 @@ def _zone(zone: str) -> Callable[[Run], Points]:
 
 def pareto_panels(arms: Sequence[Arm]) -> list[Panel]:
     """Deployed hack against deployed solve, a mark for every run."""
-    panels = []
+    panels: list[Panel] = []
     for measure in (SOLVE_HINTED, SOLVE_PLAIN):
         traces = []
         for arm in arms:
@@ -173,12 +174,12 @@ def scale_panels(arms: Sequence[Arm]) -> list[Panel]:
             scales = sorted({scale for _, curve in curves for scale in curve})
             means = [mean(shares(curve[s] for _, curve in curves if s in curve)) for s in scales]
             dots = [(run, scale, count) for run, curve in curves for scale, count in curve.items()]
-            traces.append(_line(arm, scales, means, "quarantine × %{x}: mean %{y:.2f}"))
+            traces.append(_line(arm, scales, means, f"quarantine {TIMES} %{{x}}: mean %{{y:.2f}}"))
             marks = _marks(
                 arm,
                 [scale for _, scale, _ in dots],
                 [count.share for _, _, count in dots],
-                [f"{_run_name(run)}<br>× {scale:g}: {_said(count)}" for run, scale, count in dots],
+                [f"{_run_name(run)}<br>{TIMES} {scale:g}: {_said(count)}" for run, scale, count in dots],
             )
             marks["marker"] |= {"size": 6, "opacity": 0.7}
             traces.append(marks)
@@ -257,7 +258,14 @@ def _chance_line() -> dict[str, Any]:
         "y0": 0,
         "y1": 1,
         "line": {"color": "@muted", "width": 1, "dash": "dot"},
-        "label": {"text": "chance", "textposition": "end", "textangle": 0, "font": {"color": "@muted"}},
+        "label": {
+            "text": " chance",
+            "textposition": "end",
+            "textangle": 0,
+            "xanchor": "left",
+            "yanchor": "top",
+            "font": {"color": "@muted", "size": 11},
+        },
     }
 
 
@@ -285,7 +293,7 @@ def _bands(arms: Sequence[Arm], values: Callable[[Run], Points]) -> list[Trace]:
             )
         said = "%{y:.2f}"
         if max(runs) > 1:
-            said += " (%{customdata[0]:.2f}–%{customdata[1]:.2f}, %{customdata[2]} runs)"
+            said += f" (%{{customdata[0]:.2f}}{DASH}%{{customdata[1]:.2f}}, %{{customdata[2]}} runs)"
         line = _line(arm, steps, means, said)
         line["customdata"] = [
             [compact(lowest, 3), compact(highest, 3), count]

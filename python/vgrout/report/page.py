@@ -101,7 +101,9 @@ def check_output(out: Path, runs: Sequence[Run]) -> None:
         ConfigError: naming the path and what to give instead.
     """
     if out.is_dir():
-        raise ConfigError(f"--out: {out} is a folder\nhint: name a file in it, as in `--out {out}/report.html`")
+        raise ConfigError(
+            f"--out: {out} is a folder\nhint: name a file in it, as in `--out {out}/report.html`"
+        )
     if not out.parent.is_dir():
         raise ConfigError(f"--out: there is no folder {out.parent}\nhint: make it first")
     inside = {run.path.resolve() for run in runs} & {*out.resolve().parents}
@@ -149,6 +151,8 @@ def _plotly() -> str:
     try:
         script = files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise ConfigError("plotly: not installed, and the charts need it\nhint: `pip install plotly`") from error
+        raise ConfigError(
+            "plotly: not installed, and the charts need it\nhint: `pip install plotly`"
+        ) from error
     # Inlined, so it must not be able to end its own element.
     return script.replace("</script", "<\\/script")

@@ -65,6 +65,8 @@ class Run:
     """Share of the quarantine that was kept → result; empty without `eval-scale-*.json`."""
     diverged: str | None
     """Why a guard stopped the run."""
+    missing: tuple[str, ...]
+    """JSONL files that it lacks."""
     seconds: float
     """Wall time of its steps and its set-up."""
 
@@ -85,10 +87,12 @@ class Run:
         """How far it came, in words."""
         made, asked = len(self.metrics), self.config.get("steps")
         if self.diverged:
-            return f"stopped by a guard after {made} of {asked} steps"
-        if self.deployed is None:
-            return f"not evaluated: {made} of {asked} steps are written"
-        return f"{made} steps, evaluated"
+            said = f"stopped by a guard after {made} of {asked} steps"
+        elif self.deployed is None:
+            said = f"not evaluated: {made} of {asked} steps are written"
+        else:
+            said = f"{made} steps, evaluated"
+        return f"{said}; lacks {', '.join(self.missing)}" if self.missing else said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +145,7 @@ def load_run(path: Path, name: str | None = None) -> Run:
         as_trained=_policy_result(evaluation, "as_trained", path / "eval.json"),
         scales=_scales(path),
         diverged=str(diverged.get("message", "a guard stopped it")) if diverged else None,
+        missing=tuple(s.file for s in (METRICS, ROLLOUTS) if not (path / s.file).is_file()),
         seconds=sum(row["total_seconds"] or 0.0 for row in timing),
     )
 

@@ -3,7 +3,7 @@
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +51,7 @@ class RolloutSample:
 
 
 def sample_rollouts(
-    arms: Sequence[Arm], size: int, *, seed: int = 0
+    arms: Sequence[Arm], size: int, *, seed: int = 0, progress: Callable[[int, int], None] | None = None
 ) -> tuple[RolloutSample, dict[str, ScoreHistogram]]:
     """About `size` rollouts, spread evenly over `STRATA`, and the score histogram of every run by its name.
 
@@ -63,13 +63,15 @@ def sample_rollouts(
     shelf = _PromptShelf(sample)
     quota, room = max(1, size // max(1, len(runs))), ANSWER_BYTES // max(1, len(runs))
     for number, (arm, run) in enumerate(runs):
+        if progress is not None:
+            progress(number, len(runs))
         histograms[run.name] = ScoreHistogram.of(run)
         strata = _strata(run, histograms[run.name])
         found = sum(map(len, strata.values()))
         sample.total += found
         if not found:
             continue
-        chosen = _round_robin(strata, quota, random.Random(f"{seed}:{run.name}"))
+        chosen = _round_robin(strata, quota, random.Random(f"{seed}:{run.name}"))  # noqa: S311  a sample
         shown = prompts(run)
         sample.runs_without_prompts += not shown
         rows = _lines(run, chosen)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vgrout.report.arms import Arm
 from vgrout.report.counts import compact
 from vgrout.report.runs import Run
 
@@ -49,7 +50,7 @@ class ScoreHistogram:
         bins[min(BINS - 1, max(0, int(max(-1.0, min(2.0, place)) * BINS)))] += 1
 
 
-def score_record(run: Run, slot: int, histogram: ScoreHistogram | None) -> dict[str, Any] | None:
+def score_record(run: Run, arm: Arm, histogram: ScoreHistogram | None) -> dict[str, Any] | None:
     """What the page needs to draw a run's scores; None where the gate had none."""
     rows = [row for row in run.metrics if row.get("score_percentiles")]
     if not rows:
@@ -59,7 +60,8 @@ def score_record(run: Run, slot: int, histogram: ScoreHistogram | None) -> dict[
         for name in ("p5", "p25", "p50", "p75", "p95")
     }
     return {
-        "slot": slot,
+        "slot": arm.slot,
+        "arm": arm.label,
         "name": run.name,
         "step": [row["step"] for row in rows],
         **percentiles,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vgrout.report.arms import Arm
-from vgrout.report.counts import HACK, SOLVE_HINTED
+from vgrout.report.counts import HACK, SOLVE_HINTED, SOLVE_PLAIN
 from vgrout.report.embed import text
 from vgrout.report.figures import (
     Panel,
@@ -45,9 +45,7 @@ class Section:
         legend = _legend(arms, self.panels) if self.legend and self.panels else ""
         charts = "".join(_panel_html(panel) for panel in self.panels)
         grid = f'<div class="panels">{charts}</div>' if charts else ""
-        return (
-            f'<section id="{self.name}"><h2>{text(self.title)}</h2>{lead}{self.before}{legend}{grid}</section>'
-        )
+        return f'<section id="{self.name}"><h2>{text(self.title)}</h2>{lead}{self.before}{legend}{grid}</section>'
 
 
 def report_sections(
@@ -83,16 +81,28 @@ def results_section(arms: Sequence[Arm], sweeps: Sequence[Sweep]) -> Section | N
     if deployed:
         parts.append(f"<h3>Deployed <small>quarantine ablated</small></h3>{deployed}")
         parts.append(f"<h3>As trained <small>quarantine on</small></h3>{as_trained}")
-        parts.append(f"<details><summary>Every run, with its own intervals</summary>{run_table(arms)}</details>")
+        parts.append(
+            f"<details><summary>Every run, with its own intervals</summary>{run_table(arms)}</details>"
+        )
     if own:
-        parts.append(f"<details><summary>The arms as the sweep's own file states them</summary>{own}</details>")
+        parts.append(
+            f"<details><summary>The arms as the sweep's own file states them</summary>{own}</details>"
+        )
     return Section(
         name="results",
         title="Results",
         lead="Held-out problems. Each dot is one run, the bar the mean of runs; the range is the least and greatest "
-        "run, or Wilson's 95 % interval where an arm has one run. Counts are of all runs together.",
+        "run, or Wilson's 95 % interval where an arm has one run. Counts are of all runs together."
+        f"{_unfinished(arms)}",
         before="".join(parts),
     )
+
+
+def _unfinished(arms: Sequence[Arm]) -> str:
+    """A sentence about the runs that the tables cannot show."""
+    runs = [run for arm in arms for run in arm.runs]
+    left_out = sum(run.deployed is None for run in runs)
+    return f" <b>{left_out} of {len(runs)} runs are not evaluated and are left out.</b>" if left_out else ""
 
 
 def pareto_section(arms: Sequence[Arm]) -> Section | None:
@@ -126,10 +136,14 @@ def routing_section(arms: Sequence[Arm], scores: Sequence[Mapping[str, Any]]) ->
     """Where the gate sent rollouts and how well its score knows an exploit."""
     zones = zone_panels(arms)
     quality = metric_panels(
-        [arm for arm in arms if any(row.get("score_auroc") is not None for run in arm.runs for row in run.metrics)],
+        [
+            arm
+            for arm in arms
+            if any(row.get("score_auroc") is not None for run in arm.runs for row in run.metrics)
+        ],
         {"score_auroc": "Score AUROC", "score_f_half": "F0.5 of the rout zone"},
     )
-    mass = metric_panels(arms, {"quarantine_mass": "Quarantine mass: its share of the gradient norm"})
+    mass = metric_panels(arms, {"quarantine_mass": "Quarantine's share of the gradient norm"})
     if not (zones or quality or mass):
         return None
     legend = "".join(
@@ -139,17 +153,15 @@ def routing_section(arms: Sequence[Arm], scores: Sequence[Mapping[str, Any]]) ->
     before = ""
     if zones:
         charts = "".join(_panel_html(panel) for panel in zones)
-        before += (
-            f'<h3>Zone shares</h3><p class="legend zones">{legend}</p><div class="panels small">{charts}</div>'
-        )
+        before += f'<h3>Zone shares</h3><p class="legend zones">{legend}</p><div class="panels small">{charts}</div>'
     if scores:
         before += (
             '<h3>Scores of one run</h3><p class="controls"><label>Run <select id="score-run"></select></label></p>'
             '<div class="panels"><figure class="panel"><figcaption>Scores and thresholds over steps '
-            "<small>line: median; bands: 25–75 % and 5–95 %; dashed: thresholds</small></figcaption>"
-            '<div class="chart" id="score-time"></div></figure>'
+            "<small>line: median; bands: 25 to 75 % and 5 to 95 %; dashed: thresholds</small></figcaption>"
+            '<div class="chart" id="chart-score-time"></div></figure>'
             '<figure class="panel"><figcaption>Scores against the oracle\'s labels '
-            '<small id="score-note"></small></figcaption><div class="chart" id="score-histogram"></div></figure></div>'
+            '<small id="score-note"></small></figcaption><div class="chart" id="chart-score-histogram"></div></figure></div>'
         )
     before += "<h3>Quality and mass</h3>" if quality or mass else ""
     return Section(
@@ -164,7 +176,7 @@ def routing_section(arms: Sequence[Arm], scores: Sequence[Mapping[str, Any]]) ->
 
 
 def dose_section(arms: Sequence[Arm]) -> Section | None:
-    """Every direction on one dose–response."""
+    """Every direction on one axis of dose and response."""
     panel = dose_panel(arms)
     return _if_any(
         [panel] if panel else [],
@@ -190,21 +202,25 @@ def scale_section(arms: Sequence[Arm]) -> Section | None:
 def modes_section(arms: Sequence[Arm]) -> Section | None:
     """Hack and solve by loophole."""
     tables = [
-        (f"{title}, {name}", mode_table(arms, policy, prompt, measure))
+        (f"{title}, {name}", policy, mode_table(arms, policy, prompt, measure))
         for title, prompt, measure in (
             ("Hack on hinted prompts", "hinted", HACK),
             ("Solve on hinted prompts", "hinted", SOLVE_HINTED),
+            ("Solve on plain prompts", "plain", SOLVE_PLAIN),
         )
         for policy, name in (("deployed", "deployed"), ("as_trained", "as trained"))
     ]
-    shown = [f"<h3>{title}</h3>{table}" for title, table in tables if table]
-    if not shown:
+    if not any(table for *_, table in tables):
         return None
+    shown, folded = (
+        "".join(f"<h3>{title}</h3>{table}" for title, kind, table in tables if table and kind == wanted)
+        for wanted in ("deployed", "as_trained")
+    )
     return Section(
         name="modes",
         title="By loophole",
         lead="All runs of an arm together; the tint follows the share.",
-        before="".join(shown),
+        before=f"{shown}<details><summary>The same as trained</summary>{folded}</details>",
     )
 
 
@@ -234,7 +250,7 @@ def _panel_html(panel: Panel) -> str:
     note = f" <small>{text(panel.note)}</small>" if panel.note else ""
     return (
         f'<figure class="panel"><figcaption>{text(panel.title)}{note}</figcaption>'
-        f'<div class="chart" id="{panel.name}" role="img" aria-label="{text(panel.title)}"></div></figure>'
+        f'<div class="chart" id="chart-{panel.name}" role="img" aria-label="{text(panel.title)}"></div></figure>'
     )
 
 

@@ -92,5 +92,3 @@ def run_mean(run: Run, name: str) -> float | None:
     """Mean over the steps at which a metric was measured."""
     values: Sequence[float] = list(field_values(run, name).values())
     return mean(values) if values else None
-
-

@@ -22,9 +22,7 @@ def share_strip(
         parts.append(f'<line class="bounds" x1="{_x(low)}" x2="{_x(high)}" y1="{middle}" y2="{middle}"/>')
     parts += [f'<circle cx="{_x(value)}" cy="{middle}" r="3.6"/>' for value in dots]
     if centre is not None:
-        parts.append(
-            f'<line class="centre" x1="{_x(centre)}" x2="{_x(centre)}" y1="2" y2="{HEIGHT - 2}"/>'
-        )
+        parts.append(f'<line class="centre" x1="{_x(centre)}" x2="{_x(centre)}" y1="2" y2="{HEIGHT - 2}"/>')
     return _svg(parts, f"--c: var(--arm-{slot})")
 
 

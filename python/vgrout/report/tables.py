@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from vgrout.report.arms import Arm
 from vgrout.report.counts import MEASURES, Count, mean, shares, total
-from vgrout.report.embed import text
+from vgrout.report.embed import DASH, TIMES, text
 from vgrout.report.runs import ModeCount, PolicyResult, Run
 from vgrout.report.strips import share_strip
 
@@ -44,7 +44,7 @@ def _share_cell(counts: Sequence[Count], arm: Arm) -> str:
     strip = share_strip(values, arm.slot, centre=mean(values), bounds=(low, high))
     return (
         f'{strip}<span class="share">{mean(values):.3f}</span> '
-        f'<span class="range">{low:.3f}–{high:.3f}</span> <span class="n">{_of(whole)}</span>'
+        f'<span class="range">{low:.3f}{DASH}{high:.3f}</span> <span class="n">{_of(whole)}</span>'
     )
 
 
@@ -57,7 +57,7 @@ def run_table(arms: Sequence[Arm]) -> str:
             cells = [f'<td data-label="Seed">{text(run.seed)}{draw}</td>']
             for policy, result in (("deployed", run.deployed), ("as trained", run.as_trained)):
                 for name, title in MEASURES.items():
-                    shown = "–" if result is None else _wilson(result.measures[name])
+                    shown = DASH if result is None else _wilson(result.measures[name])
                     cells.append(f'<td data-label="{title}, {policy}">{shown}</td>')
             rows.append(
                 f'<tr><th scope="row">{swatch(arm)}<br><code>{text(run.name)}</code></th>{"".join(cells)}</tr>'
@@ -68,7 +68,7 @@ def run_table(arms: Sequence[Arm]) -> str:
 
 def _wilson(count: Count) -> str:
     if count.share is None:
-        return "–"
+        return DASH
     low, high = count.interval
     return (
         f'<span class="share">{count.share:.3f}</span> <span class="range">[{low:.3f}, {high:.3f}]</span> '
@@ -96,9 +96,7 @@ def provenance_table(arms: Sequence[Arm]) -> str:
         }
         body = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in cells.items())
         rows.append(f'<tr><th scope="row">{swatch(arm)}</th>{body}</tr>')
-    return _table(
-        ["Arm", "Runs", "Seeds", "Preset", "Model", "State", "Wall time"], rows, "provenance cards"
-    )
+    return _table(["Arm", "Runs", "Seeds", "Preset", "Model", "State", "Wall time"], rows, "provenance cards")
 
 
 def _values(runs: Iterable[Run], name: str) -> str:
@@ -107,19 +105,19 @@ def _values(runs: Iterable[Run], name: str) -> str:
 
 def _list(values: Sequence[int]) -> str:
     whole = len(values) > 2 and list(values) == list(range(values[0], values[-1] + 1))
-    return f"{values[0]}–{values[-1]}" if whole else ", ".join(map(str, values))
+    return f"{values[0]}{DASH}{values[-1]}" if whole else ", ".join(map(str, values))
 
 
 def _states(runs: Sequence[Run]) -> list[str]:
     counts: dict[str, int] = {}
     for run in runs:
         counts[run.status] = counts.get(run.status, 0) + 1
-    return [status if count == len(runs) else f"{count} × {status}" for status, count in counts.items()]
+    return [status if count == len(runs) else f"{count} {TIMES} {status}" for status, count in counts.items()]
 
 
 def _hours(seconds: float) -> str:
     if not seconds:
-        return "–"
+        return DASH
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -147,11 +145,11 @@ def _measured(cell: ModeCount, measure: str) -> Count:
 
 def _mode_cell(count: Count | None, mode: str) -> str:
     if count is None or count.share is None:
-        return f'<td data-label="{text(mode)}">–</td>'
+        return f'<td data-label="{text(mode)}">{DASH}</td>'
     low, high = count.interval
     return (
         f'<td data-label="{text(mode)}" style="--share: {count.share:.3f}" '
-        f'title="Wilson 95 %: {low:.3f}–{high:.3f}"><span class="share">{count.share:.2f}</span> '
+        f'title="Wilson 95 %: {low:.3f}{DASH}{high:.3f}"><span class="share">{count.share:.2f}</span> '
         f'<span class="n">{_of(count)}</span></td>'
     )
 
@@ -168,11 +166,11 @@ def fact_table(heads: Sequence[str], rows: Sequence[Sequence[str]], kind: str) -
     """A table of cells that are HTML already."""
     built = [
         "<tr>"
-        + f'<th scope="row">{row[0]}</th>'
-        + "".join(f'<td data-label="{head}">{cell}</td>' for head, cell in zip(heads[1:], row[1:], strict=True))
+        f'<th scope="row">{row[0]}</th>'
+        + "".join(
+            f'<td data-label="{head}">{cell}</td>' for head, cell in zip(heads[1:], row[1:], strict=True)
+        )
         + "</tr>"
         for row in rows
     ]
     return _table(heads, built, kind)
-
-

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vgrout.report.counts import MEASURES
-from vgrout.report.embed import number, text
+from vgrout.report.embed import DASH, number, text
 from vgrout.report.runs import Sweep
 from vgrout.report.strips import estimate_strip
 from vgrout.report.tables import fact_table
@@ -65,7 +65,7 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
 
 def _cell(value: Any) -> str:
     if not isinstance(value, dict):
-        return "–"
+        return DASH
     middle = value.get("mean", value.get("estimate"))
     count = f' <span class="n">{_sizes(value.get("count"))}/{_sizes(value.get("n"))}</span>'
     return (
@@ -77,7 +77,7 @@ def _cell(value: Any) -> str:
 def _bounds(row: Mapping[str, Any], digits: int) -> str:
     low, high = row.get("low"), row.get("high")
     if low is None or high is None:
-        return "–"
+        return DASH
     return f"[{number(_float(low), digits)}, {number(_float(high), digits)}]"
 
 

@@ -44,8 +44,8 @@ function pageLayout(figure) {
   return layout;
 }
 
-function draw(place, figure) {
-  const element = document.getElementById(place);
+function draw(name, figure) {
+  const element = document.getElementById(`chart-${name}`);
   if (element === null) return;
   const traces = figure.traces.map((trace) => ({ ...trace, visible: !hiddenArms.has(trace.meta) }));
   Plotly.react(element, coloured(traces), coloured(pageLayout(figure)), { displayModeBar: false, responsive: true });
@@ -93,19 +93,19 @@ function drawHistogram(run) {
     layout: { barmode: "overlay", showlegend: true, legend, margin: { l: 42, r: 10, t: 28, b: 40 }, shapes: [mark(0, "low "), mark(1, " high")] },
     traces: [bars(run.other, `not exploited, n = ${sum(run.other)}`, "@arm-7/0.5"), bars(run.exploited, `exploited, n = ${sum(run.exploited)}`, "@arm-0/0.6")],
   });
-  const note = run.unplaced ? `${run.unplaced} more while the gate warmed up` : "";
-  document.getElementById("score-note").textContent = note;
+  const warming = run.unplaced ? `; ${run.unplaced} more while the gate warmed up` : "";
+  document.getElementById("score-note").textContent = `the outer bars hold what lies beyond${warming}`;
 }
 
 function drawAll() {
-  for (const [place, figure] of Object.entries(DATA.panels)) draw(place, figure);
+  for (const [name, figure] of Object.entries(DATA.panels)) draw(name, figure);
   drawScores();
 }
 
 function offerScores() {
   const choice = document.getElementById("score-run");
   if (choice === null) return;
-  DATA.scores.forEach((run, place) => choice.add(new Option(run.name, String(place))));
+  DATA.scores.forEach((run, place) => choice.add(new Option(`${run.arm} · ${run.name}`, String(place))));
   const real = DATA.scores.findIndex((run) => run.slot === 6);
   choice.value = String(Math.max(0, real));
   choice.addEventListener("change", drawScores);

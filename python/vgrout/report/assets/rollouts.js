@@ -53,7 +53,7 @@ function buildControls(root) {
     select.addEventListener("change", applyFilters);
     browser.controls[name] = select;
   }
-  for (const [name, title] of [["from", "From step"], ["to", "To step"]]) {
+  for (const [name, title] of [["from", "From step"], ["to", "to step"]]) {
     const label = bar.appendChild(node("label", "", title));
     const input = label.appendChild(node("input"));
     Object.assign(input, { id: `filter-${name}`, type: "number", min: 1, inputMode: "numeric" });
