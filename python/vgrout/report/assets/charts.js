@@ -115,7 +115,8 @@ function toggleArm(number) {
   if (!hiddenArms.delete(number)) hiddenArms.add(number);
   for (const key of document.querySelectorAll(`.key[data-arm="${number}"]`))
     key.setAttribute("aria-pressed", String(!hiddenArms.has(number)));
-  drawAll();
+  for (const [name, figure] of Object.entries(DATA.panels))
+    if (figure.traces.some((trace) => trace.meta === number)) draw(name, figure);
 }
 
 function onPaper(isPaper) {
