@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from report_runs import HACK, SOLUTION, Plan, make_run, make_sweep
+from vgrout.artifacts import RunDir
 from vgrout.errors import DataError
 from vgrout.report.arms import HAAR, NO_LOOPHOLE, group_arms
 from vgrout.report.counts import HACK as HACK_MEASURE
@@ -45,6 +46,13 @@ def test_run_of_no_steps_and_no_files_is_read(tmp_path: Path) -> None:
     run = load_run(path)
     assert run.status == "not evaluated: 0 of 6 steps are written; lacks rollouts.jsonl"
     assert (run.metrics, list(rollouts(run)), prompts(run), run.seconds) == ((), [], {}, 0)
+
+
+def test_run_is_read_while_its_trainer_holds_it(tmp_path: Path) -> None:
+    with RunDir.create(tmp_path / "run", config={"seed": 3, "steps": 5}, versions={}) as writer:
+        writer.write_metrics({"step": 1})
+        run = load_run(tmp_path / "run")
+    assert (run.status, run.seed) == ("not evaluated: 1 of 5 steps are written", 3)
 
 
 def test_run_that_a_guard_stopped_says_so(tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def dose_panel(arms: Sequence[Arm]) -> Panel | None:
             "yaxis": {"range": [-0.03, 1.03]},
             "hovermode": "closest",
             "height": 360,
-            "shapes": [_chance_line()],
+            "shapes": [_chance_line(), *_reference_lines(arms)],
         },
     )
 
@@ -265,6 +265,37 @@ def _chance_line() -> dict[str, Any]:
             "xanchor": "left",
             "yanchor": "top",
             "font": {"color": "@muted", "size": 11},
+        },
+    }
+
+
+def _reference_lines(arms: Sequence[Arm]) -> list[dict[str, Any]]:
+    """Where arms without a score end: nothing routed, everything absorbed, labels routed."""
+    lines = []
+    for label, anchor in (("none", "bottom"), ("absorb", "top"), ("oracle", "bottom")):
+        for arm in (arm for arm in arms if arm.label == label):
+            found = shares(run.deployed.measures[HACK] for run in arm.runs if run.deployed is not None)
+            if found:
+                lines.append(_level(arm, mean(found), anchor))
+    return lines
+
+
+def _level(arm: Arm, height: float, anchor: str) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "xref": "paper",
+        "yref": "y",
+        "x0": 0,
+        "x1": 1,
+        "y0": compact(height),
+        "y1": compact(height),
+        "line": {"color": f"@arm-{arm.slot}", "width": 1.3, "dash": "dash"},
+        "label": {
+            "text": f" {escape(arm.label)} {height:.2f}",
+            "textposition": "start",
+            "xanchor": "left",
+            "yanchor": anchor,
+            "font": {"color": f"@arm-{arm.slot}", "size": 11},
         },
     }
 

@@ -126,7 +126,8 @@ def _lines(run: Run, chosen: Iterable[int]) -> dict[int, dict[str, Any]]:
 def _fitting(rows: Mapping[int, Mapping[str, Any]], chosen: Sequence[int], room: int) -> list[int]:
     """As many of the lines as have room, taken in the order of choice and given in that of the file."""
     kept, used = [], 0
-    for line in chosen:
+    # A run that is resumed meanwhile may have dropped its last rows.
+    for line in (line for line in chosen if line in rows):
         used += len(json_for_script((rows[line]["completion"] or "")[:ANSWER_CHARACTERS]))
         if used > room:
             break

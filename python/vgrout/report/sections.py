@@ -21,7 +21,12 @@ from vgrout.report.series import ALL_SAMPLED, policies, window
 from vgrout.report.tables import mode_table, provenance_table, result_table, run_table, swatch
 from vgrout.report.verdicts import about, statistics_html, sweep_arms_html
 
-BAND = "A line is the mean of an arm's runs, the band their least and greatest."
+
+def _band(arms: Sequence[Arm]) -> str:
+    """What lines and bands are."""
+    if all(len(arm.runs) == 1 for arm in arms):
+        return "Each arm has one run."
+    return "A line is the mean of an arm's runs, the band their least and greatest."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +84,9 @@ def results_section(arms: Sequence[Arm], sweeps: Sequence[Sweep]) -> Section | N
         return None
     parts = [statistics]
     if deployed:
-        parts.append(f"<h3>Deployed <small>quarantine ablated</small></h3>{deployed}")
+        parts.append(
+            f"<h3>Deployed <small>quarantine ablated, unless the arm deploys it</small></h3>{deployed}"
+        )
         parts.append(f"<h3>As trained <small>quarantine on</small></h3>{as_trained}")
         parts.append(
             f"<details><summary>Every run, with its own intervals</summary>{run_table(arms)}</details>"
@@ -92,7 +99,8 @@ def results_section(arms: Sequence[Arm], sweeps: Sequence[Sweep]) -> Section | N
         name="results",
         title="Results",
         lead="Held-out problems. Each dot is one run, the bar the mean of runs; the range is the least and greatest "
-        "run, or Wilson's 95 % interval where an arm has one run. Counts are of all runs together."
+        "run, or Wilson's 95 % interval (answers taken as independent) where an arm has one run. Counts are of all runs "
+        "together."
         f"{_unfinished(arms)}",
         before="".join(parts),
     )
@@ -122,7 +130,7 @@ def training_section(arms: Sequence[Arm]) -> Section | None:
     runs = [run for arm in arms for run in arm.runs]
     width = window(runs)
     told_apart = policies(runs) != [ALL_SAMPLED]
-    lead = f"Rollouts sampled in training, teacher's demonstrations left out. {BAND} "
+    lead = f"Rollouts sampled in training, teacher's demonstrations left out. {_band(arms)} "
     lead += f"Each point puts {width} steps together. " if width > 1 else ""
     lead += (
         ""
@@ -167,7 +175,7 @@ def routing_section(arms: Sequence[Arm], scores: Sequence[Mapping[str, Any]]) ->
     return Section(
         name="routing",
         title="Routing",
-        lead=f"Labels measure the gate here; it never sees them. {BAND}",
+        lead=f"Labels measure the gate here; it never sees them. {_band(arms)}",
         before=before,
         panels=[*quality, *mass],
         own_panels=zones,
@@ -184,7 +192,7 @@ def dose_section(arms: Sequence[Arm]) -> Section | None:
         title="Dose and response",
         lead="Is it the direction, or the act of routing? Each mark is one run: how well its direction's score knows an "
         "exploit, against what is left of the hack once deployed. A random direction's sign is luck, so every "
-        "draw is shown.",
+        "draw is shown. Dashed lines are the means of arms that have no score.",
     )
 
 

@@ -88,7 +88,8 @@ def provenance_table(arms: Sequence[Arm]) -> str:
         draws = sorted({run.draw for run in arm.runs if run.draw is not None})
         cells = {
             "Runs": str(len(arm.runs)),
-            "Seeds": text(", ".join(map(str, seeds))) + (f" · draws {_list(draws)}" if draws else ""),
+            "Seeds": text(", ".join(map(str, seeds)))
+            + (f" · draw{'s' if len(draws) > 1 else ''} {_list(draws)}" if draws else ""),
             "Preset": text(_values(arm.runs, "preset")),
             "Model": text(_values(arm.runs, "model") or "the preset's"),
             "State": "<br>".join(text(line) for line in _states(arm.runs)),
