@@ -35,9 +35,9 @@ function pageLayout(figure) {
     height: 240, margin: { l: 42, r: 10, t: 8, b: 40 }, showlegend: false, dragmode: false, hovermode: "x unified",
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.documentElement).getPropertyValue("--sans"), size: 12, color: "@ink" },
-    hoverlabel: { bgcolor: "@raised", bordercolor: "@line", font: { color: "@ink", size: 12 }, align: "left" },
+    hoverlabel: { bgcolor: "@raised", bordercolor: "@line", font: { color: "@ink", size: 11 }, align: "left" },
     ...own,
-    xaxis: { ...axis(figure.x), ...own.xaxis },
+    xaxis: { ...axis(figure.x), unifiedhovertitle: { text: `${figure.x} %{x}` }, ...own.xaxis },
     yaxis: { ...axis(figure.y || ""), ...own.yaxis },
   };
   if (document.documentElement.classList.contains("paper")) layout.width = PAPER_WIDTH;
