@@ -11,9 +11,11 @@ import pytest
 from report_runs import HOSTILE, Plan, make_run, make_sweep
 from vgrout.cli import Command, guarded
 from vgrout.commands.report import run
+from vgrout.errors import DataError
 from vgrout.report import build_report
 from vgrout.report.embed import json_for_script, number, text
 from vgrout.report.strips import estimate_strip
+from vgrout.schemas import Schema
 
 COMMAND = Command("write a report", run, lambda _: "vgrout report --help")
 
@@ -174,6 +176,16 @@ def test_bad_input_is_refused_with_a_hint(
     assert said in error
     assert "\nhint: " in error
     assert not (tmp_path / "x.html").exists()
+
+
+def test_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, schema: Schema) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    path = make_run(tmp_path / "run")
+    monkeypatch.setattr("vgrout.report.runs.read_records", refuse)
+    with pytest.raises(DataError, match=r"timing\.jsonl: cannot be read: Permission denied"):
+        build_report([path], tmp_path / "x.html")
 
 
 def test_large_sweep_with_long_answers_stays_below_25_megabytes(tmp_path: Path) -> None:

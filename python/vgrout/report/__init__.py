@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from vgrout.errors import ConfigError
+from vgrout.errors import ConfigError, DataError
 from vgrout.report.arms import group_arms
 from vgrout.report.page import Page, check_output, now, page_title, write_atomic
 from vgrout.report.runs import load_paths
@@ -34,10 +34,13 @@ def build_report(
     """
     if rollouts < 1:
         raise ConfigError(f"--rollouts: {rollouts} is below 1")
-    runs, sweeps = load_paths(paths)
-    check_output(out, runs)
-    arms = group_arms(runs)
-    sample, histograms = sample_rollouts(arms, rollouts, progress=progress)
+    try:
+        runs, sweeps = load_paths(paths)
+        check_output(out, runs)
+        arms = group_arms(runs)
+        sample, histograms = sample_rollouts(arms, rollouts, progress=progress)
+    except OSError as error:
+        raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from error
     records = [score_record(run, arm, histograms.get(run.name)) for arm in arms for run in arm.runs]
     scores = [record for record in records if record is not None]
     page = Page(
