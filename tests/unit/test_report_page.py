@@ -9,15 +9,12 @@ from pathlib import Path
 import pytest
 
 from report_runs import HOSTILE, Plan, make_run, make_sweep
-from vgrout.cli import Command, guarded
-from vgrout.commands.report import run
+from vgrout.cli import main
 from vgrout.errors import DataError
 from vgrout.report import build_report
 from vgrout.report.embed import json_for_script, number, text
 from vgrout.report.strips import estimate_strip
 from vgrout.schemas import Schema
-
-COMMAND = Command("write a report", run, lambda _: "vgrout report --help")
 
 
 def data_of(page: str) -> dict:
@@ -142,7 +139,7 @@ def test_page_is_replaced_whole_or_kept(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_command_names_the_page_and_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, out = make_run(tmp_path / "run"), tmp_path / "page.html"
-    assert guarded(COMMAND, [str(path), "--out", str(out), "--title", "A & B"]) == 0
+    assert main(["report", str(path), "--out", str(out), "--title", "A & B"]) == 0
     assert re.fullmatch(rf"1 run in {re.escape(str(out))} \(\d\.\d MiB\)\n", capsys.readouterr().out)
     assert "<title>A &amp; B</title>" in out.read_text()
 
@@ -171,7 +168,7 @@ def test_bad_input_is_refused_with_a_hint(
     (tmp_path / "empty").mkdir()
     (tmp_path / "hollow" / "runs").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    assert guarded(COMMAND, arguments) == 2
+    assert main(["report", *arguments]) == 2
     error = capsys.readouterr().err
     assert said in error
     assert "\nhint: " in error

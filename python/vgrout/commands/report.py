@@ -11,9 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from vgrout.flags import DONE
 from vgrout.report import ROLLOUTS_SHOWN, build_report
-
-DONE = 0
 
 
 def parser() -> argparse.ArgumentParser:
