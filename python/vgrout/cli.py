@@ -37,6 +37,7 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command(
         "say what the fence enforces here, and what it lacks", "doctor", "vgrout doctor --help"
     ),
+    "report": Command("write runs and sweeps as one page", "report", "vgrout report --help"),
 }
 """Sub-commands by name: a new one is a module and a line here."""
 
