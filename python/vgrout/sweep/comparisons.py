@@ -138,7 +138,7 @@ def sign_flip_p(differences: Float[np.ndarray, "S"]) -> float:
     """
     from scipy.stats import permutation_test  # type: ignore[import-untyped]
 
-    if not np.any(differences):
+    if len(differences) < 2 or not np.any(differences):
         return 1.0
     exact = len(differences) <= EXACT_SEEDS
     result = permutation_test(

@@ -7,10 +7,8 @@ from itertools import chain
 import numpy as np
 from jaxtyping import Float
 
-from vgrout.evals.metrics import bootstrap_means, percentile_interval
+from vgrout.evals.metrics import percentile_interval
 from vgrout.sweep.comparisons import (
-    BOOTSTRAP_SEED,
-    RESAMPLES,
     Runs,
     Statistic,
     compare,
@@ -67,7 +65,7 @@ def effect_statistics(runs: Runs) -> Iterable[Statistic]:
     draws = runs.shares(HAAR, "deployed", "hack", seeds).mean(axis=2, keepdims=True)
     route = runs.by_seed(ROUTE, "deployed", "hack", seeds)[:, None, None]
     below = np.where(np.isnan(draws), np.nan, route < draws)
-    bounds = percentile_interval(_seed_replicates([below])[:, 0])
+    bounds = percentile_interval(replicates([below])[:, 0])
     pairs = int((~np.isnan(below)).sum())
     yield Statistic(
         name=name,
@@ -113,7 +111,7 @@ def _routing_statistics(runs: Runs) -> Iterable[Statistic]:
             if first is None or other is None:
                 yield Statistic(name=name, meaning=meaning, estimate=None)
                 continue
-            drawn = _seed_replicates([first, other])
+            drawn = replicates([first, other])
             bounds = percentile_interval(drawn[:, 0] - drawn[:, 1])
             yield Statistic(
                 name=name,
@@ -179,8 +177,3 @@ def _signs(arms: Sequence[str], part: Sequence[str]) -> Float[np.ndarray, "A"]:
     for arm, sign in zip(part, (1.0, -1.0), strict=False):
         signs[arms.index(arm)] += sign
     return signs
-
-
-def _seed_replicates(arrays: Sequence[Float[np.ndarray, "S D 1"]]) -> Float[np.ndarray, "R A"]:
-    """Resampled means of one figure a run: seeds and draws are drawn, there is nothing below them."""
-    return bootstrap_means(arrays, seed=BOOTSTRAP_SEED, resamples=RESAMPLES, shared_items=True)
