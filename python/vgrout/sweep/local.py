@@ -183,7 +183,8 @@ class _Queue:
                 self.summary.done.append(job.name)
                 self._view.ended(running, None, again=False)
                 continue
-            reason = f"exit status {status}{_tail(self._folder.log_path(job, 'stderr'))}"
+            words = "" if stopping else _tail(self._folder.log_path(job, "stderr"))
+            reason = f"exit status {status}{words}"
             again = not stopping and status != _BAD_INPUT and self._attempts[job.name] < ATTEMPTS
             if again:
                 self.waiting.insert(0, job)
