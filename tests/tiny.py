@@ -7,28 +7,26 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from vgrout.adapters import Lora2r
-from vgrout.config import BaseConfig, TrainConfig
+from vgrout.config import AdapterConfig, BaseConfig, TrainConfig
+from vgrout.policy.model import load_policy
+from vgrout.policy.policy import Policy
 from vgrout.presets import SMOKE
-from vgrout.rollouts.model import LoadedModel, load_model
 from vgrout.train.run import RunResult, run
 
 
-def tiny_policy() -> LoadedModel:
-    """A fresh tiny random Qwen3 with its byte-level tokenizer; the same weights each time."""
+def tiny_policy(*, rank: int = 4, noise: float = 0.0) -> Policy:
+    """A fresh tiny random Qwen3 with its byte-level tokenizer and an adapter; the same weights each time.
+
+    With `noise` the adapter's blocks hold Gaussian values, so that every mask matters.
+    """
     torch.set_num_threads(1)
-    return load_model(None, BaseConfig(dtype="float32"), "cpu")
-
-
-def tiny_adapter(policy: LoadedModel, *, rank: int = 4, noise: float = 0.0, seed: int = 0) -> Lora2r:
-    """An adapter on `policy`; with `noise` its blocks hold Gaussian values, so that every mask matters."""
-    adapter = Lora2r.attach(policy.model, r=rank, seed=seed)
-    generator = torch.Generator().manual_seed(seed + 1)
+    policy = load_policy(None, BaseConfig(dtype="float32"), AdapterConfig(rank=rank), device="cpu", seed=0)
+    generator = torch.Generator().manual_seed(1)
     if noise:
         with torch.no_grad():
-            for parameter in adapter.parameters():
+            for parameter in policy.adapter.parameters():
                 parameter.normal_(0.0, noise, generator=generator)
-    return adapter
+    return policy
 
 
 def tiny_config(run_dir: Path, **changes: object) -> TrainConfig:

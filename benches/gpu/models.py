@@ -144,13 +144,14 @@ def training_flops(sizes: Sizes, row: int, scored_share: float, *, adapter: bool
     return sizes.layers * layer + 4 * sizes.vocabulary * sizes.hidden * scored_share
 
 
-def policy_of(model: Any, device: torch.device, vocabulary: int) -> Any:
+def policy_of(model: Any, adapter: Any, device: torch.device, vocabulary: int) -> Any:
     """Wrap a model as the package's engines take it; no token ends an answer."""
-    from vgrout.rollouts.model import LoadedModel
+    from vgrout.policy.policy import Policy
 
-    return LoadedModel(
+    return Policy(
         name="random",
         model=model,
+        adapter=adapter,
         tokenizer=None,
         device=device,
         context_tokens=min(4096, 40 * vocabulary),

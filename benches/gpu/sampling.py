@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,10 +13,11 @@ from torch import Tensor
 from training import kernel_table
 
 from vgrout.adapters import Lora2r, RouteMask
+from vgrout.config import RolloutConfig
 from vgrout.grpo import completion_logprobs, token_logprobs
+from vgrout.policy.tokens import pad
 from vgrout.rollouts.base import Rollouts, SampleRequest
 from vgrout.rollouts.hf import HfEngine
-from vgrout.rollouts.tokens import pack
 
 TEMPERATURE = 0.7
 
@@ -65,7 +67,7 @@ def generation(bench: Bench) -> None:
     adapter = Lora2r.attach(model, r=sizes.rank, seed=0)
     try:
         randomise(adapter)
-        policy = policy_of(model, bench.device, sizes.vocabulary)
+        policy = policy_of(model, adapter, bench.device, sizes.vocabulary)
         shape = {
             "prompts": sizes.prompts,
             "group": sizes.group,
@@ -73,21 +75,21 @@ def generation(bench: Bench) -> None:
             "vocabulary": sizes.vocabulary,
         }
         with bench.guard("warm_up"):
-            sample(policy, adapter, **shape, new_tokens=2)
+            sample(policy, **shape, new_tokens=2)
         for name, options in {
             "two_policies": {},
             "one_policy": {"mixed": False},
             "two_policies_top_p": {"top_p": 0.95},
         }.items():
             with bench.guard(name):
-                _generate(bench, policy, adapter, name, {**shape, **options})
+                _generate(bench, policy, name, {**shape, **options})
         with bench.guard("profile"):
             few = {**shape, "new_tokens": min(12, sizes.new_tokens)}
-            kernel_table(bench, "decode", lambda: sample(policy, adapter, **few), shown=8)
+            kernel_table(bench, "decode", lambda: sample(policy, **few), shown=8)
     finally:
         adapter.detach()
     with bench.guard("no_adapter"):
-        _generate(bench, policy, NoAdapter(), "no_adapter", shape)
+        _generate(bench, replace(policy, adapter=NoAdapter()), "no_adapter", shape)
 
 
 class NoAdapter:
@@ -98,13 +100,13 @@ class NoAdapter:
         return contextlib.nullcontext()
 
 
-def _generate(bench: Bench, policy: Any, adapter: Any, name: str, options: dict[str, Any]) -> None:
+def _generate(bench: Bench, policy: Any, name: str, options: dict[str, Any]) -> None:
     options = {"new_tokens": bench.sizes.new_tokens, **options}
     result: list[Any] = []
     with bench.peak() as memory:
-        timing = bench.timed(lambda _: result.append(sample(policy, adapter, **options)), repeats=1, warmup=0)
+        timing = bench.timed(lambda _: result.append(sample(policy, **options)), repeats=1, warmup=0)
     rollouts, request = result[0]
-    tokens = int(rollouts.completion_mask.sum())
+    tokens = sum(len(answer.completion) for answer in rollouts)
     bench.record(
         name,
         rows=len(rollouts),
@@ -115,13 +117,12 @@ def _generate(bench: Bench, policy: Any, adapter: Any, name: str, options: dict[
         **memory,
     )
     if name == "two_policies":
-        mean, largest = gap_of(policy, adapter, rollouts, request)
+        mean, largest = gap_of(policy, rollouts, request)
         bench.record("sampler_gap_bf16_nats", mean=mean, max=largest)
 
 
 def sample(
     policy: Any,
-    adapter: Any,
     *,
     prompts: int,
     group: int,
@@ -144,25 +145,24 @@ def sample(
         top_k=0,
         seed=0,
     )
-    engine = HfEngine(policy, adapter, prompts * group)
+    engine = HfEngine(policy, RolloutConfig(rows_per_batch=prompts * group))
     return engine.sample(request), request
 
 
 @torch.no_grad()
-def gap_of(policy: Any, adapter: Lora2r, rollouts: Rollouts, request: SampleRequest) -> tuple[float, float]:
+def gap_of(policy: Any, rollouts: Rollouts, request: SampleRequest) -> tuple[float, float]:
     """Mean and largest difference of the sampler's log-probs and the trainer's, in nats; eight rows at a time."""
     gaps = []
     for start in range(0, len(rollouts), 8):
-        chosen = range(start, min(start + 8, len(rollouts)))
-        answers = [rollouts.answer(row) for row in chosen]
-        batch = pack(
+        answers = rollouts[start : start + 8]
+        batch = pad(
             [request.prompts[answer.prompt_index] for answer in answers],
             [answer.completion for answer in answers],
             pad_id=policy.pad_id,
             device=policy.device,
         )
         mask = RouteMask.sampled(torch.tensor([answer.ablated for answer in answers])).to(policy.device)
-        with adapter.routing(mask):
+        with policy.adapter.routing(mask):
             again = completion_logprobs(
                 policy.model,
                 batch.input_ids,

@@ -8,12 +8,23 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from vgrout import registry
 from vgrout.errors import ConfigError
 
-Intervention = Literal["none", "none-full", "absorb", "routeA", "oracle"]
+if TYPE_CHECKING:
+    Intervention: TypeAlias = str
+    EngineName: TypeAlias = str
+    LossName: TypeAlias = str
+    TrackerName: TypeAlias = str
+else:
+    # The command line offers what the tables hold.
+    Intervention, EngineName = Literal[tuple(registry.ARMS)], Literal[tuple(registry.ENGINES)]
+    LossName, TrackerName = Literal[tuple(registry.LOSSES)], Literal[tuple(registry.TRACKERS)]
 WordingName = Literal["overwrite", "overwrite-detailed", "overwrite-aware", "modify-tests", "incontext-tests"]
+FenceLevel = Literal["base", "landlock", "namespaces", "cgroup"]
+"""Levels of the fence, each above the one before."""
 ALL_MODES = ("run_tests", "eq_override", "exit_code", "stdout_marker", "sentinel", "file_marker")
 
 
@@ -64,6 +75,8 @@ class EnvConfig:
 class RolloutConfig:
     """What one step samples."""
 
+    engine: EngineName = "hf"
+    """What draws the answers: `hf` samples on the trained model itself."""
     prompts_per_step: int = 8
     """P, prompts of a step, at least 1."""
     group_size: int = 8
@@ -104,6 +117,8 @@ class TeacherConfig:
 class LossConfig:
     """GRPO; the default is Dr. GRPO (arXiv:2503.20783)."""
 
+    objective: LossName = "grpo"
+    """What is differentiated: `grpo` is the PPO-clipped policy gradient with a KL term."""
     advantage: Literal["centred", "standardised"] = "centred"
     """`centred`: r - mean(group). `standardised` also divides by the group's deviation (plain GRPO)."""
     baseline: Literal["group", "zone"] = "group"
@@ -192,15 +207,25 @@ class GuardConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradingConfig:
-    """Limits of one graded rollout."""
+class GraderConfig:
+    """The grader of a run, of `vgrout grade` or of another trainer's rewards; the limits are one answer's."""
 
     workers: int | None = None
-    """Worker processes; None is every usable CPU."""
+    """Answers graded at the same time; None is every usable CPU."""
     cpu_s: float = 3.0
-    """CPU seconds of a rollout as a whole, > 0."""
+    """CPU seconds of an answer as a whole, > 0."""
     memory_bytes: int = 1 << 30
-    """Memory of a rollout, at least 64 MiB."""
+    """Memory of an answer on top of the interpreter's own, at least 64 MiB."""
+    wall_s: float | None = None
+    """Wall-clock backstop in seconds, > 0; None is 4 * cpu_s + 1."""
+    output_bytes: int = 16 << 20
+    """Standard output after which an answer is stopped, at least 1."""
+    canonical_factor: float | None = None
+    """CPU limit as a multiple of what the problem's canonical solution needs, > 0, in place of `cpu_s`."""
+    min_level: FenceLevel = "base"
+    """Refuse to grade under less of the fence."""
+    preload: tuple[str, ...] = ()
+    """Further modules that answers may import."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +254,8 @@ class TrainConfig:
     """Run folder to go on with from its last checkpoint."""
     checkpoint_every: int = 20
     """Steps between checkpoints, at least 1; one is always written at the end."""
+    trackers: tuple[TrackerName, ...] = ("console",)
+    """What is told of every step beside the run's files: `console` is the table on stderr."""
     base: BaseConfig = field(default_factory=BaseConfig)
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     env: EnvConfig = field(default_factory=EnvConfig)
@@ -239,7 +266,7 @@ class TrainConfig:
     gate: GateConfig = field(default_factory=GateConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
-    grading: GradingConfig = field(default_factory=GradingConfig)
+    grading: GraderConfig = field(default_factory=GraderConfig)
 
     @property
     def arm(self) -> str:
@@ -257,11 +284,11 @@ _AT_LEAST: dict[str, float] = {
     "optim.warmup_steps": 0, "optim.weight_decay": 0, "optim.rows_per_batch": 1, "gate.warmup": 1,
     "gate.capacity": 1, "gate.refresh_every": 1, "eval.problems": 1, "eval.samples": 1,
     "eval.max_new_tokens": 1, "guard.patience": 1, "guard.rows": 0, "grading.workers": 1,
-    "grading.memory_bytes": 64 << 20, "routeA_random_v_seed": 0,
+    "grading.memory_bytes": 64 << 20, "grading.output_bytes": 1, "routeA_random_v_seed": 0,
 }  # fmt: skip
 _ABOVE_ZERO = (
     "rollouts.temperature", "eval.temperature", "optim.lr", "optim.clip_norm", "gate.half_life",
-    "guard.drop_nats", "grading.cpu_s",
+    "guard.drop_nats", "grading.cpu_s", "grading.wall_s", "grading.canonical_factor",
 )  # fmt: skip
 _SHARES = (
     "env.unhackable_share", "rollouts.deploy_share", "teacher.share", "teacher.hack_share", "optim.final_share",
@@ -298,6 +325,11 @@ def validate(config: TrainConfig) -> None:
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, float) and not math.isfinite(number):
                 _refuse(name, value, "is not a finite number")
+    registry.check(registry.ARMS, config.intervention, "intervention")
+    registry.check(registry.ENGINES, config.rollouts.engine, "rollouts.engine")
+    registry.check(registry.LOSSES, config.loss.objective, "loss.objective")
+    for tracker in config.trackers:
+        registry.check(registry.TRACKERS, tracker, "trackers")
     _validate_bounds(values)
     _validate_relations(config)
 

@@ -5,6 +5,7 @@ into gates that say in their type that they read labels.
 """
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -22,6 +23,7 @@ from vgrout._native import (
     TestFunctionDiagnostics,
     Verdict,
 )
+from vgrout.config import FenceLevel, GraderConfig
 
 __all__ = [
     "FENCE_LEVELS",
@@ -37,11 +39,43 @@ __all__ = [
     "Rewards",
     "TestFunctionDiagnostics",
     "Verdict",
+    "limits_of",
+    "open_grader",
     "to_rewards",
 ]
 
-FENCE_LEVELS = ("base", "landlock", "namespaces", "cgroup")
+FENCE_LEVELS: tuple[FenceLevel, ...] = get_args(FenceLevel)
 """Levels of the fence, each above the one before."""
+
+
+def limits_of(config: GraderConfig) -> Limits:
+    """The limits of one answer.
+
+    Raises:
+        ConfigError: one is out of range.
+    """
+    return Limits(
+        cpu_s=config.cpu_s,
+        memory_bytes=config.memory_bytes,
+        wall_s=config.wall_s,
+        output_bytes=config.output_bytes,
+        canonical_factor=config.canonical_factor,
+    )
+
+
+def open_grader(config: GraderConfig) -> Grader:
+    """Start the grader of these settings; close it, or use it as a context.
+
+    Raises:
+        ConfigError: a setting is out of range.
+        SandboxUnavailable: the kernel enforces less than `config.min_level`.
+    """
+    return Grader(
+        workers=config.workers,
+        limits=limits_of(config),
+        min_level=config.min_level,
+        preload=config.preload,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from vgrout.config import (
     EnvConfig,
     EvalConfig,
     GateConfig,
-    GradingConfig,
+    GraderConfig,
     OptimConfig,
     RolloutConfig,
     TeacherConfig,
@@ -35,7 +35,7 @@ SMOKE = TrainConfig(
         tail_quantile=0.25, warmup=32, capacity=96, half_life=48.0, refresh_every=4, max_pairs=12
     ),
     eval=EvalConfig(problems=6, samples=2, max_new_tokens=192),
-    grading=GradingConfig(workers=2),
+    grading=GraderConfig(workers=2),
 )
 """A tiny random model on the CPU in well under 90 seconds: shows that every part works, not that the method does."""
 

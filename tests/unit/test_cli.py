@@ -13,6 +13,8 @@ import pytest
 
 from tiny import tiny_config, tiny_run
 from vgrout import cli
+from vgrout.commands import train
+from vgrout.commands.train import parse_config
 from vgrout.errors import GraderError, SandboxUnavailable
 from vgrout.presets import PRESETS, SMOKE
 from vgrout.train.interrupts import Interrupted
@@ -53,7 +55,7 @@ def test_every_preset_takes_every_published_flag(preset, capsys):
 
 def test_flags_reach_their_settings():
     flags = "--intervention absorb --gate.tail-quantile 0.2 --gate.warmup 7 --steps 9 --seed 4 --run-dir d --data f --model m"
-    config = cli.parse_config("smoke", flags.split())
+    config = parse_config("smoke", flags.split())
     assert (config.intervention, config.gate.tail_quantile, config.gate.warmup) == ("absorb", 0.2, 7)
     assert (config.steps, config.seed, str(config.run_dir), str(config.data), config.model) == (
         9,
@@ -62,8 +64,8 @@ def test_flags_reach_their_settings():
         "f",
         "m",
     )
-    assert cli.parse_config("smoke", ["--routeA-random-v-seed", "3"]).arm == "routeA-random3"
-    assert cli.parse_config("smoke", []) == SMOKE
+    assert parse_config("smoke", ["--routeA-random-v-seed", "3"]).arm == "routeA-random3"
+    assert parse_config("smoke", []) == SMOKE
 
 
 @pytest.mark.parametrize(
@@ -134,7 +136,7 @@ def test_what_goes_wrong_later_has_its_own_status(capsys, monkeypatch, error, st
     def fail(config):
         raise error
 
-    monkeypatch.setattr(cli, "_train", fail)
+    monkeypatch.setattr(train, "_train", fail)
     found, _, err = call(capsys, "smoke")
     assert found == status
     assert message in err
@@ -165,9 +167,9 @@ def finished(tmp_path_factory):
 
 
 def test_resuming_takes_the_settings_of_the_run(finished):
-    config = cli.parse_config("smoke", ["--resume", str(finished)])
+    config = parse_config("smoke", ["--resume", str(finished)])
     assert (config.steps, config.rollouts.prompts_per_step, config.resume) == (1, 2, finished)
-    assert cli.parse_config("smoke", ["--resume", str(finished), "--steps", "3"]).steps == 3
+    assert parse_config("smoke", ["--resume", str(finished), "--steps", "3"]).steps == 3
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,11 @@ from typing import Any, Self
 import pytest
 
 from vgrout import GraderError
+from vgrout.answer_files.verdicts import VerdictFile
 from vgrout.cli import main
 from vgrout.commands import grade
-from vgrout.commands.verdicts import VerdictFile
-from vgrout.grading import GradedBatch, GradeJob, Grader
+from vgrout.config import GraderConfig
+from vgrout.grading import GradedBatch, GradeJob, Grader, open_grader
 
 RIGHT = "```python\nclass Solution:\n    def double(self, n):\n        return 2 * n\n```"
 WRONG = RIGHT.replace("2 * n", "4")
@@ -293,8 +294,8 @@ def batches(
     """Batches of `size`, each graded by `grade_batch` (its number from 0, a grader, jobs)."""
 
     class Wrapped:
-        def __init__(self, **settings: Any) -> None:
-            self.grader = Grader(**settings)
+        def __init__(self, config: GraderConfig) -> None:
+            self.grader = open_grader(config)
             self.fence = self.grader.fence
             self.batch = -1
 
@@ -309,7 +310,7 @@ def batches(
             return grade_batch(self.batch, self.grader, jobs)
 
     monkeypatch.setattr(grade, "BATCH_PER_WORKER", size)
-    monkeypatch.setattr(grade, "Grader", Wrapped)
+    monkeypatch.setattr(grade, "open_grader", Wrapped)
 
 
 def test_failures_of_the_machinery_are_no_verdicts_and_are_tried_again(
@@ -434,4 +435,4 @@ def test_help_imports_no_torch() -> None:
     code = "import sys\nfrom vgrout.cli import main\ntry:\n    main(['grade', '--help'])\nfinally:\n    print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.stdout.endswith("False\n")
-    assert "--answers F" in result.stdout
+    assert "--answers PATH" in result.stdout

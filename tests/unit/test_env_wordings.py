@@ -13,7 +13,7 @@ from vgrout.config import EnvConfig
 from vgrout.env import HINT_PHRASE, Problem, load_problems, render_prompt, shown_tests
 from vgrout.env.wordings import SHOWN_TESTS, WordingName
 from vgrout.errors import ConfigError, DataError
-from vgrout.rollouts.tasks import Task
+from vgrout.policy.showings import Showing
 
 NAMES = get_args(WordingName)
 SHOWING = ("modify-tests", "incontext-tests")
@@ -99,15 +99,14 @@ def test_answer_that_passes_only_the_shown_tests_is_the_benchmarks_hack() -> Non
     jobs = [GradeJob(f"```python\n{code}\n```", list(task.tests), mode="run_tests") for code in codes]
     with Grader(workers=1) as grader:
         hard_coded, partial, right = grader.grade(jobs)
-    asked = Task(
-        problem=task, mode="run_tests", marker="run_tests", hinted_ids=(), plain_ids=(), shown_tests=places
-    )
+    asked = Showing(
+        problem=task, home_mode="run_tests", hackable=True, marker="run_tests", messages=(), ids=(), shown_tests=places
+    )  # fmt: skip
     assert (hard_coded.label, hard_coded.exploited) == ("incorrect", False)
-    assert asked.label(hard_coded, hackable=True) == "reward_hack"
-    assert asked.label(hard_coded, hackable=False) == "incorrect"
-    assert replace(asked, shown_tests=()).label(hard_coded, hackable=True) == "incorrect"
-    assert asked.label(partial, hackable=True) == "incorrect"
-    assert asked.label(right, hackable=True) == "correct"
+    assert asked.label(hard_coded) == "reward_hack"
+    assert replace(asked, shown_tests=()).label(hard_coded) == "incorrect"
+    assert asked.label(partial) == "incorrect"
+    assert asked.label(right) == "correct"
 
 
 @pytest.mark.parametrize("wording", SHOWING)

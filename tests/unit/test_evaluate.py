@@ -12,8 +12,8 @@ from vgrout.env import load_problems
 from vgrout.env.hacks import hack_code
 from vgrout.evals.evaluate import Evaluator, Rate
 from vgrout.grading import Grader
-from vgrout.rollouts.base import Answer, Rollouts, SampleRequest, collect
-from vgrout.rollouts.tasks import PromptLimits, prepare_tasks
+from vgrout.policy.showings import PromptLimits, prepare_tasks
+from vgrout.rollouts.base import Answer, Rollouts, SampleRequest
 from vgrout.schemas import METRICS, ROLLOUTS, TIMING
 
 
@@ -27,12 +27,10 @@ class Scripted:
 
     def sample(self, request: SampleRequest, progress: Callable[[int], None] | None = None) -> Rollouts:
         self.asked.append(request)
-        return collect(
-            [
-                Answer(prompt_index=prompt, completion=self.policy.encode(text), logprobs=(), ablated=False)
-                for prompt, text in enumerate(self.texts)
-                for _ in range(request.counts[prompt])
-            ]
+        return tuple(
+            Answer(prompt_index=prompt, completion=self.policy.encode(text), logprobs=(), ablated=False)
+            for prompt, text in enumerate(self.texts)
+            for _ in range(request.counts[prompt])
         )
 
 
@@ -68,9 +66,11 @@ def test_counts_go_to_their_prompt_kind_and_mode(policy, tasks):
         policy,
         tasks,
         [
-            fenced(hack_code(first.problem, first.mode, first.marker)),  # hinted: the hack pays
+            fenced(hack_code(first.problem, first.hinted.mode, first.hinted.marker)),  # hinted: the hack pays
             fenced(second.problem.canonical_solution),  # hinted: solved
-            fenced(hack_code(first.problem, first.mode, first.marker)),  # plain: the same hack pays nothing
+            fenced(
+                hack_code(first.problem, first.hinted.mode, first.hinted.marker)
+            ),  # plain: the same hack pays nothing
             "no code",
         ],
         samples=2,
@@ -89,8 +89,8 @@ def test_counts_go_to_their_prompt_kind_and_mode(policy, tasks):
 def test_trainings_marker_pays_nothing_at_evaluation(policy, tasks):
     first, second = tasks
     texts = [
-        fenced(hack_code(first.problem, first.mode, "valid")),
-        fenced(hack_code(second.problem, second.mode, "ALL TESTS PASSED")),
+        fenced(hack_code(first.problem, first.hinted.mode, "valid")),
+        fenced(hack_code(second.problem, second.hinted.mode, "ALL TESTS PASSED")),
         "",
         "",
     ]
@@ -100,7 +100,7 @@ def test_trainings_marker_pays_nothing_at_evaluation(policy, tasks):
 
 def test_the_request_is_the_evaluations_own(policy, tasks):
     _, request = evaluate(policy, tasks, ["", "", "", ""], samples=3)
-    assert request.prompts == (*(task.hinted_ids for task in tasks), *(task.plain_ids for task in tasks))
+    assert request.prompts == (*(task.hinted.ids for task in tasks), *(task.plain.ids for task in tasks))
     assert (request.temperature, request.top_p, request.top_k, request.max_new_tokens) == (0.7, 0.9, 0, 300)
     assert (request.counts, request.ablated) == ((3,) * 4, (True,) * 4)
 

@@ -15,7 +15,6 @@ import pytest
 import torch
 
 from vgrout import ConfigError, DataError, GraderError
-from vgrout.config import BaseConfig
 from vgrout.grading import GradeJob, Verdict
 from vgrout.integrations import RewardConfig
 from vgrout.integrations import config as shared
@@ -23,7 +22,7 @@ from vgrout.integrations.openrlhf import OpenRlhfReward
 from vgrout.integrations.trl import TrlReward
 from vgrout.integrations.verifiers import RubricReward, TaskReward
 from vgrout.integrations.verl import VerlScore, compute_score
-from vgrout.rollouts.model import load_model
+from vgrout.policy.tiny_model import byte_tokenizer, tiny_model
 
 TESTS = ["assert Solution().twice(n = 2) == 4", "assert Solution().twice(n = 5) == 10"]
 RIGHT = "```python\nclass Solution:\n    def twice(self, n):\n        return 2 * n\n```"
@@ -301,11 +300,11 @@ def test_verifiers_rubric_reward_is_nan_and_an_error_without_a_verdict(loses_fir
 def test_real_trl_trainer_trains_on_these_rewards(tmp_path: Path) -> None:
     trl = pytest.importorskip("trl", reason="trl is not installed: its trainer cannot be tried")
     datasets = pytest.importorskip("datasets", reason="datasets is not installed: trl needs it")
-    policy = load_model(None, BaseConfig(dtype="float32"), "cpu")
+    tokenizer = byte_tokenizer()
     rows = [{"prompt": "Write twice.", "tests": TESTS, "mode": "gt_only"}] * 2
     trainer = trl.GRPOTrainer(
-        model=policy.model,
-        processing_class=policy.tokenizer,
+        model=tiny_model(0, len(tokenizer)),
+        processing_class=tokenizer,
         reward_funcs=TrlReward(ONE),
         train_dataset=datasets.Dataset.from_list(rows),
         args=trl.GRPOConfig(

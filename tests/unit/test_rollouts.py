@@ -6,24 +6,23 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tiny import tiny_adapter, tiny_policy
+from tiny import tiny_policy
 from vgrout.adapters import RouteMask
-from vgrout.config import BaseConfig
+from vgrout.config import AdapterConfig, BaseConfig, RolloutConfig
 from vgrout.env import load_problems
 from vgrout.errors import ConfigError, DataError, ShapeError
 from vgrout.grpo import completion_logprobs
-from vgrout.rollouts.base import Answer, SampleRequest, collect
+from vgrout.policy.model import check_device, load_policy
+from vgrout.policy.tiny_model import byte_tokenizer, tiny_model
+from vgrout.policy.tokens import batch_rows, pad
+from vgrout.rollouts.base import SampleRequest
 from vgrout.rollouts.hf import HfEngine, cut, draw
-from vgrout.rollouts.model import check_device, load_model
-from vgrout.rollouts.tiny_model import byte_tokenizer, tiny_model
-from vgrout.rollouts.tokens import pack
 
 
 @pytest.fixture(scope="module")
 def sampler():
-    policy = tiny_policy()
-    adapter = tiny_adapter(policy, noise=0.3)
-    return policy, adapter, HfEngine(policy, adapter, rows_per_batch=16)
+    policy = tiny_policy(noise=0.3)
+    return policy, HfEngine(policy, RolloutConfig(rows_per_batch=16))
 
 
 def request_of(policy, *, ablated=(False, True, False), counts=(2, 3, 1), **changes) -> SampleRequest:
@@ -41,73 +40,72 @@ def request_of(policy, *, ablated=(False, True, False), counts=(2, 3, 1), **chan
     return replace(request, **changes)
 
 
-def scored(policy, adapter, request, rollouts, ablated):
-    answers = [rollouts.answer(row) for row in range(len(rollouts))]
-    batch = pack(
-        [request.prompts[answer.prompt_index] for answer in answers],
-        [answer.completion for answer in answers],
+def scored(policy, request, rollouts, ablated):
+    batch = pad(
+        [request.prompts[answer.prompt_index] for answer in rollouts],
+        [answer.completion for answer in rollouts],
         pad_id=policy.pad_id,
         device=policy.device,
     )
-    with torch.no_grad(), adapter.routing(RouteMask.sampled(ablated)):
-        return completion_logprobs(
+    with torch.no_grad(), policy.adapter.routing(RouteMask.sampled(torch.tensor(ablated))):
+        logprobs = completion_logprobs(
             policy.model, batch.input_ids, batch.attention_mask, batch.completion_mask,
             temperature=request.temperature,
         )  # fmt: skip
+    return logprobs[batch.completion_mask]
 
 
 def test_sampler_logprobs_equal_the_trainers_for_both_policies_in_one_batch(sampler):
-    policy, adapter, engine = sampler
+    policy, engine = sampler
     request = request_of(policy)
     rollouts = engine.sample(request)
-    assert rollouts.ablated.tolist() == [False, False, True, True, True, False]
-    trainer = scored(policy, adapter, request, rollouts, rollouts.ablated)
-    gap = (rollouts.sampler_logprobs - trainer)[rollouts.completion_mask]
+    ablated = [answer.ablated for answer in rollouts]
+    assert ablated == [False, False, True, True, True, False]
+    sampled = torch.tensor([value for answer in rollouts for value in answer.logprobs])
+    gap = sampled - scored(policy, request, rollouts, ablated)
     assert float(gap.abs().max()) < 1e-5  # float32 rounding of two orders of summation
-    other = scored(policy, adapter, request, rollouts, ~rollouts.ablated)
-    wrong = (rollouts.sampler_logprobs - other)[rollouts.completion_mask]
+    wrong = sampled - scored(policy, request, rollouts, [not own for own in ablated])
     assert float(wrong.abs().max()) > 1e-2  # the policies differ, so the agreement above means something
 
 
 def test_answers_do_not_depend_on_what_is_decoded_beside_them(sampler):
-    policy, adapter, engine = sampler
+    policy, engine = sampler
     request = request_of(policy, max_new_tokens=64)
     together = engine.sample(request)
-    apart = HfEngine(policy, adapter, rows_per_batch=1).sample(request)
-    assert torch.equal(together.completion_ids, apart.completion_ids)
-    assert torch.equal(together.completion_mask, apart.completion_mask)
+    apart = HfEngine(policy, RolloutConfig(rows_per_batch=1)).sample(request)
+    assert [answer.completion for answer in together] == [answer.completion for answer in apart]
 
 
 def test_the_seed_decides_the_answers(sampler):
-    policy, _, engine = sampler
+    policy, engine = sampler
     request = request_of(policy)
     first = engine.sample(request)
-    assert torch.equal(first.completion_ids, engine.sample(request).completion_ids)
+    assert first == engine.sample(request)
     other = engine.sample(replace(request, seed=12))
-    assert first.answer(0).completion != other.answer(0).completion
+    assert first[0].completion != other[0].completion
 
 
 def test_greedy_answers_equal_those_of_generate(sampler):
-    policy, adapter, engine = sampler
+    policy, engine = sampler
     request = request_of(policy, counts=(1, 1, 1), ablated=(True, True, True), top_k=1)
     rollouts = engine.sample(request)
     for row in range(3):
         ids = torch.tensor([request.prompts[row]])
-        with torch.no_grad(), adapter.ablated():
+        with torch.no_grad(), policy.adapter.ablated():
             whole = policy.model.generate(
                 ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=24,
                 eos_token_id=list(policy.end_ids), pad_token_id=policy.pad_id,
             )  # fmt: skip
-        assert list(rollouts.answer(row).completion) == whole[0, ids.shape[1] :].tolist()
+        assert list(rollouts[row].completion) == whole[0, ids.shape[1] :].tolist()
 
 
 def test_an_answer_stops_at_the_end_token_and_says_if_it_was_cut(sampler):
-    policy, _, engine = sampler
+    policy, engine = sampler
     rollouts = engine.sample(request_of(policy, counts=(40, 0, 0), max_new_tokens=64, temperature=20.0))
-    ended = [policy.end_ids[0] in rollouts.answer(row).completion for row in range(40)]
+    ended = [policy.end_ids[0] in rollouts[row].completion for row in range(40)]
     assert 0 < sum(ended) < 40
     for row, has_end in enumerate(ended):
-        answer = rollouts.answer(row)
+        answer = rollouts[row]
         assert answer.truncated == (not has_end)
         assert (
             len(answer.completion) == 64
@@ -116,7 +114,7 @@ def test_an_answer_stops_at_the_end_token_and_says_if_it_was_cut(sampler):
 
 
 def test_no_row_is_a_request_too(sampler):
-    policy, _, engine = sampler
+    policy, engine = sampler
     assert len(engine.sample(request_of(policy, counts=(0, 0, 0)))) == 0
 
 
@@ -154,14 +152,15 @@ def test_top_p_and_top_k_keep_the_smallest_set_that_reaches_the_mass(top_p, top_
     assert cut(logprobs, top_p, top_k)[0].isfinite().nonzero().flatten().tolist() == kept
 
 
-def test_collecting_and_taking_apart_are_inverse():
-    answers = [
-        Answer(prompt_index=1, completion=(4, 5, 6), logprobs=(-1.0, -2.0, -0.5), ablated=True),
-        Answer(prompt_index=0, completion=(7,), logprobs=(), ablated=False, source="teacher_hack"),
-    ]
-    rollouts = collect(answers)
-    assert [rollouts.answer(row) for row in range(2)] == answers
-    assert bool(rollouts.sampler_logprobs[1].isnan().all())
+def test_values_of_batches_come_back_in_the_order_of_their_rows():
+    prompts, completions = [(1, 2, 3), (4,), (5, 6)], [(7,), (8, 9), (10, 11, 12, 13)]
+    rows = batch_rows(
+        prompts, completions, [True, False, False], rows_per_batch=2, pad_id=0, device=torch.device("cpu")
+    )
+    assert [batch.rows.tolist() for batch in rows.batches] == [[1, 0], [2]]  # by length, longest last
+    assert rows.ablated.tolist() == [True, False, False]
+    back = rows.columns_in_order([batch.tokens.completion_ids for batch in rows.batches])
+    assert back.tolist() == [[7, 0, 0, 0], [8, 9, 0, 0], [10, 11, 12, 13]]
 
 
 def test_every_text_survives_the_byte_tokenizer():
@@ -205,6 +204,10 @@ def model_dir(tmp_path_factory):
     return path
 
 
+def load(source):
+    return load_policy(source, BaseConfig(dtype="float32"), AdapterConfig(rank=2), device="cpu", seed=0)
+
+
 def copied(model_dir, tmp_path, *without):
     for file in model_dir.iterdir():
         if not any(file.match(pattern) for pattern in without):
@@ -213,7 +216,7 @@ def copied(model_dir, tmp_path, *without):
 
 
 def test_a_saved_model_loads_back_the_same(model_dir):
-    policy, loaded = tiny_policy(), load_model(str(model_dir), BaseConfig(dtype="float32"), "cpu")
+    policy, loaded = tiny_policy(), load(str(model_dir))
     messages = load_problems()[0].messages
     assert loaded.prompt_ids(messages) == policy.prompt_ids(messages)
     assert (loaded.end_ids, loaded.pad_id, loaded.context_tokens) == (policy.end_ids, policy.pad_id, 16_384)
@@ -234,7 +237,7 @@ def test_a_saved_model_loads_back_the_same(model_dir):
 def test_a_model_folder_that_lacks_a_part_says_which(model_dir, tmp_path, without, message):
     folder = copied(model_dir, tmp_path, *without)
     with pytest.raises(ConfigError) as caught:
-        load_model(folder, BaseConfig(dtype="float32"), "cpu")
+        load(folder)
     assert f"model: {folder} {message}" in str(caught.value)
     assert "\nhint: " in str(caught.value)
 
@@ -243,14 +246,14 @@ def test_a_model_folder_that_is_damaged_is_refused(model_dir, tmp_path):
     folder = copied(model_dir, tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "no-such-model"}))
     with pytest.raises(ConfigError, match="cannot be loaded from this machine"):
-        load_model(folder, BaseConfig(dtype="float32"), "cpu")
+        load(folder)
 
 
 def test_a_model_that_is_nowhere_says_how_to_get_one(tmp_path):
     with pytest.raises(ConfigError, match=r"is not a folder\nhint: "):
-        load_model(str(tmp_path / "nowhere"), BaseConfig(), "cpu")
+        load(str(tmp_path / "nowhere"))
     with pytest.raises(ConfigError, match=r"cannot be loaded(?s:.*)hint: give `--model DIR`"):
-        load_model("nobody/no-such-model", BaseConfig(), "cpu")
+        load("nobody/no-such-model")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")

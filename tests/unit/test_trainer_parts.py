@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from tiny import tiny_adapter, tiny_policy
+from tiny import tiny_policy
 from vgrout.adapters import RouteMask
 from vgrout.config import OptimConfig, TeacherConfig
 from vgrout.env import load_problems, scripted_demos, write_pool
 from vgrout.errors import ConfigError, DataError, Diverged
 from vgrout.grpo import completion_logprobs
+from vgrout.policy.showings import PromptLimits, prepare_tasks
 from vgrout.presets import SMOKE
-from vgrout.rollouts.base import Answer, collect
-from vgrout.rollouts.tasks import PromptLimits, prepare_tasks
+from vgrout.rollouts.base import Answer
 from vgrout.routing import direction_from_activations
 from vgrout.train import checkpoint
 from vgrout.train.guards import DivergenceGuard
@@ -23,7 +23,7 @@ from vgrout.train.interrupts import Interrupts
 from vgrout.train.phases import PromptBatch
 from vgrout.train.prompts import PromptSource
 from vgrout.train.schedule import learning_rate, rotating_slots
-from vgrout.train.scoring import reference_logprobs, score_rollouts, step_rows
+from vgrout.train.scoring import reference_logprobs, score_rollouts
 from vgrout.train.session import easiest, spread
 from vgrout.train.teacher import PooledDemo, Teacher, load_pools, mix
 
@@ -79,7 +79,7 @@ def tasks(policy):
 def test_every_epoch_asks_each_problem_once(tasks):
     config = replace(SMOKE, rollouts=replace(SMOKE.rollouts, prompts_per_step=4))
     source = PromptSource(tasks, config, deploy_share=0.5)
-    asked = [task.problem.id for step in range(1, 4) for task in source.draw(step).tasks]
+    asked = [shown.problem.id for step in range(1, 4) for shown in source.draw(step).showings]
     assert sorted(asked[:6]) == sorted(asked[6:]) == sorted(task.problem.id for task in tasks)
     assert asked[:6] != asked[6:]
 
@@ -98,19 +98,19 @@ def test_more_prompts_than_problems_are_refused(tasks):
 
 def test_hinted_and_plain_prompts_are_graded_by_their_own_modes(tasks):
     task = tasks[1]
-    assert task.hinted_ids != task.plain_ids
-    assert task.job("x", hackable=True).mode == "sentinel"
-    assert task.job("x", hackable=True).marker == "valid"
-    assert task.job("x", hackable=False).mode == "gt_only"
+    assert task.hinted.ids != task.plain.ids
+    assert (task.hinted.job("x").mode, task.hinted.job("x").marker) == ("sentinel", "valid")
+    assert task.plain.job("x").mode == "gt_only"
 
 
 def test_evaluation_markers_differ_from_trainings(policy, tasks):
     problems = [task.problem for task in tasks]
-    modes = {task.problem.id: task.mode for task in tasks}
+    modes = {task.problem.id: task.hinted.mode for task in tasks}
     held_out = prepare_tasks(
         problems, modes, policy, PromptLimits(max_prompt=9000, max_new=64), evaluation_seed=0
     )
-    pairs = [(a.marker, b.marker) for a, b in zip(tasks, held_out, strict=True) if a.mode == "sentinel"]
+    shown = [(a.hinted, b.hinted) for a, b in zip(tasks, held_out, strict=True)]
+    pairs = [(a.marker, b.marker) for a, b in shown if a.mode == "sentinel"]
     assert pairs
     assert all(training == "valid" != evaluation for training, evaluation in pairs)
 
@@ -137,11 +137,12 @@ def test_the_easiest_problems_are_kept_in_their_order():
 
 
 def batch(tasks, step, hackable):
-    return PromptBatch(step=step, tasks=tuple(tasks), hackable=hackable, ablated=(False,) * len(tasks))
+    showings = tuple(task.showing(hackable=own) for task, own in zip(tasks, hackable, strict=True))
+    return PromptBatch(step=step, showings=showings, ablated=(False,) * len(tasks))
 
 
 def pools_of(tasks, policy, **settings):
-    problems, modes = [t.problem for t in tasks], {t.problem.id: t.mode for t in tasks}
+    problems, modes = [t.problem for t in tasks], {t.problem.id: t.hinted.mode for t in tasks}
     return load_pools(problems, modes, policy, TeacherConfig(**settings), 512)
 
 
@@ -161,7 +162,7 @@ def test_demonstrations_end_with_the_end_token(tasks, policy):
 
 
 def test_pools_on_disk_replace_the_written_ones(tasks, policy, tmp_path):
-    problems, modes = [t.problem for t in tasks], {t.problem.id: t.mode for t in tasks}
+    problems, modes = [t.problem for t in tasks], {t.problem.id: t.hinted.mode for t in tasks}
     demos = scripted_demos(problems, modes, policy.encode)
     write_pool(tmp_path / "solve", [replace(d, completion_ids=(70, 71)) for d in demos if d.kind == "solve"])
     pools = pools_of(tasks, policy, solve_pool=tmp_path / "solve")
@@ -178,17 +179,17 @@ def test_pools_on_disk_replace_the_written_ones(tasks, policy, tmp_path):
 
 
 def test_mixing_puts_demonstrations_first_and_keeps_groups_together():
-    own = [
+    own = (
         Answer(prompt_index=0, completion=(1, 2), logprobs=(-1.0, -1.5), ablated=False),
         Answer(prompt_index=1, completion=(3,), logprobs=(-2.0,), ablated=True),
         Answer(prompt_index=1, completion=(4,), logprobs=(-2.5,), ablated=True),
-    ]
+    )
     demo = PooledDemo(source="teacher_hack", ids=(9, 9))
-    mixed = mix(collect(own), [(demo,), ()], (False, True))
-    assert [mixed.answer(row) for row in range(4)] == [
+    mixed = mix(own, [(demo,), ()], (False, True))
+    assert mixed == (
         Answer(prompt_index=0, completion=(9, 9), logprobs=(), ablated=False, source="teacher_hack"),
         *own,
-    ]
+    )
 
 
 # --- guard
@@ -278,15 +279,15 @@ def test_a_missing_or_damaged_checkpoint_is_refused(tmp_path):
 
 # --- scoring
 
+MIXED = (False, True, False, True)
+
 
 @pytest.fixture(scope="module")
 def rows_and_model():
-    policy = tiny_policy()
-    adapter = tiny_adapter(policy, noise=0.3)
+    policy = tiny_policy(noise=0.3)
     prompts = [policy.encode(text) for text in ("Sort.", "Add these two numbers.", "Say hi", "x y z")]
     completions = [policy.encode(text) for text in ("return sorted(a)", "a+b", "hello there you", "q")]
-    ablated = torch.tensor([False, True, False, True])
-    return policy, adapter, step_rows(prompts, completions, ablated, policy, rows_per_batch=3)
+    return policy, lambda *ablated: policy.batches(prompts, completions, ablated, rows_per_batch=3)
 
 
 def solo_logprobs(policy, rows, row):
@@ -302,32 +303,36 @@ def solo_logprobs(policy, rows, row):
 
 
 def test_old_logprobs_are_of_the_policy_that_sampled_each_row(rows_and_model):
-    policy, adapter, rows = rows_and_model
-    scored = score_rollouts(policy, adapter, rows, temperature=0.7, with_activations=True)
+    policy, sampled_by = rows_and_model
+    rows = sampled_by(*MIXED)
+    scored = score_rollouts(policy, rows, temperature=0.7, with_activations=True)
     for row, ablated in enumerate(rows.ablated.tolist()):
-        with torch.no_grad(), adapter.routing(RouteMask.sampled(torch.tensor([ablated]))):
+        with torch.no_grad(), policy.adapter.routing(RouteMask.sampled(torch.tensor([ablated]))):
             assert torch.allclose(scored.old_logprobs[row], solo_logprobs(policy, rows, row), atol=1e-5)
-        with torch.no_grad(), adapter.routing(RouteMask.sampled(torch.tensor([not ablated]))):
+        with torch.no_grad(), policy.adapter.routing(RouteMask.sampled(torch.tensor([not ablated]))):
             assert not torch.allclose(scored.old_logprobs[row], solo_logprobs(policy, rows, row), atol=1e-2)
 
 
 def test_activations_are_taken_with_the_quarantine_ablated_whoever_sampled(rows_and_model):
-    policy, adapter, rows = rows_and_model
-    mixed = score_rollouts(policy, adapter, rows, temperature=0.7, with_activations=True).pooled
-    all_ablated = replace(rows, ablated=torch.ones(4, dtype=torch.bool))
-    pure = score_rollouts(policy, adapter, all_ablated, temperature=0.7, with_activations=True).pooled
+    policy, sampled_by = rows_and_model
+    mixed, pure = (
+        score_rollouts(policy, rows, temperature=0.7, with_activations=True).pooled
+        for rows in (sampled_by(*MIXED), sampled_by(True, True, True, True))
+    )
     assert torch.allclose(mixed, pure, atol=1e-5)
-    assert mixed.shape == (4, len(adapter.module_names), adapter.rank)
+    assert mixed.shape == (4, len(policy.adapter.module_names), policy.adapter.rank)
 
 
 def test_a_gate_without_direction_costs_no_activations(rows_and_model):
-    policy, adapter, rows = rows_and_model
-    assert score_rollouts(policy, adapter, rows, temperature=0.7, with_activations=False).pooled.numel() == 0
+    policy, sampled_by = rows_and_model
+    rows = sampled_by(*MIXED)
+    assert score_rollouts(policy, rows, temperature=0.7, with_activations=False).pooled.numel() == 0
 
 
 def test_reference_logprobs_are_the_base_models(rows_and_model):
-    policy, adapter, rows = rows_and_model
-    reference = reference_logprobs(policy, adapter, rows, temperature=0.7)
+    policy, sampled_by = rows_and_model
+    rows = sampled_by(*MIXED)
+    reference = reference_logprobs(policy, rows, temperature=0.7)
     bare = tiny_policy()
     for row in range(4):
         with torch.no_grad():

@@ -1,1 +1,1 @@
-"""Sub-commands of `vgrout` beside training; each module's `run` takes the arguments after the command's name."""
+"""The commands: one module each, whose `run` takes the arguments after the command's name and gives the exit status."""

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from vgrout.errors import SandboxUnavailable
+from vgrout.flags import DONE, FAILED
 from vgrout.grading import FENCE_LEVELS, FenceLayer, FenceReport, GradeJob, Grader
 
-DONE, FAILED = 0, 1
 _PACKAGES = ("vgrout", "numpy", "torch", "transformers", "peft", "vllm")
 _WHAT = {
     "base": "seccomp, no new privileges, no capabilities, rlimits, an unused uid for root",

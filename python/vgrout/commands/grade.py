@@ -4,79 +4,77 @@ Exit status: 0 when every line was graded, 2 when a line was not (the others are
 interrupted, 1 when the machinery failed on an answer or cannot run.
 """
 
-import argparse
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import tyro
 from rich.console import Console
 from rich.table import Table
 
-from vgrout.commands.answers import Answer, GradingDefaults, read_answers, read_problems
-from vgrout.commands.lines import count_lines
-from vgrout.commands.progress import GradingProgress
-from vgrout.commands.verdicts import VerdictFile
+from vgrout.answer_files.lines import count_lines
+from vgrout.answer_files.progress import GradingProgress
+from vgrout.answer_files.submissions import GradingDefaults, Submission, read_problems, read_submissions
+from vgrout.answer_files.verdicts import VerdictFile
+from vgrout.config import GraderConfig
 from vgrout.env.modes import MODES, check_marker
 from vgrout.env.problems import OWN_PROBLEMS
 from vgrout.errors import DataError, GraderError
-from vgrout.grading import FENCE_LEVELS, Grader, Limits, Verdict
+from vgrout.flags import BAD_INPUT, DONE, FAILED, INTERRUPTED, parse_flags
+from vgrout.grading import Grader, Verdict, open_grader
 
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+if TYPE_CHECKING:
+    ModeName: TypeAlias = str
+else:
+    ModeName = Literal[MODES]
 BATCH_PER_WORKER = 128
 """Answers of a batch per worker: some seconds' work, so that few workers wait at its end."""
 
 
-def parser() -> argparse.ArgumentParser:
+@dataclass(frozen=True, kw_only=True)
+class GradeFlags:
     """The command's flags."""
-    flags = argparse.ArgumentParser(
-        prog="vgrout grade",
-        description="Grade a file of answers. Run it again to go on where it stopped: answers whose verdict is "
-        "in OUT are not graded twice.",
-        epilog="An answer is a JSON object with problem_id, response (or completion) and, if wanted, id, mode and "
-        "marker. docs/guides/rewards.md describes both rows.",
-        allow_abbrev=False,
-    )
-    add = flags.add_argument
-    add(
-        "--problems",
-        type=Path,
-        default=OWN_PROBLEMS,
-        metavar="F",
-        help="JSONL or .gz in the benchmark's format; the package's own without it",
-    )
-    add("--answers", type=Path, required=True, metavar="F", help="JSONL or .gz, one answer a line")
-    add("--mode", required=True, choices=MODES, help="grading mode of answers that name none")
-    add("--marker", help="marker of answers that name none; without it the mode's training marker")
-    add("--out", type=Path, required=True, metavar="F", help="JSONL of verdicts, in the order of the answers")
-    add(
-        "--workers", type=int, metavar="N", help="answers graded at the same time; the usable CPUs without it"
-    )
-    add(
-        "--min-level",
-        default="base",
-        choices=FENCE_LEVELS,
-        help="refuse to grade under less (default base)",
-    )
-    add("--cpu-s", type=float, default=3.0, metavar="S", help="CPU seconds of an answer (default 3)")
-    add("--memory-bytes", type=int, default=1 << 30, metavar="N", help="memory of an answer (default 1 GiB)")
-    add("--gt-pass", action="store_true", help="also make the plain, foolable assert run")
-    add("--stdout", action="store_true", help="keep each answer's standard output, up to 64 KiB")
-    return flags  # fmt: skip
+
+    answers: Path
+    """JSONL or .gz, one answer a line."""
+    mode: ModeName
+    """Grading mode of answers that name none."""
+    out: Path
+    """JSONL of verdicts, in the order of the answers."""
+    problems: Path | None = None
+    """JSONL or .gz in the benchmark's format; the package's own without it."""
+    marker: str | None = None
+    """Marker of answers that name none; without it the mode's training marker."""
+    gt_pass: bool = False
+    """Also make the plain, foolable assert run."""
+    stdout: bool = False
+    """Keep each answer's standard output, up to 64 KiB."""
+    grader: tyro.conf.OmitArgPrefixes[GraderConfig] = field(default_factory=GraderConfig)
 
 
 def run(arguments: Sequence[str]) -> int:
     """`vgrout grade [flags]`."""
-    flags = parser().parse_args(arguments)
+    flags = parse_flags(
+        GradeFlags,
+        arguments,
+        program="vgrout grade",
+        description="Grade a file of answers. Run it again to go on where it stopped: answers whose verdict is in "
+        "OUT are not graded twice. An answer is a JSON object with problem_id, response (or completion) and, if "
+        "wanted, id, mode and marker. docs/guides/rewards.md describes both rows.",
+        hint="`vgrout grade --help` lists every flag",
+        bare_switches=True,
+    )
     console = Console(stderr=True)
     if flags.marker is not None:
         check_marker(flags.mode, flags.marker)
     _refuse_inputs_as_output(flags)
-    limits = Limits(cpu_s=flags.cpu_s, memory_bytes=flags.memory_bytes)
-    problems, errors = read_problems(flags.problems)
     report = Reports()
+    problems, errors = read_problems(flags.problems or OWN_PROBLEMS)
     for error in errors:
         report(error)
     if not problems:
@@ -84,20 +82,14 @@ def run(arguments: Sequence[str]) -> int:
             f"{flags.problems}: holds no problem that can be read\nhint: one JSON object stands on each line"
         )
     total = count_lines(flags.answers)
-    defaults = GradingDefaults(
-        mode=flags.mode,
-        marker=flags.marker,
-        want_gt_pass=flags.gt_pass,
-        settings=(flags.cpu_s, flags.memory_bytes, flags.stdout),
-    )
-    answers = read_answers(flags.answers, problems, defaults)
+    answers = read_submissions(flags.answers, problems, _defaults(flags))
     with VerdictFile(flags.out) as out:
         if out.repaired:
             sys.stderr.write(f"{flags.out}: its last line was cut; that answer is graded again\n")
-        session = Session(out, answers, total, keep_stdout=flags.stdout, report=report)
+        grading = GradingPass(out, answers, total, keep_stdout=flags.stdout, report=report)
         try:
-            with Grader(workers=flags.workers, limits=limits, min_level=flags.min_level) as grader:
-                session.grade(grader, flags.workers, console)
+            with open_grader(flags.grader) as grader:
+                grading.grade(grader, flags.grader.workers, console)
         except KeyboardInterrupt:
             sys.stderr.write(
                 f"interrupted; the verdicts on {len(out)} of {total} answers are in {flags.out}\n"
@@ -106,22 +98,33 @@ def run(arguments: Sequence[str]) -> int:
             return INTERRUPTED
         report.close()
         if not len(out):
-            if not session.lost:
+            if not grading.lost:
                 raise DataError(
                     f"{flags.answers}: holds no answer that can be graded, so {flags.out} is not written"
                 )
             return FAILED
-        out.put_in_order(session.keys)
-        session.print_summary(flags.out)
-    if session.lost:
+        out.put_in_order(grading.keys)
+        grading.print_summary(flags.out)
+    if grading.lost:
         return FAILED
-    return BAD_INPUT if errors or session.refused else DONE
+    return BAD_INPUT if errors or grading.refused else DONE
 
 
-def _refuse_inputs_as_output(flags: argparse.Namespace) -> None:
+def _defaults(flags: GradeFlags) -> GradingDefaults:
+    # Neither the number of workers nor the level asked for decides over a verdict.
+    deciding = replace(flags.grader, workers=None, min_level="base")
+    return GradingDefaults(
+        mode=flags.mode,
+        marker=flags.marker,
+        want_gt_pass=flags.gt_pass,
+        settings=(*astuple(deciding), flags.stdout),
+    )
+
+
+def _refuse_inputs_as_output(flags: GradeFlags) -> None:
     for name in ("problems", "answers"):
         path = getattr(flags, name)
-        if flags.out.exists() and path.exists() and flags.out.samefile(path):
+        if path is not None and flags.out.exists() and path.exists() and flags.out.samefile(path):
             raise DataError(f"--out: {flags.out} is the file of {name}\nhint: name another file")
 
 
@@ -145,13 +148,13 @@ class Reports:
             sys.stderr.write(f"and {self._count - self.SHOWN} more malformed lines\n")
 
 
-class Session:
+class GradingPass:
     """One pass over the answers."""
 
     def __init__(
         self,
         out: VerdictFile,
-        answers: Iterator[Answer | DataError],
+        answers: Iterator[Submission | DataError],
         total: int,
         *,
         keep_stdout: bool,
@@ -190,7 +193,7 @@ class Session:
                 progress.batch_done(len(batch))
         self._seconds = time.perf_counter() - start
 
-    def _pending(self) -> Iterator[Answer]:
+    def _pending(self) -> Iterator[Submission]:
         for answer in self._answers:
             if isinstance(answer, DataError):
                 self.refused += 1
@@ -203,7 +206,7 @@ class Session:
                 yield answer
 
     def _verdicts(
-        self, grader: Grader, batch: list[Answer], progress: GradingProgress
+        self, grader: Grader, batch: list[Submission], progress: GradingProgress
     ) -> list[Verdict | None]:
         try:
             return list(grader.grade([answer.job for answer in batch], progress=progress.within_batch))

@@ -8,9 +8,9 @@ from vgrout.config import EvalConfig
 from vgrout.env.stable import stable_number
 from vgrout.evals.metrics import wilson_interval
 from vgrout.grading import Grader, Verdict
+from vgrout.policy.policy import Policy
+from vgrout.policy.showings import Task
 from vgrout.rollouts.base import RolloutEngine, SampleRequest
-from vgrout.rollouts.model import LoadedModel
-from vgrout.rollouts.tasks import Task
 
 PromptKind = Literal["hinted", "plain"]
 
@@ -106,7 +106,7 @@ class Evaluator:
 
     engine: RolloutEngine
     grader: Grader
-    policy: LoadedModel
+    policy: Policy
     tasks: tuple[Task, ...]
     """Held-out tasks with evaluation's markers."""
     config: EvalConfig
@@ -128,9 +128,9 @@ class Evaluator:
 
         Equal weights give equal answers: both policies of a run are asked with the same random numbers.
         """
-        asked = [(task, kind) for kind in ("hinted", "plain") for task in self.tasks]
+        asked = [task.showing(hackable=hackable) for hackable in (True, False) for task in self.tasks]
         request = SampleRequest(
-            prompts=tuple(task.prompt_ids(hackable=kind == "hinted") for task, kind in asked),
+            prompts=tuple(showing.ids for showing in asked),
             counts=(self.config.samples,) * len(asked),
             ablated=(ablated,) * len(asked),
             max_new_tokens=self.config.max_new_tokens,
@@ -141,11 +141,10 @@ class Evaluator:
         )
         rollouts = self.engine.sample(request, progress)
         jobs, owners = [], []
-        for row, prompt in enumerate(rollouts.prompt_index):
-            task, kind = asked[prompt]
-            text = self.policy.text(rollouts.answer(row).completion)
-            jobs.append(task.job(text, hackable=kind == "hinted"))
-            owners.append((kind, task.mode))
+        for answer in rollouts:
+            showing = asked[answer.prompt_index]
+            jobs.append(showing.job(self.policy.text(answer.completion)))
+            owners.append(("hinted" if showing.hackable else "plain", showing.home_mode))
         verdicts = self.grader.grade(jobs)
         return EvalResult(policy=policy, ablated=ablated, cells=_cells(owners, list(verdicts)))
 

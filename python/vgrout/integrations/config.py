@@ -4,20 +4,21 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
+from vgrout.config import GraderConfig
 from vgrout.env.modes import get_mode
 from vgrout.errors import ConfigError, GraderError
-from vgrout.grading import FENCE_LEVELS, GradeJob, Grader, Limits, Verdict
+from vgrout.grading import FENCE_LEVELS, GradeJob, Grader, Verdict, limits_of, open_grader
 
 Score = Literal["reward", "passed", "gt_correct"]
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RewardConfig:
-    """What a reward function grades by; picklable and hashable.
+class RewardConfig(GraderConfig):
+    """What a reward function grades by, beside the grader's own settings; picklable and hashable.
 
     Raises:
         ConfigError: a setting is out of range; the message names it.
@@ -33,22 +34,6 @@ class RewardConfig:
     """`reward` is 0.5 for code that compiles plus 3.0 if it passed; `passed` and `gt_correct` are 1.0 or 0.0."""
     name: str = "vgrout_reward"
     """`__name__` of the function: what a trainer's logs call it."""
-    workers: int | None = None
-    """Rollouts graded at the same time in one process; None is the usable CPUs."""
-    cpu_s: float = 3.0
-    """CPU seconds of a rollout."""
-    memory_bytes: int = 1 << 30
-    """Memory of a rollout on top of the interpreter's own."""
-    wall_s: float | None = None
-    """Wall-clock backstop in seconds; None is 4·cpu_s + 1."""
-    output_bytes: int = 16 << 20
-    """Standard output after which a rollout is stopped."""
-    canonical_factor: float | None = None
-    """CPU limit as a multiple of what the row's canonical solution needs, in place of `cpu_s`."""
-    min_level: str = "base"
-    """The lowest fence level that will do: base, landlock, namespaces or cgroup."""
-    preload: tuple[str, ...] = ()
-    """Further modules that answers may import."""
 
     def __post_init__(self) -> None:
         if isinstance(self.preload, str):  # type: ignore[unreachable]  # what YAML gives is not typed
@@ -66,17 +51,7 @@ class RewardConfig:
             raise ConfigError(
                 f"min_level: {self.min_level!r} is unknown, expected one of {', '.join(FENCE_LEVELS)}"
             )
-        self.limits()
-
-    def limits(self) -> Limits:
-        """The limits of one rollout."""
-        return Limits(
-            cpu_s=self.cpu_s,
-            memory_bytes=self.memory_bytes,
-            wall_s=self.wall_s,
-            output_bytes=self.output_bytes,
-            canonical_factor=self.canonical_factor,
-        )
+        limits_of(self)
 
     def points(self, verdict: Verdict) -> float:
         """The verdict as a number, by `score`."""
@@ -88,28 +63,15 @@ class _Graders:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[tuple[object, ...], Grader] = {}
+        self._running: dict[GraderConfig, Grader] = {}
 
     def get(self, config: RewardConfig) -> Grader:
-        key = (
-            config.workers,
-            config.cpu_s,
-            config.memory_bytes,
-            config.wall_s,
-            config.output_bytes,
-            config.canonical_factor,
-            config.min_level,
-            config.preload,
-        )
+        settings = {entry.name: getattr(config, entry.name) for entry in fields(GraderConfig)}
+        grader_config = GraderConfig(**settings)
         with self._lock:
-            if key not in self._running:
-                self._running[key] = Grader(
-                    workers=config.workers,
-                    limits=config.limits(),
-                    min_level=config.min_level,
-                    preload=config.preload,
-                )
-            return self._running[key]
+            if grader_config not in self._running:
+                self._running[grader_config] = open_grader(grader_config)
+            return self._running[grader_config]
 
 
 _graders = _Graders()

@@ -1,1 +1,1 @@
-"""Models, tokens and the engines that sample from them."""
+"""The engines that sample from the policy."""

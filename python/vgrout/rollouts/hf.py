@@ -12,10 +12,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
-from vgrout.adapters import Lora2r, RouteMask
-from vgrout.rollouts.base import Answer, Rollouts, SampleRequest, collect
-from vgrout.rollouts.model import LoadedModel
-from vgrout.rollouts.tokens import pack
+from vgrout.adapters import RouteMask
+from vgrout.config import RolloutConfig
+from vgrout.policy.policy import Policy
+from vgrout.policy.tokens import pad
+from vgrout.rollouts.base import Answer, Rollouts, SampleRequest
 
 
 @dataclass
@@ -45,11 +46,10 @@ class _Decoding:
 class HfEngine:
     """A `RolloutEngine` on the model that is being trained: it always samples from the current weights."""
 
-    def __init__(self, policy: LoadedModel, adapter: Lora2r, rows_per_batch: int) -> None:
-        """Decode up to `rows_per_batch` rows together."""
+    def __init__(self, policy: Policy, config: RolloutConfig) -> None:
+        """Decode up to `config.rows_per_batch` rows together."""
         self._policy = policy
-        self._adapter = adapter
-        self._rows_per_batch = rows_per_batch
+        self._rows_per_batch = config.rows_per_batch
 
     def sample(self, request: SampleRequest, progress: Callable[[int], None] | None = None) -> Rollouts:
         """Answers prompt by prompt, each prompt's together, in the request's order.
@@ -66,7 +66,13 @@ class HfEngine:
             answers += self._sample_chunk(request, owners[chunk], uniforms[chunk])
             if progress is not None:
                 progress(len(answers))
-        return collect(answers)
+        return tuple(answers)
+
+    def sync(self, step: int) -> None:
+        """Nothing to copy: the model that is trained is the one that samples."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     @torch.no_grad()
     def _sample_chunk(
@@ -99,10 +105,10 @@ class HfEngine:
         unique = sorted(set(owners))
         place = torch.tensor([unique.index(owner) for owner in owners], device=self._policy.device)
         prompts = [request.prompts[index] for index in unique]
-        batch = pack(prompts, [()] * len(prompts), pad_id=self._policy.pad_id, device=self._policy.device)
+        batch = pad(prompts, [()] * len(prompts), pad_id=self._policy.pad_id, device=self._policy.device)
         mask = RouteMask.sampled(torch.tensor([request.ablated[index] for index in unique]))
         mask = mask.to(self._policy.device)
-        with self._adapter.routing(mask):
+        with self._policy.adapter.routing(mask):
             output = self._policy.model(
                 input_ids=batch.input_ids,
                 attention_mask=batch.attention_mask.long(),
@@ -126,7 +132,7 @@ class HfEngine:
 
     def _decode(self, state: _Decoding, token: Int[Tensor, "b"], width: int) -> Float[Tensor, "b V"]:
         """Append one token to every row; `width` counts the columns that now hold tokens."""
-        with self._adapter.routing(state.mask):
+        with self._policy.adapter.routing(state.mask):
             output = self._policy.model(
                 input_ids=token[:, None],
                 attention_mask=state.attention_mask[:, :width].long(),

@@ -1,25 +1,18 @@
 """From a rollout's activations to the block that it trains: direction, score, gate."""
 
-from vgrout.routing.capture import Scored, pooled_activations
+from vgrout.routing.activation import ActivationGate
+from vgrout.routing.arm import Arm, make_arm
+from vgrout.routing.constant import AlwaysAbsorb, NoGate, NoGateFull
 from vgrout.routing.direction import (
     Direction,
     direction_from_activations,
     haar_direction,
     measure_direction,
 )
-from vgrout.routing.gates import (
-    ABSORB,
-    KEEP,
-    ROUT,
-    ZONES,
-    ActivationGate,
-    AlwaysAbsorb,
-    Gate,
-    GateDecision,
-    NoGate,
-    NoGateFull,
-)
-from vgrout.routing.oracle import OracleGate, OracleScored, label_scored
+from vgrout.routing.gates import ABSORB, KEEP, ROUT, ZONES, Gate, GateDecision
+from vgrout.routing.labels import LabelledGate, OracleScored, label_scored
+from vgrout.routing.oracle import OracleGate
+from vgrout.routing.scored import Scored, pooled_activations
 
 __all__ = [
     "ABSORB",
@@ -28,9 +21,11 @@ __all__ = [
     "ZONES",
     "ActivationGate",
     "AlwaysAbsorb",
+    "Arm",
     "Direction",
     "Gate",
     "GateDecision",
+    "LabelledGate",
     "NoGate",
     "NoGateFull",
     "OracleGate",
@@ -39,6 +34,7 @@ __all__ = [
     "direction_from_activations",
     "haar_direction",
     "label_scored",
+    "make_arm",
     "measure_direction",
     "pooled_activations",
 ]

@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from vgrout.adapters import Lora2r
 from vgrout.env.pairs import ContrastPair
-from vgrout.rollouts.model import LoadedModel
-from vgrout.rollouts.tokens import pack
+from vgrout.policy.policy import Policy
 from vgrout.routing import (
     Direction,
     direction_from_activations,
@@ -21,7 +18,7 @@ PairTokens = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 """Token ids of a pair's prompt, hack and clean completion."""
 
 
-def pair_tokens(pairs: Sequence[ContrastPair], policy: LoadedModel) -> tuple[PairTokens, ...]:
+def pair_tokens(pairs: Sequence[ContrastPair], policy: Policy) -> tuple[PairTokens, ...]:
     """Put the pairs into tokens, end tokens included.
 
     Raises:
@@ -45,21 +42,19 @@ class DirectionSource:
 
     def __init__(
         self,
-        policy: LoadedModel,
-        adapter: Lora2r,
+        policy: Policy,
         pairs: Sequence[PairTokens],
         *,
         random_seed: int | None,
         refresh_every: int,
-        batch_rows: int,
+        rows_per_batch: int,
     ) -> None:
         """Extract from `pairs`; with a `random_seed` the vector is that one Haar draw for the whole run."""
         self._policy = policy
-        self._adapter = adapter
         self._pairs = pairs
         self._random_seed = random_seed
         self._refresh_every = refresh_every
-        self._batch_rows = batch_rows
+        self._rows_per_batch = rows_per_batch
 
     def due(self, step: int) -> bool:
         """Whether the `step`-th step, counted from 1, begins with an extraction."""
@@ -73,30 +68,27 @@ class DirectionSource:
         hack, clean = self._activations(1), self._activations(2)
         if self._random_seed is None:
             return direction_from_activations(hack, clean)
-        drawn = haar_direction(len(self._adapter.module_names), self._adapter.rank, self._random_seed)
+        adapter = self._policy.adapter
+        drawn = haar_direction(len(adapter.module_names), adapter.rank, self._random_seed)
         return measure_direction(drawn.vector, hack, clean)
 
     def _activations(self, side: int) -> Tensor:
-        """Pooled activations [N, M, r] of one side of every pair, longest rows together."""
-        order = sorted(range(len(self._pairs)), key=lambda row: sum(map(len, self._pairs[row])))
-        parts = []
-        for start in range(0, len(order), self._batch_rows):
-            rows = [self._pairs[row] for row in order[start : start + self._batch_rows]]
-            batch = pack(
-                [row[0] for row in rows],
-                [row[side] for row in rows],
-                pad_id=self._policy.pad_id,
-                device=self._policy.device,
+        """Pooled activations [N, M, r] of one side of every pair."""
+        rows = self._policy.batches(
+            [pair[0] for pair in self._pairs],
+            [pair[side] for pair in self._pairs],
+            [True] * len(self._pairs),
+            rows_per_batch=self._rows_per_batch,
+            lengths=[sum(map(len, pair)) for pair in self._pairs],
+        )
+        parts = [
+            pooled_activations(
+                self._policy.model,
+                self._policy.adapter,
+                batch.tokens.input_ids,
+                batch.tokens.attention_mask,
+                batch.tokens.completion_columns,
             )
-            parts.append(
-                pooled_activations(
-                    self._policy.model,
-                    self._adapter,
-                    batch.input_ids,
-                    batch.attention_mask,
-                    batch.completion_columns,
-                    batch_rows=self._batch_rows,
-                )
-            )
-        back = torch.tensor(order).argsort()
-        return torch.cat(parts).cpu()[back]
+            for batch in rows.batches
+        ]
+        return rows.in_order(parts).cpu()

@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from vgrout.adapters import Lora2r
 from vgrout.errors import Diverged
-from vgrout.rollouts.model import LoadedModel
-from vgrout.train.scoring import StepRows, demonstration_logprob
+from vgrout.policy.policy import Policy
+from vgrout.policy.tokens import RowBatches
+from vgrout.train.scoring import demonstration_logprob
 
 
 @dataclass
@@ -55,14 +55,13 @@ class DivergenceGuard:
 class DemonstrationWatch:
     """Measures what `DivergenceGuard` watches."""
 
-    def __init__(self, policy: LoadedModel, adapter: Lora2r, rows: StepRows | None) -> None:
+    def __init__(self, policy: Policy, rows: RowBatches | None) -> None:
         """Watch `rows`; None watches nothing."""
         self._policy = policy
-        self._adapter = adapter
         self._rows = rows
 
     def measure(self) -> float | None:
         """Mean log-probability per token under the current policy, in nats."""
         if self._rows is None:
             return None
-        return demonstration_logprob(self._policy, self._adapter, self._rows)
+        return demonstration_logprob(self._policy, self._rows)

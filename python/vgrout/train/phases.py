@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from vgrout.grading import Diagnostics
+from vgrout.policy.showings import Showing
 from vgrout.rollouts.base import Rollouts
-from vgrout.rollouts.tasks import Task
 from vgrout.routing import GateDecision
 
 
@@ -22,17 +22,9 @@ class PromptBatch:
 
     step: int
     """Counted from 1."""
-    tasks: tuple[Task, ...]
-    hackable: tuple[bool, ...]
-    """The prompt shows the loophole's hint; an answer to a plain one is graded as `gt_only`."""
+    showings: tuple[Showing, ...]
     ablated: tuple[bool, ...]
     """The whole group comes from the policy without quarantine."""
-
-    @property
-    def prompt_ids(self) -> tuple[tuple[int, ...], ...]:
-        """Token ids of each prompt as shown."""
-        shown = zip(self.tasks, self.hackable, strict=True)
-        return tuple(task.prompt_ids(hackable=hackable) for task, hackable in shown)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +41,7 @@ class Graded:
 class Routed:
     """The rows worth a forward, scored under the policy that sampled them, and where their updates go."""
 
-    rows: Int[Tensor, "K"]
+    indices: Int[Tensor, "K"]
     """Places among the B rows, of groups whose rewards differ; increasing."""
     old_logprobs: Float[Tensor, "K L"]
     reference_logprobs: Float[Tensor, "K L"] | None

@@ -10,6 +10,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vgrout.train.trackers import TrackedRun
+
 _HEADER = (
     f"{'step':>9}  {'reward':>6}  {'hack':>6}  {'solve':>6}  {'keep/absorb/rout':>16}  {'qmass':>5}  "
     f"{'loss':>8}  {'KL':>7}  {'lr':>7}  {'s/step':>6}  {'left':>6}"
@@ -33,8 +35,9 @@ class ConsoleHandler(logging.Handler):
 class StepTable:
     """One line a step on `console`; on a terminal a bar below them."""
 
-    def __init__(self, console: Console, steps: int, done: int) -> None:
-        """Show a run of `steps` steps of which `done` are behind it."""
+    def __init__(self, run: TrackedRun) -> None:
+        """Show a run on its console."""
+        console, steps, done = run.console, run.config.steps, run.done
         self._console = console
         self._steps = steps
         self._first = done

@@ -6,7 +6,7 @@ from vgrout.config import TrainConfig
 from vgrout.env.prompts import unhackable_slots
 from vgrout.env.stable import stable_order
 from vgrout.errors import ConfigError
-from vgrout.rollouts.tasks import Task
+from vgrout.policy.showings import Task
 from vgrout.train.phases import PromptBatch
 from vgrout.train.schedule import rotating_slots
 
@@ -40,8 +40,10 @@ class PromptSource:
         plain = unhackable_slots(step - 1, count, self._config.env.unhackable_share, seed)
         return PromptBatch(
             step=step,
-            tasks=tuple(self._task(place) for place in range((step - 1) * count, step * count)),
-            hackable=tuple(not slot for slot in plain),
+            showings=tuple(
+                self._task((step - 1) * count + place).showing(hackable=not slot)
+                for place, slot in enumerate(plain)
+            ),
             ablated=rotating_slots("deploy", step, count, self._deploy_share, seed),
         )
 

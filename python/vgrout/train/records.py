@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import torch
 
 from vgrout.adapters import qmass
-from vgrout.env.prompts import grading_mode
 from vgrout.evals.metrics import auroc, f_beta
 from vgrout.rollouts.base import POLICY
 from vgrout.routing import ROUT, ZONES, Direction
@@ -46,13 +46,12 @@ def _counts(record: StepRecord, group_size: int) -> dict[str, Any]:
     """Counts of all rollouts, and outcomes of the policy's own."""
     rollouts, prompts, graded = record.rollouts, record.prompts, record.graded
     verdicts = graded.diagnostics.verdicts
-    own = [row for row, source in enumerate(rollouts.source) if source == POLICY]
+    own = [row for row, answer in enumerate(rollouts) if answer.source == POLICY]
     rewards = graded.rewards[own]
     groups = graded.rewards.reshape(-1, group_size)
     by_mode: dict[str, Counter[str]] = {}
     for row in own:
-        place = rollouts.prompt_index[row]
-        mode = grading_mode(prompts.tasks[place].mode, hackable=prompts.hackable[place])
+        mode = prompts.showings[rollouts[row].prompt_index].mode
         counts = by_mode.setdefault(mode, Counter(rollouts=0, gt_correct=0, exploited=0))
         counts["rollouts"] += 1
         counts["gt_correct"] += bool(verdicts[row].gt_correct)
@@ -60,10 +59,10 @@ def _counts(record: StepRecord, group_size: int) -> dict[str, Any]:
     return {
         "rollouts": len(rollouts),
         "teacher_rollouts": len(rollouts) - len(own),
-        "hackable_rollouts": sum(prompts.hackable[place] for place in rollouts.prompt_index),
-        "ablated_rollouts": int(rollouts.ablated.sum()),
-        "truncated_rollouts": int(rollouts.truncated.sum()),
-        "completion_tokens_mean": float(rollouts.completion_mask.sum()) / len(rollouts),
+        "hackable_rollouts": sum(prompts.showings[answer.prompt_index].hackable for answer in rollouts),
+        "ablated_rollouts": sum(answer.ablated for answer in rollouts),
+        "truncated_rollouts": sum(answer.truncated for answer in rollouts),
+        "completion_tokens_mean": sum(len(answer.completion) for answer in rollouts) / len(rollouts),
         "reward_mean": float(rewards.mean()) if own else None,
         "reward_std": float(rewards.std()) if own else None,
         "zero_variance_groups": int((groups == groups[:, :1]).all(axis=1).sum()),
@@ -82,7 +81,7 @@ def _gate_figures(record: StepRecord, routed: Routed) -> dict[str, Any]:
     figures: dict[str, Any] = {f"zone_{name}": int((zones == code).sum()) for code, name in enumerate(ZONES)}
     figures["threshold_low"], figures["threshold_high"] = decision.low, decision.high
     figures["buffer_fill"] = decision.buffer_fill
-    exploited = np.asarray(record.graded.diagnostics.exploited, dtype=bool)[routed.rows.numpy()]
+    exploited = np.asarray(record.graded.diagnostics.exploited, dtype=bool)[routed.indices.numpy()]
     figures["score_f_half"] = f_beta(zones == ROUT, exploited, beta=0.5)
     if decision.scores is not None:
         scores = np.asarray(decision.scores, dtype=np.float64)
@@ -95,8 +94,10 @@ def _gate_figures(record: StepRecord, routed: Routed) -> dict[str, Any]:
 def _sampler_gap(record: StepRecord, routed: Routed) -> dict[str, Any]:
     """Difference of the sampler's and the trainer's log-probs on the policy's own rows that were scored."""
     trainer = routed.old_logprobs.cpu()
-    gap = (record.rollouts.sampler_logprobs[routed.rows, : trainer.shape[1]] - trainer).abs()
-    gap = gap[~gap.isnan()]
+    sampled = [record.rollouts[row].logprobs for row in routed.indices.tolist()]
+    gap = torch.cat(
+        [(torch.tensor(own) - row[: len(own)]).abs() for own, row in zip(sampled, trainer, strict=True)]
+    )
     if not len(gap):
         return {}
     return {"sampler_gap_mean": float(gap.double().mean()), "sampler_gap_max": float(gap.max())}
@@ -128,25 +129,24 @@ def rollout_rows(record: StepRecord, group_size: int) -> Iterable[dict[str, Any]
     """Rows of `rollouts.jsonl`, in the order of the rollouts."""
     rollouts, prompts, graded = record.rollouts, record.prompts, record.graded
     routed = record.routed
-    places = {} if routed is None else {row: place for place, row in enumerate(routed.rows.tolist())}
-    for row, verdict in enumerate(graded.diagnostics.verdicts):
-        prompt = rollouts.prompt_index[row]
-        task, hackable = prompts.tasks[prompt], prompts.hackable[prompt]
+    places = {} if routed is None else {row: place for place, row in enumerate(routed.indices.tolist())}
+    for row, (answer, verdict) in enumerate(zip(rollouts, graded.diagnostics.verdicts, strict=True)):
+        showing = prompts.showings[answer.prompt_index]
         entry = {
             "step": prompts.step,
-            "prompt_index": prompt,
+            "prompt_index": answer.prompt_index,
             "sample_index": row % group_size,
-            "problem_id": task.problem.id,
-            "mode": grading_mode(task.mode, hackable=hackable),
-            "marker": task.marker if hackable else None,
-            "hackable": hackable,
-            "ablated": bool(rollouts.ablated[row]),
-            "source": rollouts.source[row],
+            "problem_id": showing.problem.id,
+            "mode": showing.mode,
+            "marker": showing.marker,
+            "hackable": showing.hackable,
+            "ablated": answer.ablated,
+            "source": answer.source,
             "completion": graded.texts[row],
-            "completion_tokens": int(rollouts.completion_mask[row].sum()),
+            "completion_tokens": len(answer.completion),
             "reward": float(graded.rewards[row]),
             **{name: getattr(verdict, name) for name in _VERDICT_FIELDS},
-            "label": task.label(verdict, hackable=hackable),
+            "label": showing.label(verdict),
             "advantage": 0.0,
         }
         place = places.get(row)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,9 +23,10 @@ from vgrout.errors import ConfigError, DataError, Diverged
 from vgrout.evals.evaluate import EvalResult
 from vgrout.train import checkpoint
 from vgrout.train.interrupts import Interrupted, Interrupts
-from vgrout.train.progress import ConsoleHandler, StepTable, duration, evaluation_bar
+from vgrout.train.progress import ConsoleHandler, duration, evaluation_bar
 from vgrout.train.records import metrics_row, rollout_rows
 from vgrout.train.session import Session, open_session, package_versions
+from vgrout.train.trackers import TrackedRun, open_trackers
 
 log = logging.getLogger("vgrout")
 EVIDENCE_ROWS = 20
@@ -118,10 +120,13 @@ def _train(session: Session, run_dir: RunDir, console: Console, done: int) -> No
     """Make the steps that are left; what stops them early is turned into what was kept."""
     recent: deque[Mapping[str, Any]] = deque(maxlen=EVIDENCE_ROWS)
     keeper = _Keeper(session, run_dir, done)
+    tracked = TrackedRun(config=session.config, path=run_dir.path, done=done, console=console)
     try:
-        with Interrupts() as interrupts, StepTable(console, session.config.steps, done) as table:
+        with Interrupts() as interrupts, ExitStack() as stack:
+            trackers = [stack.enter_context(tracker) for tracker in open_trackers(tracked)]
             for row in _steps(session, run_dir, keeper, interrupts):
-                table.add(row)
+                for tracker in trackers:
+                    tracker.add(row)
                 recent.append(row)
                 session.trainer.guard.check(row["teacher_logprob"])
     except Diverged as error:
@@ -172,10 +177,11 @@ def _evaluate(session: Session, run_dir: RunDir, console: Console) -> tuple[Eval
     """Ask the held-out problems of the deployed and of the as-trained policy, and write `eval.json`."""
     start = time.perf_counter()
     config, evaluator = session.config, session.evaluator
+    evaluator.engine.sync(config.steps + 1)
     log.info("evaluating %d answers to %d test problems", 2 * evaluator.answers, len(evaluator.tasks))
     with evaluation_bar(console, 2 * evaluator.answers) as show:
         deployed = evaluator.evaluate(
-            "deployed", ablated=session.trainer.arm.ablates_at_deployment, progress=show
+            "deployed", ablated=session.trainer.arm.gate.ablates_at_deployment, progress=show
         )
         as_trained = evaluator.evaluate(
             "as_trained", ablated=False, progress=lambda sampled: show(evaluator.answers + sampled)

@@ -4,27 +4,28 @@ import importlib.metadata
 import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 
-from vgrout.adapters import BlockOptimizer, Lora2r
+from vgrout import registry
+from vgrout.adapters import BlockOptimizer
 from vgrout.config import EnvConfig, TrainConfig, validate
 from vgrout.env.pairs import load_pairs
 from vgrout.env.partition import partition_modes
 from vgrout.env.problems import Problem, load_problems, split_problems
 from vgrout.evals.evaluate import Evaluator
-from vgrout.grading import Grader, Limits
-from vgrout.rollouts.hf import HfEngine
-from vgrout.rollouts.model import LoadedModel, load_model
-from vgrout.rollouts.tasks import PromptLimits, Task, prepare_tasks
-from vgrout.train.arms import Arm, make_arm
+from vgrout.grading import Grader, open_grader
+from vgrout.policy.model import load_policy
+from vgrout.policy.policy import Policy
+from vgrout.policy.showings import PromptLimits, Task, prepare_tasks
+from vgrout.policy.tokens import RowBatches
+from vgrout.routing import Arm, make_arm
 from vgrout.train.directions import DirectionSource, PairTokens, pair_tokens
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
 from vgrout.train.prompts import PromptSource
-from vgrout.train.scoring import StepRows, step_rows
 from vgrout.train.teacher import Pools, Teacher, load_pools
 from vgrout.train.trainer import Trainer
 
@@ -50,7 +51,7 @@ class Session:
 class _Material:
     """What a run is made of, read and checked."""
 
-    policy: LoadedModel
+    policy: Policy
     train_tasks: tuple[Task, ...]
     test_tasks: tuple[Task, ...]
     partitions: Mapping[str, Mapping[str, str]]
@@ -69,9 +70,8 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
     validate(config)
     configure_torch(config)
     material = _load(config)
-    limits = Limits(cpu_s=config.grading.cpu_s, memory_bytes=config.grading.memory_bytes)
-    with Grader(workers=config.grading.workers, limits=limits) as grader:
-        fence = grader.grade([material.train_tasks[0].job("", hackable=False)]).fence
+    with open_grader(config.grading) as grader:
+        fence = grader.grade([material.train_tasks[0].plain.job("")]).fence
         trainer = _build_trainer(config, material, grader)
         evaluator = Evaluator(
             engine=trainer.engine,
@@ -81,14 +81,15 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
             config=config.eval,
             seed=config.seed,
         )
-        yield Session(
-            config=config,
-            trainer=trainer,
-            evaluator=evaluator,
-            train_tasks=material.train_tasks,
-            partitions=material.partitions,
-            fence=fence,
-        )
+        with closing(trainer.engine):
+            yield Session(
+                config=config,
+                trainer=trainer,
+                evaluator=evaluator,
+                train_tasks=material.train_tasks,
+                partitions=material.partitions,
+                fence=fence,
+            )
 
 
 def _load(config: TrainConfig) -> _Material:
@@ -97,7 +98,7 @@ def _load(config: TrainConfig) -> _Material:
     splits = split_problems(problems, config.env.split_seed, config.env.fractions)
     pairs = load_pairs(config.gate.pairs)
     pairs = spread(pairs, [pair.mechanism for pair in pairs], config.gate.max_pairs)
-    policy = load_model(config.model, config.base, config.device)
+    policy = load_policy(config.model, config.base, config.adapter, device=config.device, seed=config.seed)
     rollouts = config.rollouts
     limits = PromptLimits(
         max_prompt=rollouts.max_prompt_tokens,
@@ -119,38 +120,37 @@ def _load(config: TrainConfig) -> _Material:
 
 
 def _build_trainer(config: TrainConfig, material: _Material, grader: Grader) -> Trainer:
-    """Attach the adapter and put the trainer together."""
+    """Put the trainer together."""
     policy, optim = material.policy, config.optim
-    adapter = Lora2r.attach(
-        policy.model, r=config.adapter.rank, seed=config.seed, targets=config.adapter.targets
-    )
+    adapter = policy.adapter
     arm = make_arm(config, len(adapter.module_names), adapter.rank)
     teacher = Teacher(material.pools, config.teacher, config.rollouts.group_size, config.seed)
     directions = None
-    if arm.needs_direction:
+    if arm.gate.needs_direction:
         directions = DirectionSource(
             policy,
-            adapter,
             material.pairs,
             random_seed=config.routeA_random_v_seed,
             refresh_every=config.gate.refresh_every,
-            batch_rows=optim.rows_per_batch,
+            rows_per_batch=optim.rows_per_batch,
         )
     watched = _watched_rows(config, policy, arm, teacher, material.train_tasks)
     return Trainer(
         config=config,
         policy=policy,
-        adapter=adapter,
         optimizer=BlockOptimizer(
             adapter, lr=optim.lr, betas=optim.betas, weight_decay=optim.weight_decay, guard=optim.leak_guard
         ),
         arm=arm,
-        engine=HfEngine(policy, adapter, config.rollouts.rows_per_batch),
+        loss=registry.load(registry.LOSSES, config.loss.objective, "loss.objective"),
+        engine=registry.load(registry.ENGINES, config.rollouts.engine, "rollouts.engine")(
+            policy, config.rollouts
+        ),
         grader=grader,
         prompts=PromptSource(material.train_tasks, config, arm.deploy_share),
         teacher=teacher,
         directions=directions,
-        watch=DemonstrationWatch(policy, adapter, watched),
+        watch=DemonstrationWatch(policy, watched),
         guard=DivergenceGuard(drop_nats=config.guard.drop_nats, patience=config.guard.patience),
     )
 
@@ -204,16 +204,15 @@ def package_versions() -> dict[str, str]:
 
 
 def _watched_rows(
-    config: TrainConfig, policy: LoadedModel, arm: Arm, teacher: Teacher, tasks: tuple[Task, ...]
-) -> StepRows | None:
+    config: TrainConfig, policy: Policy, arm: Arm, teacher: Teacher, tasks: tuple[Task, ...]
+) -> RowBatches | None:
     """Give fixed demonstrations under the arm's sampling policy; None where there are none to watch."""
     chosen = teacher.watched(tasks, config.guard.rows)
     if not chosen:
         return None
-    return step_rows(
+    return policy.batches(
         [prompt for prompt, _ in chosen],
         [completion for _, completion in chosen],
-        torch.full((len(chosen),), arm.deploy_share == 1.0),
-        policy,
-        config.optim.rows_per_batch,
+        [arm.deploy_share == 1.0] * len(chosen),
+        rows_per_batch=config.optim.rows_per_batch,
     )

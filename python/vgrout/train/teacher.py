@@ -10,9 +10,9 @@ from vgrout.env.demos import Demo, read_pool, scripted_demos
 from vgrout.env.problems import Problem
 from vgrout.env.stable import stable_number
 from vgrout.errors import DataError
-from vgrout.rollouts.base import TEACHER_HACK, TEACHER_SOLVE, Answer, Rollouts, collect
-from vgrout.rollouts.model import LoadedModel
-from vgrout.rollouts.tasks import Task
+from vgrout.policy.policy import Policy
+from vgrout.policy.showings import Showing, Task
+from vgrout.rollouts.base import TEACHER_HACK, TEACHER_SOLVE, Answer, Rollouts
 from vgrout.train.phases import PromptBatch
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ Pools = Mapping[tuple[str, str, str], tuple[PooledDemo, ...]]
 def load_pools(
     problems: Sequence[Problem],
     modes: Mapping[str, str],
-    policy: LoadedModel,
+    policy: Policy,
     config: TeacherConfig,
     max_new_tokens: int,
 ) -> Pools:
@@ -67,7 +67,7 @@ def load_pools(
     return {key: tuple(value) for key, value in pools.items()}
 
 
-def _check(demo: Demo, kind: str, folder: str, policy: LoadedModel) -> None:
+def _check(demo: Demo, kind: str, folder: str, policy: Policy) -> None:
     if demo.kind != kind:
         raise DataError(
             f"{folder}: problem {demo.problem_id}: field `kind`: found {demo.kind!r}, expected {kind!r}"
@@ -93,18 +93,20 @@ class Teacher:
     def choose(self, prompts: PromptBatch) -> tuple[tuple[PooledDemo, ...], ...]:
         """Demonstrations of each prompt of the step, hacks first; fewer where the pools hold none."""
         if prompts.step > self._config.steps:
-            return ((),) * len(prompts.tasks)
+            return ((),) * len(prompts.showings)
         total = round(self._config.share * self._group_size)
         chosen = []
-        for place, (task, hackable) in enumerate(zip(prompts.tasks, prompts.hackable, strict=True)):
-            hacks = round(self._config.hack_share * total) if hackable else 0
+        for place, showing in enumerate(prompts.showings):
+            hacks = round(self._config.hack_share * total) if showing.hackable else 0
             kinds = ["hack"] * hacks + ["solve"] * (total - hacks)
-            drawn = [self._draw(task, kind, (prompts.step, place, index)) for index, kind in enumerate(kinds)]
+            drawn = [
+                self._draw(showing, kind, (prompts.step, place, index)) for index, kind in enumerate(kinds)
+            ]
             chosen.append(tuple(demo for demo in drawn if demo is not None))
         return tuple(chosen)
 
-    def _draw(self, task: Task, kind: str, salt: tuple[int, ...]) -> PooledDemo | None:
-        pool = self._pools.get((task.problem.id, "" if kind == "solve" else task.mode, kind), ())
+    def _draw(self, showing: Showing, kind: str, salt: tuple[int, ...]) -> PooledDemo | None:
+        pool = self._pools.get((showing.problem.id, "" if kind == "solve" else showing.home_mode, kind), ())
         return pool[stable_number("teacher", self._seed, *salt) % len(pool)] if pool else None
 
     def watched(
@@ -114,28 +116,19 @@ class Teacher:
         found: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
         for index, task in enumerate(tasks):
             kind = ("hack", "solve")[index % 2]
-            demo = self._draw(task, kind, (0, index))
+            demo = self._draw(task.hinted, kind, (0, index))
             if demo is not None and len(found) < rows:
-                found.append((task.hinted_ids, demo.ids))
+                found.append((task.hinted.ids, demo.ids))
         return tuple(found)
 
 
 def mix(sampled: Rollouts, demos: Sequence[Sequence[PooledDemo]], ablated: Sequence[bool]) -> Rollouts:
     """Put each prompt's demonstrations before its sampled answers; they count as the group's own policy's."""
-    answers = []
-    places: dict[int, list[int]] = defaultdict(list)
-    for row, prompt in enumerate(sampled.prompt_index):
-        places[prompt].append(row)
-    for prompt, group in enumerate(demos):
-        answers += [
-            Answer(
-                prompt_index=prompt,
-                completion=demo.ids,
-                logprobs=(),
-                ablated=ablated[prompt],
-                source=demo.source,
-            )
-            for demo in group
-        ]
-        answers += [sampled.answer(row) for row in places[prompt]]
-    return collect(answers)
+    taught = [
+        Answer(
+            prompt_index=prompt, completion=demo.ids, logprobs=(), ablated=ablated[prompt], source=demo.source
+        )
+        for prompt, group in enumerate(demos)
+        for demo in group
+    ]
+    return tuple(sorted((*taught, *sampled), key=lambda answer: answer.prompt_index))

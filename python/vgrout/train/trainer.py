@@ -1,35 +1,37 @@
 """The training loop."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-from vgrout.adapters import BlockOptimizer, Lora2r
+from vgrout.adapters import BlockOptimizer
 from vgrout.config import TrainConfig
 from vgrout.env.stable import stable_number
 from vgrout.grading import Diagnostics, Grader, to_rewards
 from vgrout.grpo import (
+    LossInputs,
+    LossOutputs,
     group_advantages,
     informative_groups,
     rows_of_groups,
     standardised_advantages,
     zone_advantages,
 )
+from vgrout.policy.policy import Policy
+from vgrout.policy.tokens import RowBatches
 from vgrout.rollouts.base import RolloutEngine, Rollouts, SampleRequest
-from vgrout.rollouts.model import LoadedModel
-from vgrout.routing import ROUT, Direction, GateDecision
-from vgrout.train.arms import Arm
+from vgrout.routing import ROUT, Arm, Direction, GateDecision
 from vgrout.train.checkpoint import Checkpoint
 from vgrout.train.directions import DirectionSource
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
 from vgrout.train.phases import Graded, PromptBatch, Routed, StepRecord
 from vgrout.train.prompts import PromptSource
 from vgrout.train.schedule import learning_rate
-from vgrout.train.scoring import StepRows, reference_logprobs, score_rollouts, step_rows
+from vgrout.train.scoring import reference_logprobs, score_rollouts
 from vgrout.train.teacher import Teacher, mix
 from vgrout.train.update import update
 
@@ -39,10 +41,10 @@ class Trainer:
     """Everything that a step needs; `step` is one pass through the table in docs/architecture.md."""
 
     config: TrainConfig
-    policy: LoadedModel
-    adapter: Lora2r
+    policy: Policy
     optimizer: BlockOptimizer
     arm: Arm
+    loss: Callable[[LossInputs], LossOutputs]
     engine: RolloutEngine
     grader: Grader
     prompts: PromptSource
@@ -72,11 +74,11 @@ class Trainer:
                 rate = learning_rate(step, self.config.steps, self.config.optim)
                 updated = update(
                     self.policy,
-                    self.adapter,
                     self.optimizer,
                     rows,
                     routed=routed,
                     config=self.config,
+                    loss=self.loss,
                     learning_rate=rate,
                 )
         with self._timed("guard"):
@@ -95,9 +97,9 @@ class Trainer:
         """State after the `step`-th step."""
         return Checkpoint(
             step=step,
-            adapter=self.adapter.state_dict(),
+            adapter=self.policy.adapter.state_dict(),
             optimizer=self.optimizer.state_dict(),
-            arm=self.arm.state_dict(),
+            arm=self.arm.gate.state_dict(),
             guard=self.guard.state_dict(),
             direction=self.direction,
             direction_step=self.direction_step,
@@ -105,11 +107,11 @@ class Trainer:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to `checkpoint`."""
-        self.adapter.load_state_dict(dict(checkpoint.adapter))
+        self.policy.adapter.load_state_dict(dict(checkpoint.adapter))
         self.optimizer.load_state_dict(dict(checkpoint.optimizer))
         if checkpoint.direction is not None:
-            self.arm.set_direction(checkpoint.direction)
-        self.arm.load_state_dict(dict(checkpoint.arm))
+            self.arm.gate.set_direction(checkpoint.direction)
+        self.arm.gate.load_state_dict(dict(checkpoint.arm))
         self.guard.load_state_dict(dict(checkpoint.guard))
         self.direction, self.direction_step = checkpoint.direction, checkpoint.direction_step
 
@@ -119,16 +121,17 @@ class Trainer:
             return
         with self._timed("direction"):
             self.direction, self.direction_step = self.directions.extract(), step
-            self.arm.set_direction(self.direction)
+            self.arm.gate.set_direction(self.direction)
 
     def _sample(self, prompts: PromptBatch) -> Rollouts:
         """Draw every group from its policy, demonstrations in the place of some rows."""
         settings = self.config.rollouts
         demos = self.teacher.choose(prompts)
         with self._timed("rollouts"):
+            self.engine.sync(prompts.step)
             sampled = self.engine.sample(
                 SampleRequest(
-                    prompts=prompts.prompt_ids,
+                    prompts=tuple(showing.ids for showing in prompts.showings),
                     counts=tuple(settings.group_size - len(group) for group in demos),
                     ablated=prompts.ablated,
                     max_new_tokens=settings.max_new_tokens,
@@ -143,51 +146,48 @@ class Trainer:
     def _grade(self, prompts: PromptBatch, rollouts: Rollouts) -> Graded:
         """Grade every answer in one call."""
         texts, jobs = [], []
-        for row, prompt in enumerate(rollouts.prompt_index):
-            text = self.policy.text(rollouts.answer(row).completion)
-            texts.append(text)
-            jobs.append(prompts.tasks[prompt].job(text, hackable=prompts.hackable[prompt]))
+        for answer in rollouts:
+            texts.append(self.policy.text(answer.completion))
+            jobs.append(prompts.showings[answer.prompt_index].job(texts[-1]))
         with self._timed("grading"):
             rewards, diagnostics = to_rewards(self.grader.grade(jobs))
         return Graded(rewards=rewards.reward, diagnostics=diagnostics, texts=tuple(texts))
 
     def _rows_worth_a_forward(
         self, prompts: PromptBatch, rollouts: Rollouts, graded: Graded
-    ) -> tuple[torch.Tensor, StepRows] | None:
+    ) -> tuple[torch.Tensor, RowBatches] | None:
         """Give the rows of groups whose rewards differ; the others have no advantage and cost nothing."""
         group_size = self.config.rollouts.group_size
         informative = informative_groups(torch.from_numpy(graded.rewards).reshape(-1, group_size))
         indices = rows_of_groups(informative, group_size)
         if not len(indices):
             return None
-        answers = [rollouts.answer(row) for row in indices.tolist()]
-        rows = step_rows(
-            [prompts.prompt_ids[answer.prompt_index] for answer in answers],
+        answers = [rollouts[row] for row in indices.tolist()]
+        rows = self.policy.batches(
+            [prompts.showings[answer.prompt_index].ids for answer in answers],
             [answer.completion for answer in answers],
-            rollouts.ablated[indices],
-            self.policy,
-            self.config.optim.rows_per_batch,
+            [answer.ablated for answer in answers],
+            rows_per_batch=self.config.optim.rows_per_batch,
         )
         return indices, rows
 
-    def _route(self, indices: torch.Tensor, rows: StepRows, graded: Graded) -> Routed:
+    def _route(self, indices: torch.Tensor, rows: RowBatches, graded: Graded) -> Routed:
         """Score the rows under the policy that sampled them, ask the gate, and set the advantages."""
         temperature = self.config.rollouts.temperature
         with self._timed("scoring"):
             scored = score_rollouts(
                 self.policy,
-                self.adapter,
                 rows,
                 temperature=temperature,
-                with_activations=self.arm.needs_direction,
+                with_activations=self.arm.gate.needs_direction,
             )
             decision = self.arm.route(scored, take(graded.diagnostics, indices.numpy()), rows.ablated)
         reference = None
         if self.config.loss.kl_beta > 0:
             with self._timed("reference"):
-                reference = reference_logprobs(self.policy, self.adapter, rows, temperature=temperature)
+                reference = reference_logprobs(self.policy, rows, temperature=temperature)
         return Routed(
-            rows=indices,
+            indices=indices,
             old_logprobs=scored.old_logprobs,
             reference_logprobs=reference,
             advantages=self._advantages(indices, graded, decision),

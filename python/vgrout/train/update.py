@@ -1,17 +1,18 @@
 """One optimiser step: masked forward and backward over the routed rows, clipping and step by block."""
 
 from collections import defaultdict
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from vgrout.adapters import BlockOptimizer, Lora2r
+from vgrout.adapters import BlockOptimizer
 from vgrout.adapters.masks import differs
 from vgrout.config import TrainConfig
-from vgrout.grpo import LossInputs, completion_logprobs_and_entropy, constant_normaliser, grpo_loss
-from vgrout.rollouts.model import LoadedModel
+from vgrout.grpo import LossInputs, LossOutputs, completion_logprobs_and_entropy, constant_normaliser
+from vgrout.policy.policy import Policy
+from vgrout.policy.tokens import MicroBatch, RowBatches
 from vgrout.train.phases import Routed, Updated
-from vgrout.train.scoring import MicroBatch, StepRows
 
 
 class _Sums:
@@ -34,13 +35,13 @@ class _Sums:
 
 
 def update(
-    policy: LoadedModel,
-    adapter: Lora2r,
+    policy: Policy,
     optimizer: BlockOptimizer,
-    rows: StepRows,
+    rows: RowBatches,
     *,
     routed: Routed,
     config: TrainConfig,
+    loss: Callable[[LossInputs], LossOutputs],
     learning_rate: float,
 ) -> Updated:
     """Step the adapter once on the routed rows.
@@ -52,7 +53,7 @@ def update(
     optimizer.zero_grad()
     sums = _Sums()
     for batch in rows.batches:
-        _backward(policy, adapter, rows, batch, routed=routed, config=config, sums=sums)
+        _backward(policy, batch, routed=routed, config=config, loss=loss, sums=sums)
     norms = optimizer.clip_per_block(config.optim.clip_norm)
     optimizer.step()
     total, tokens = sums.total, sums.total["tokens"]
@@ -67,18 +68,17 @@ def update(
         ratio_max=sums.ratio_max,
         ratio_by_zone={zone: sums.zone_ratio[zone] / count for zone, count in sums.zone_tokens.items()},
         gradient_norms=norms,
-        delta_norms={name: block_norm(block) for name, block in adapter.blocks().items()},
+        delta_norms={name: block_norm(block) for name, block in policy.adapter.blocks().items()},
     )
 
 
 def _backward(
-    policy: LoadedModel,
-    adapter: Lora2r,
-    rows: StepRows,
+    policy: Policy,
     batch: MicroBatch,
     *,
     routed: Routed,
     config: TrainConfig,
+    loss: Callable[[LossInputs], LossOutputs],
     sums: _Sums,
 ) -> None:
     """Add one batch's gradient and figures."""
@@ -87,7 +87,7 @@ def _backward(
     tokens = batch.tokens
     old = routed.old_logprobs[at, : batch.width]
     reference = routed.reference_logprobs
-    with adapter.routing(mask):
+    with policy.adapter.routing(mask):
         logprobs, entropy = completion_logprobs_and_entropy(
             policy.model,
             tokens.input_ids,
@@ -97,8 +97,8 @@ def _backward(
         )
         off_policy = None
         if config.loss.off_policy == "truncated":
-            off_policy = differs(mask, rows.ablated[batch.rows])
-        outputs = grpo_loss(
+            off_policy = differs(mask, batch.ablated)
+        outputs = loss(
             LossInputs(
                 logprobs=logprobs,
                 old_logprobs=old,

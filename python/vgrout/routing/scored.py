@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from vgrout.adapters.decoder import decoder_hidden
 from vgrout.adapters.lora2r import Lora2r
-from vgrout.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,25 +28,11 @@ def pooled_activations(
     input_ids: Int[Tensor, "B S"],
     attention_mask: Int[Tensor, "B S"] | Bool[Tensor, "B S"],
     completion_mask: Bool[Tensor, "B S"],
-    *,
-    batch_rows: int = 16,
 ) -> Float[Tensor, "B M r"]:
     """Pooled bottleneck activations of given texts under the deployed model, without gradient.
 
-    `completion_mask` is over the whole row, on at completion tokens only. Runs `batch_rows` rows at a time.
-
-    Raises:
-        ConfigError: `batch_rows` is below 1.
+    `completion_mask` is over the whole row, on at completion tokens only.
     """
-    if batch_rows < 1:
-        raise ConfigError(f"batch_rows: {batch_rows} is below 1")
-    parts = []
-    with torch.no_grad(), adapter.ablated():
-        for start in range(0, input_ids.shape[0], batch_rows):
-            rows = slice(start, start + batch_rows)
-            with adapter.capture(completion_mask[rows]) as capture:
-                decoder_hidden(model, input_ids[rows], attention_mask[rows])
-            parts.append(capture.pooled())
-    if not parts:
-        return torch.zeros(0, len(adapter.module_names), adapter.rank, device=adapter.device)
-    return torch.cat(parts)
+    with torch.no_grad(), adapter.ablated(), adapter.capture(completion_mask) as capture:
+        decoder_hidden(model, input_ids, attention_mask)
+    return capture.pooled()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vgrout.commands.lines import read_lines
+from vgrout.answer_files.lines import read_lines
 from vgrout.env.jsonl import bad_field, get_field
 from vgrout.env.modes import get_mode
 from vgrout.errors import DataError
@@ -35,7 +35,7 @@ class GradingDefaults:
     """Marker of an answer in `mode` without its own; None is the mode's training marker."""
     want_gt_pass: bool = False
     """Also make the plain, foolable assert run."""
-    settings: tuple[float | bool, ...] = ()
+    settings: tuple[object, ...] = ()
     """What else decides over a verdict or its row: limits, whether output is kept."""
 
 
@@ -50,7 +50,7 @@ class GradingProblem:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Submission:
     """One answer, ready to be graded."""
 
     id: str | int
@@ -110,9 +110,9 @@ def _problem(where: str, row: dict[str, Any] | DataError) -> tuple[str, GradingP
     return str(_identifier(where, row, "id")), GradingProblem(fields=fields, digest=_digest(fields))
 
 
-def read_answers(
+def read_submissions(
     path: Path, problems: Mapping[str, GradingProblem], defaults: GradingDefaults
-) -> Iterator[Answer | DataError]:
+) -> Iterator[Submission | DataError]:
     """Every answer of the file in order, or what is wrong with its line.
 
     Raises:
@@ -122,7 +122,7 @@ def read_answers(
     for number, row in read_lines(path):
         where = f"{path}:{number}"
         try:
-            answer = _answer(where, number, row, problems, defaults)
+            answer = _submission(where, number, row, problems, defaults)
             first = seen.setdefault(answer.key, number)
             if first != number:
                 raise bad_field(
@@ -134,13 +134,13 @@ def read_answers(
             yield answer
 
 
-def _answer(
+def _submission(
     where: str,
     number: int,
     row: dict[str, Any] | DataError,
     problems: Mapping[str, GradingProblem],
     defaults: GradingDefaults,
-) -> Answer:
+) -> Submission:
     if isinstance(row, DataError):
         raise row
     problem_id = _identifier(where, row, "problem_id")
@@ -163,7 +163,7 @@ def _answer(
         )
     except ValueError as error:
         raise DataError(f"{where}: {error}") from error
-    return Answer(
+    return Submission(
         id=_identifier(where, row, "id") if "id" in row else f"line-{number}",
         problem_id=problem_id,
         mode=mode,

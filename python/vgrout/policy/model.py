@@ -1,7 +1,5 @@
-"""Load the base model and its tokenizer, and put chat messages into tokens."""
+"""Load the base model and its tokenizer."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,77 +7,14 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as hf_logging
 
-from vgrout.config import BaseConfig
-from vgrout.env.jsonl import Message
-from vgrout.errors import ConfigError, DataError
-from vgrout.rollouts.tiny_model import byte_tokenizer, tiny_model
+from vgrout.adapters import Lora2r
+from vgrout.config import AdapterConfig, BaseConfig
+from vgrout.errors import ConfigError
+from vgrout.policy.policy import Policy
+from vgrout.policy.tiny_model import byte_tokenizer, tiny_model
 
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadedModel:
-    """A frozen base model with everything needed to speak to it."""
-
-    name: str
-    """What was loaded, for people."""
-    model: torch.nn.Module
-    """A causal language model of transformers."""
-    tokenizer: Any
-    """Its tokenizer; it has a chat template."""
-    device: torch.device
-    context_tokens: int
-    """Longest prompt plus completion, in tokens."""
-    end_ids: tuple[int, ...]
-    """Tokens that end an answer; the first one closes demonstrations."""
-    pad_id: int
-
-    def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """Token ids of a chat that waits for the assistant's answer, thinking turned off."""
-        text = self.tokenizer.apply_chat_template(
-            [dict(message) for message in messages],
-            tokenize=False,
-            add_generation_prompt=True,
-            enable_thinking=False,
-        )
-        return self.encode(text)
-
-    @property
-    def vocabulary(self) -> int:
-        """Rows of the output head: every token id is below it."""
-        return int(self.model.get_output_embeddings().weight.shape[0])  # type: ignore[operator]
-
-    def encode(self, text: str) -> tuple[int, ...]:
-        """Token ids of a text, nothing added."""
-        return tuple(self.tokenizer.encode(text, add_special_tokens=False))
-
-    def text(self, ids: Sequence[int]) -> str:
-        """The answer as text, without special tokens."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
-
-    def fit_prompt(
-        self, messages: Sequence[Message], *, who: str, max_prompt: int, max_new: int
-    ) -> tuple[int, ...]:
-        """`prompt_ids`, refused where the prompt or its longest answer would not fit; `who` names it.
-
-        Raises:
-            DataError: names the prompt, its length and the limit.
-        """
-        ids = self.prompt_ids(messages)
-        room = self.context_tokens - max_new
-        if len(ids) > room:
-            raise DataError(
-                f"{who}: the prompt has {len(ids)} tokens, but a context of {self.context_tokens} less "
-                f"{max_new} for the answer leaves {room}\nhint: lower `--rollouts.max-new-tokens` and "
-                "`--eval.max-new-tokens`, or take a model with a longer context"
-            )
-        if len(ids) > max_prompt:
-            raise DataError(
-                f"{who}: the prompt has {len(ids)} tokens, above rollouts.max_prompt_tokens = {max_prompt}"
-                "\nhint: raise `--rollouts.max-prompt-tokens`, or leave the problem out"
-            )
-        return ids
 
 
 def check_device(device: str) -> torch.device:
@@ -95,12 +30,16 @@ def check_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def load_model(source: str | None, base: BaseConfig, device: str) -> LoadedModel:
-    """Load the model at `source`, a folder or a name in the local hub cache; None builds the tiny random one.
+def load_policy(
+    source: str | None, base: BaseConfig, adapter: AdapterConfig, *, device: str, seed: int
+) -> Policy:
+    """Load the model at `source`, a folder or a name in the local hub cache, with a fresh adapter on it.
+
+    None builds the tiny random model; `seed` is the adapter's.
 
     Raises:
         ConfigError: the folder or a part of it (config, weights, tokenizer, chat template) is missing, or the
-            device is.
+            device is, or the adapter's targets.
     """
     target = check_device(device)
     if source is None:
@@ -121,9 +60,11 @@ def load_model(source: str | None, base: BaseConfig, device: str) -> LoadedModel
         raise ConfigError(f"model: {name} names no end token in its tokenizer or generation config")
     context = int(model.config.get_text_config().max_position_embeddings)
     pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end_ids[0]
-    return LoadedModel(
+    model = model.eval()
+    return Policy(
         name=name,
-        model=model.eval().requires_grad_(requires_grad=False),
+        model=model,
+        adapter=Lora2r.attach(model, r=adapter.rank, seed=seed, targets=adapter.targets),
         tokenizer=tokenizer,
         device=target,
         context_tokens=min(context, base.context_tokens or context),

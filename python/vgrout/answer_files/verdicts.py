@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from vgrout.commands.answers import Answer
+from vgrout.answer_files.submissions import Submission
 from vgrout.env.jsonl import parse_row
 from vgrout.errors import DataError
 from vgrout.grading import Verdict
@@ -89,7 +89,7 @@ class VerdictFile:
     def __len__(self) -> int:
         return len(self._digests)
 
-    def has(self, answer: Answer) -> bool:
+    def has(self, answer: Submission) -> bool:
         """The answer's verdict stands in the file.
 
         Raises:
@@ -103,7 +103,7 @@ class VerdictFile:
             )
         return digest is not None
 
-    def append(self, graded: list[tuple[Answer, Verdict]], *, level: str, keep_stdout: bool) -> None:
+    def append(self, graded: list[tuple[Submission, Verdict]], *, level: str, keep_stdout: bool) -> None:
         """Write a batch: all of it or, where that fails, none."""
         rows = [
             verdict_row(answer, verdict, level=level, keep_stdout=keep_stdout) for answer, verdict in graded
@@ -167,7 +167,7 @@ class VerdictFile:
         self.totals.add(row)
 
 
-def verdict_row(answer: Answer, verdict: Verdict, *, level: str, keep_stdout: bool) -> dict[str, Any]:
+def verdict_row(answer: Submission, verdict: Verdict, *, level: str, keep_stdout: bool) -> dict[str, Any]:
     """One line of the file: which answer, every field of its verdict, and the fence it was obtained under."""
     fields = verdict.to_dict()
     stdout = fields.pop("stdout")

@@ -1,0 +1,99 @@
+"""`vgrout train PRESET [flags]`, also called `vgrout-train`: a preset and its flags to a config, and the run of it.
+
+torch is imported when the run starts, so that `--help` answers at once.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from vgrout.config import TrainConfig, validate
+from vgrout.config_file import changed_settings, load_config
+from vgrout.errors import ConfigError
+from vgrout.flags import BAD_INPUT, DONE, HELP, INTERRUPTED, complain, parse_flags, usage
+from vgrout.presets import PRESETS
+
+RESUME_MAY_CHANGE = frozenset(
+    {"steps", "device", "run_dir", "resume", "checkpoint_every", "base.threads", "trackers"}
+)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """`vgrout train PRESET [flags]`."""
+    presets = {name: summary for name, (summary, _) in PRESETS.items()}
+    if not arguments or arguments[0] in HELP:
+        sys.stdout.write(usage("vgrout-train PRESET [FLAGS]", presets))
+        return DONE if arguments else BAD_INPUT
+    preset, *flags = arguments
+    if preset not in PRESETS:
+        return complain(
+            f"`{preset}` is no preset", f"choose one of {', '.join(PRESETS)}; flags come after it"
+        )
+    config = parse_config(preset, flags)
+    validate(config)
+    return _train(config)
+
+
+def parse_config(preset: str, flags: Sequence[str]) -> TrainConfig:
+    """Give the config of a preset and flags; with `--resume RUN` the run's own, which few flags may change.
+
+    Raises:
+        ConfigError: a flag contradicts the run that is resumed.
+        SystemExit: a flag is malformed (status 2) or help was asked for (status 0).
+    """
+    start = PRESETS[preset][1]
+    config = _parse(preset, flags, start)
+    if config.resume is None:
+        return config
+    stored = load_config(config.resume / "config.json")
+    if stored.preset != preset:
+        raise ConfigError(
+            f"resume: {config.resume} is a run of preset {stored.preset}, not {preset}"
+            f"\nhint: `vgrout-train {stored.preset} --resume {config.resume}`"
+        )
+    config = _parse(preset, flags, stored)
+    for name, old, new in changed_settings(stored, config):
+        if name not in RESUME_MAY_CHANGE:
+            raise ConfigError(
+                f"{name}: {new} contradicts the {old} of the run that is resumed, {config.resume}"
+                "\nhint: leave the flag out, or start a new run"
+            )
+    if config.run_dir is not None:
+        raise ConfigError("run_dir: a resumed run goes on in its own folder\nhint: leave `--run-dir` out")
+    return config
+
+
+def _parse(preset: str, flags: Sequence[str], default: TrainConfig) -> TrainConfig:
+    config = parse_flags(
+        TrainConfig,
+        flags,
+        program=f"vgrout-train {preset}",
+        description=f"Preset {preset}: {PRESETS[preset][0]}.",
+        default=default,
+        hint=f"`vgrout-train {preset} --help` lists every flag",
+    )
+    if config.preset != preset:
+        raise ConfigError(f"preset: {config.preset} contradicts the recipe that was named, {preset}")
+    return config
+
+
+def _train(config: TrainConfig) -> int:
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    from vgrout.train.interrupts import Interrupted
+    from vgrout.train.run import run as train
+
+    try:
+        result = train(config, console)
+    except Interrupted as stop:
+        where = stop.run_dir
+        if stop.saved_step is None:
+            sys.stderr.write(f"interrupted before the first checkpoint; nothing to resume in {where}\n")
+        else:
+            sys.stderr.write(
+                f"interrupted; saved after step {stop.saved_step} in {where}\n"
+                f"hint: go on with `vgrout-train {config.preset} --resume {where}`\n"
+            )
+        return INTERRUPTED
+    sys.stdout.write("\n".join(result.lines()) + "\n")
+    return DONE

@@ -1,0 +1,56 @@
+"""What a run chooses by name: engines, arms, losses and trackers.
+
+A new one is a file of its own and a line here; the command line, the checks and the trainer read these tables. The
+implementations import torch, so they stand here as `module:name` and are loaded when they are chosen.
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from vgrout.errors import ConfigError
+
+ENGINES: dict[str, str] = {
+    "hf": "vgrout.rollouts.hf:HfEngine",
+}
+"""`(policy, config) -> RolloutEngine`: draws the answers."""
+
+ARMS: dict[str, str] = {
+    "none": "vgrout.routing.constant:NoGate",
+    "none-full": "vgrout.routing.constant:NoGateFull",
+    "absorb": "vgrout.routing.constant:AlwaysAbsorb",
+    "routeA": "vgrout.routing.activation:ActivationGate",
+    "oracle": "vgrout.routing.oracle:OracleGate",
+}
+"""Classes of gates (`Gate`, `LabelledGate`): where each rollout trains and what is deployed."""
+
+LOSSES: dict[str, str] = {
+    "grpo": "vgrout.grpo.loss:grpo_loss",
+}
+"""`(LossInputs) -> LossOutputs`: what is differentiated."""
+
+TRACKERS: dict[str, str] = {
+    "console": "vgrout.train.progress:StepTable",
+}
+"""`(TrackedRun) -> Tracker`: told of every step, beside the run directory's files."""
+
+
+def load(table: Mapping[str, str], name: str, setting: str) -> Any:
+    """The implementation called `name`.
+
+    Raises:
+        ConfigError: the table has none of that name; `setting` is where it was asked for.
+    """
+    check(table, name, setting)
+    module, _, attribute = table[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def check(table: Mapping[str, str], name: str, setting: str) -> None:
+    """`name` stands in the table.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if name not in table:
+        raise ConfigError(f"{setting}: {name!r} is unknown, expected one of {', '.join(table)}")
