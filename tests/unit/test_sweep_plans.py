@@ -117,7 +117,7 @@ def test_number_of_seeds_counts_on_from_the_first() -> None:
 
 
 def test_flags_of_first_effect_are_flags_of_train() -> None:
-    from vgrout.cli import parse_config
+    from vgrout.commands.train import parse_config
 
     made = make_plan("first-effect", "smoke", modes=MODES)
     for cell in made.cells[:3]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from vgrout.errors import ConfigError, DataError
+from vgrout.flags import DONE, FAILED, INTERRUPTED
 from vgrout.presets import PRESETS
 from vgrout.sweep.bases import read_bases
 from vgrout.sweep.definitions import DEFINITIONS, make_plan
@@ -27,7 +28,6 @@ from vgrout.sweep.plans import Plan
 from vgrout.sweep.progress import SweepView
 from vgrout.sweep.result import result_lines, write_result
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130
 _EPILOG = """Flags of `vgrout train` behind `--` go to every run, for instance `-- --steps 20`.
 Give the same command with the same `--out` to go on with a sweep that was stopped."""
 
