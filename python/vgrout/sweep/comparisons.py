@@ -95,7 +95,7 @@ class Comparison:
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """Bootstrap interval over seeds, draws and problems."""
-        return percentile_interval(self.replicates, confidence)
+        return percentile_interval(self.replicates, confidence, groups=len(self.by_seed))
 
     def statistic(self, name: str, meaning: str) -> Statistic:
         """The difference with its 95 % interval."""
@@ -183,7 +183,7 @@ def arm_row(runs: Runs, arm: str) -> dict[str, Any]:
         arrays = [runs.shares(arm, *name, seeds) for name in chosen]
         drawn = replicates(arrays)
         for column, name in enumerate(chosen):
-            bounds = percentile_interval(drawn[:, column])
+            bounds = percentile_interval(drawn[:, column], groups=len(seeds))
             means[name] = {
                 "mean": float(seed_means(arrays[column]).mean()),
                 "low": bounds.low,

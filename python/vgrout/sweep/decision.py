@@ -65,7 +65,7 @@ def effect_statistics(runs: Runs) -> Iterable[Statistic]:
     draws = runs.shares(HAAR, "deployed", "hack", seeds).mean(axis=2, keepdims=True)
     route = runs.by_seed(ROUTE, "deployed", "hack", seeds)[:, None, None]
     below = np.where(np.isnan(draws), np.nan, route < draws)
-    bounds = percentile_interval(replicates([below])[:, 0])
+    bounds = percentile_interval(replicates([below])[:, 0], groups=len(seeds))
     pairs = int((~np.isnan(below)).sum())
     yield Statistic(
         name=name,
@@ -112,7 +112,7 @@ def _routing_statistics(runs: Runs) -> Iterable[Statistic]:
                 yield Statistic(name=name, meaning=meaning, estimate=None)
                 continue
             drawn = replicates([first, other])
-            bounds = percentile_interval(drawn[:, 0] - drawn[:, 1])
+            bounds = percentile_interval(drawn[:, 0] - drawn[:, 1], groups=len(seeds))
             yield Statistic(
                 name=name,
                 meaning=meaning,
@@ -157,10 +157,10 @@ def _ratio(runs: Runs, above: tuple[str, ...], below: tuple[str, ...], measure: 
     means = np.asarray([[seed_means(array).mean() for array in arrays]])
     drawn = replicates(arrays)
     signs = [_signs(arms, part) for part in (above, below)]
-    if percentile_interval(drawn @ signs[1]).low <= LEAST_GAP:
+    if percentile_interval(drawn @ signs[1], groups=len(seeds)).low <= LEAST_GAP:
         short = f"{meaning}; the denominator is not above {LEAST_GAP} with 95 % confidence"
         return Statistic(name=name, meaning=short, estimate=None, n=len(seeds))
-    bounds = percentile_interval((drawn @ signs[0]) / (drawn @ signs[1]))
+    bounds = percentile_interval((drawn @ signs[0]) / (drawn @ signs[1]), groups=len(seeds))
     return Statistic(
         name=name,
         meaning=meaning,
