@@ -9,8 +9,10 @@ from vgrout.errors import ConfigError, DataError, ShapeError
 from vgrout.evals.metrics import (
     Interval,
     auroc,
+    bootstrap_means,
     f_beta,
     hierarchical_bootstrap_mean,
+    percentile_interval,
     wilson_interval,
 )
 
@@ -148,3 +150,52 @@ def test_bootstrap_of_nothing_is_refused() -> None:
             hierarchical_bootstrap_mean(groups, seed=0)
     with pytest.raises(ConfigError, match="resamples: 0"):
         hierarchical_bootstrap_mean([np.ones(2)], seed=0, resamples=0)
+
+
+def test_resampled_means_of_arms_pair_their_groups_and_shared_items() -> None:
+    arm = np.random.default_rng(0).random((5, 1, 30))
+    means = bootstrap_means([arm, arm + 0.25], seed=0, resamples=300, shared_items=True)
+    assert means[:, 1] - means[:, 0] == pytest.approx(np.full(300, 0.25))
+    assert means[:, 0].std() > 0.01
+
+
+def test_shared_items_vary_together_and_own_items_average_out() -> None:
+    items = np.tile(np.random.default_rng(0).random(25), (16, 1, 1))  # every group answers alike
+    shared, own = (
+        bootstrap_means([items], seed=0, resamples=4000, shared_items=shared)[:, 0].std()
+        for shared in (True, False)
+    )
+    alone = items[0, 0].std() / 5
+    # A standard deviation of 4000 resamples is known to about 1 %.
+    assert shared == pytest.approx(alone, rel=0.06)
+    assert own == pytest.approx(alone / 4, rel=0.06)
+
+
+def test_repetitions_are_drawn_within_their_group() -> None:
+    draws = np.array([[[0.0], [1.0]], [[5.0], [np.nan]]])
+    means = bootstrap_means([draws], seed=0, resamples=4000, shared_items=False)[:, 0]
+    assert set(np.unique(means)) == {0.0, 0.25, 0.5, 0.75, 1.0, 2.5, 2.75, 3.0, 5.0}
+    assert means.mean() == pytest.approx(2.75, abs=0.1)
+    assert percentile_interval(means).high == 5.0
+
+
+def test_results_do_not_depend_on_how_resamples_are_cut(monkeypatch) -> None:
+    arm = np.random.default_rng(0).random((4, 2, 10))
+    whole = bootstrap_means([arm], seed=0, resamples=2000, shared_items=True)[:, 0]
+    monkeypatch.setattr("vgrout.evals.metrics._CHUNK_VALUES", 80 * 7)
+    cut = bootstrap_means([arm], seed=0, resamples=2000, shared_items=True)[:, 0]
+    # Other numbers are drawn, of the same distribution.
+    assert (cut.mean(), cut.std()) == pytest.approx((whole.mean(), whole.std()), rel=0.08)
+
+
+def test_arms_that_cannot_be_paired_are_refused() -> None:
+    fine = np.zeros((2, 1, 3))
+    for arms in (
+        [],
+        [np.zeros((2, 3))],
+        [fine, np.zeros((3, 1, 3))],
+        [fine, np.zeros((2, 1, 4))],
+        [fine * np.nan],
+    ):
+        with pytest.raises(ShapeError, match="arms: "):
+            bootstrap_means(arms, seed=0, resamples=10, shared_items=True)

@@ -9,6 +9,9 @@ from jaxtyping import Bool, Float
 
 from vgrout.errors import ConfigError, DataError, ShapeError
 
+_CHUNK_VALUES = 4_000_000
+"""Values that the bootstrap holds at a time: 32 MB."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -95,24 +98,114 @@ def hierarchical_bootstrap_mean(
         ShapeError: there is no group, or one is empty or not one-dimensional.
         ConfigError: confidence is outside (0, 1) or resamples below 1.
     """
-    if resamples < 1:
-        raise ConfigError(f"resamples: {resamples} is below 1")
-    tail = (1 - _checked_confidence(confidence)) / 2
     arrays = [np.asarray(group, dtype=np.float64) for group in groups]
     if not arrays or any(array.ndim != 1 or array.size == 0 for array in arrays):
         shapes = [array.shape for array in arrays]
         raise ShapeError(f"groups: shapes {shapes}, expected at least one non-empty one-dimensional array")
+    padded = np.full((len(arrays), 1, max(array.size for array in arrays)), np.nan)
+    for row, array in zip(padded, arrays, strict=True):
+        row[0, : array.size] = array
+    means = bootstrap_means([padded], seed=seed, resamples=resamples, shared_items=False)
+    return percentile_interval(means[:, 0], confidence)
+
+
+def bootstrap_means(
+    arms: Sequence[Float[np.ndarray, "S D N"]], *, seed: int, resamples: int, shared_items: bool
+) -> Float[np.ndarray, "R A"]:
+    """Resampled means of several arms, drawn together so that what pairs them stays paired.
+
+    Axis 0 are groups (seeds), axis 1 repetitions within a group (draws), axis 2 items (problems); NaN pads what is
+    ragged, always behind the values. Each resample draws groups with replacement, the same for all arms; within
+    each drawn group repetitions; and items: `shared_items` draws one set for all groups and arms, for items that
+    every group was asked (the pigeonhole bootstrap, Owen, Ann. Appl. Stat. 1, 2007); otherwise each group and
+    repetition draws its own. The mean is that of groups' means of repetitions' means.
+
+    Raises:
+        ShapeError: no arm, an empty one, a group without a value, or arms of other groups or shared items.
+        ConfigError: resamples is below 1.
+    """
+    if resamples < 1:
+        raise ConfigError(f"resamples: {resamples} is below 1")
+    arrays = [np.asarray(arm, dtype=np.float64) for arm in arms]
+    _check_arms(arrays, shared_items=shared_items)
     generator = np.random.default_rng(seed)
-    means = np.empty(resamples)
-    for index in range(resamples):
-        drawn = generator.integers(len(arrays), size=len(arrays))
-        means[index] = np.mean([_resampled_mean(arrays[group], generator) for group in drawn])
-    low, high = np.quantile(means, [tail, 1 - tail])
+    groups, items = arrays[0].shape[0], arrays[0].shape[2]
+    means = np.empty((resamples, len(arrays)))
+    rows = max(1, _CHUNK_VALUES // max(array.size for array in arrays))
+    for start in range(0, resamples, rows):
+        count = min(rows, resamples - start)
+        drawn = generator.integers(groups, size=(count, groups))
+        weights = (
+            generator.multinomial(items, np.full(items, 1 / items), size=count) if shared_items else None
+        )
+        for column, array in enumerate(arrays):
+            means[start : start + count, column] = _drawn_means(array, drawn, weights, generator)
+    return means
+
+
+def percentile_interval(
+    replicates: Float[np.ndarray, "R"], confidence: float = 0.95, *, groups: int | None = None
+) -> Interval:
+    """The middle `confidence` of a bootstrap's replicates.
+
+    With `groups`, the number that was resampled, the expanded percentile interval (Hesterberg, Am. Stat. 69, 2015):
+    each tail is Φ(-√(n/(n - 1))·t), t Student's quantile, because few groups make the plain one too narrow. One
+    group leaves nothing to correct by.
+
+    Raises:
+        ConfigError: confidence is outside (0, 1).
+    """
+    tail = (1 - _checked_confidence(confidence)) / 2
+    if groups is not None and groups > 1:
+        from scipy.stats import t  # type: ignore[import-untyped]
+
+        tail = NormalDist().cdf(float(t.ppf(tail, groups - 1)) * (groups / (groups - 1)) ** 0.5)
+    low, high = np.quantile(replicates, [tail, 1 - tail])
     return Interval(float(low), float(high))
 
 
-def _resampled_mean(values: Float[np.ndarray, "N"], generator: np.random.Generator) -> float:
-    return float(values[generator.integers(values.size, size=values.size)].mean())
+def _check_arms(arrays: Sequence[np.ndarray], *, shared_items: bool) -> None:
+    shapes = [array.shape for array in arrays]
+    if not arrays or any(array.ndim != 3 or array.size == 0 for array in arrays):
+        raise ShapeError(f"arms: shapes {shapes}, expected groups, repetitions and items of each")
+    if len({shape[0] for shape in shapes}) > 1 or (shared_items and len({shape[2] for shape in shapes}) > 1):
+        raise ShapeError(f"arms: shapes {shapes} differ in their groups or shared items")
+    if any(np.isnan(array).all(axis=(1, 2)).any() for array in arrays):
+        raise ShapeError("arms: a group has no value")
+
+
+def _drawn_means(
+    array: Float[np.ndarray, "S D N"],
+    drawn: np.ndarray,
+    weights: np.ndarray | None,
+    generator: np.random.Generator,
+) -> Float[np.ndarray, "R"]:
+    """Mean of each resample's drawn groups; `weights` say how often each item was drawn, None draws them here."""
+    filled = ~np.isnan(array)
+    repetitions = filled.any(axis=2).sum(axis=1)[drawn]
+    if weights is not None:
+        flat = np.where(filled, array, 0.0).reshape(-1, array.shape[2])
+        mass = weights @ filled.reshape(flat.shape).T
+        # A resample may miss every item of a ragged row; such a row then adds nothing.
+        each = (weights @ flat.T / np.maximum(mass, 1)).reshape(len(drawn), *array.shape[:2])
+    total = np.zeros(drawn.shape)
+    for slot in range(array.shape[1]):
+        chosen = _picks(generator, repetitions, drawn.shape) if array.shape[1] > 1 else np.zeros_like(drawn)
+        if weights is not None:
+            value = each[np.arange(len(drawn))[:, None], drawn, chosen]
+        else:
+            sizes = filled.sum(axis=2)[drawn, chosen][..., None]
+            places = _picks(generator, sizes, (*drawn.shape, array.shape[2]))
+            taken = np.arange(array.shape[2]) < sizes
+            picked = np.where(taken, array[drawn[..., None], chosen[..., None], places], 0.0)
+            value = picked.sum(axis=2) / sizes[..., 0]
+        total += np.where(slot < repetitions, value, 0.0)
+    return np.asarray((total / repetitions).mean(axis=1))
+
+
+def _picks(generator: np.random.Generator, sizes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Uniform places below `sizes`."""
+    return np.asarray(np.floor(generator.random(shape) * sizes), dtype=np.int64)
 
 
 def _checked_confidence(confidence: float) -> float:

@@ -1,0 +1,129 @@
+"""`vgrout sweep NAME`: run a named experiment, judge it, and write its report.
+
+Exit status: 0 all runs are finished, 1 some failed, 2 bad input, 130 interrupted.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from rich.console import Console
+
+from vgrout.errors import ConfigError, DataError
+from vgrout.flags import DONE, FAILED, INTERRUPTED
+from vgrout.presets import PRESETS
+from vgrout.sweep.bases import read_bases
+from vgrout.sweep.definitions import DEFINITIONS, make_plan
+from vgrout.sweep.engines import ENGINES
+from vgrout.sweep.folder import SweepFolder, default_out
+from vgrout.sweep.jobs import VgroutCommands, jobs_of
+from vgrout.sweep.local import Summary
+from vgrout.sweep.outcomes import read_json
+from vgrout.sweep.plans import Plan
+from vgrout.sweep.progress import SweepView
+from vgrout.sweep.result import result_lines, write_result
+
+_EPILOG = """Flags of `vgrout train` behind `--` go to every run, for instance `-- --steps 20`.
+Give the same command with the same `--out` to go on with a sweep that was stopped."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    flags = argparse.ArgumentParser(
+        prog="vgrout sweep",
+        description="Run a named experiment of many runs, judge it and write its report.",
+        epilog="\n".join(
+            ["sweeps:", *(f"  {n:13} {d.summary}" for n, d in DEFINITIONS.items()), "", _EPILOG]
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    flags.add_argument("name", metavar="NAME", choices=tuple(DEFINITIONS), help=", ".join(DEFINITIONS))
+    flags.add_argument("--preset", default="organism", help="recipe of every run (default organism)")
+    flags.add_argument("--seeds", type=int, metavar="N", help="number of seeds (default: the sweep's own)")
+    flags.add_argument(
+        "--jobs", type=int, metavar="N", help="runs at a time (default: usable CPUs, 1 on a GPU)"
+    )
+    flags.add_argument("--engine", default="local", choices=tuple(ENGINES), help="where the runs go")
+    flags.add_argument("--out", type=Path, metavar="DIR", help="folder of the sweep (default runs/NAME-UTC)")
+    return flags
+
+
+def run(arguments: Sequence[str]) -> int:
+    """`vgrout sweep NAME [--preset P] [--seeds N] [--jobs N] [--engine E] [--out DIR] [-- FLAGS OF EVERY RUN]`."""
+    own, extra = _split(arguments)
+    flags = parser().parse_args(own)
+    if flags.preset not in PRESETS:
+        raise ConfigError(f"--preset: {flags.preset} is not one of {', '.join(PRESETS)}")
+    config = PRESETS[flags.preset][1]
+    slots = flags.jobs if flags.jobs is not None else _usual_jobs(config.device)
+    if slots < 1:
+        raise ConfigError(f"--jobs: {slots} is below 1")
+    plan = make_plan(flags.name, flags.preset, modes=config.env.modes, seeds=flags.seeds, extra=extra)
+    out = flags.out or default_out(flags.name)
+    again = ["vgrout", "sweep", *_with_out(own, out), *(["--", *extra] if extra else [])]
+    with SweepFolder.open(out, plan) as folder:
+        summary = _run_jobs(plan, folder, slots, flags.engine)
+        if summary.interrupted:
+            sys.stderr.write(
+                f"interrupted; what was made is in {out}\nhint: go on with `{shlex.join(again)}`\n"
+            )
+            return INTERRUPTED
+        for failure in summary.failures:
+            sys.stderr.write(f"error: {failure.job.name}: {failure.reason}\n")
+        if summary.failures:
+            sys.stderr.write(f"hint: logs are in {out / 'logs'}; try again with `{shlex.join(again)}`\n")
+        _conclude(plan, folder)
+    return FAILED if summary.failures else DONE
+
+
+def _run_jobs(plan: Plan, folder: SweepFolder, slots: int, engine: str) -> Summary:
+    """Run what is not done yet, on show."""
+    jobs = jobs_of(plan)
+    commands = VgroutCommands(plan, folder.path / "runs")
+    with SweepView(Console(stderr=True), len(jobs)) as view:
+        return ENGINES[engine](jobs, folder, commands, slots=slots, view=view)
+
+
+def _conclude(plan: Plan, folder: SweepFolder) -> None:
+    """Write and print the result of the finished runs, and their report."""
+    path = write_result(folder, plan, read_bases((cell.model for cell in plan.cells), plan.preset))
+    result = read_json(path)
+    report = write_report(folder.path)
+    lines = [*result_lines(result), f"result: {path}", report]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def write_report(folder: Path) -> str:
+    """Write `report.html` and say where it is, or why there is none; a sweep's figures do not hang on its page."""
+    if find_spec("vgrout.report") is None:
+        return "report: none, this build has no `vgrout.report`"
+    out = folder / "report.html"
+    try:
+        import_module("vgrout.report").build_report([folder], out)
+    except (AttributeError, ConfigError, DataError) as error:
+        return f"report: none: {error}"
+    return f"report: {out}"
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The command's own arguments, and those behind `--`."""
+    given = list(arguments)
+    place = given.index("--") if "--" in given else len(given)
+    return given[:place], given[place + 1 :]
+
+
+def _with_out(own: Sequence[str], out: Path) -> list[str]:
+    """The arguments that go on in `out`."""
+    named = any(flag == "--out" or flag.startswith("--out=") for flag in own)
+    return [*own] if named else [*own, "--out", str(out)]
+
+
+def _usual_jobs(device: str) -> int:
+    """One run a usable CPU, or one in all on the accelerator that they would share."""
+    return 1 if device == "cuda" else len(os.sched_getaffinity(0))
