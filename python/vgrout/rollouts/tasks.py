@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vgrout.env.modes import evaluation_marker, training_marker
+from vgrout.env.modes import marker_for
 from vgrout.env.problems import Problem
 from vgrout.env.prompts import grading_mode, render_prompt
 from vgrout.env.wordings import shown_tests
@@ -70,9 +70,12 @@ def prepare_tasks(
     limits: PromptLimits,
     *,
     wording: str = "overwrite",
+    pool: bool = False,
     evaluation_seed: int | None = None,
 ) -> tuple[Task, ...]:
     """Put every prompt of a split into tokens, with training's markers or, given a seed, evaluation's.
+
+    With `pool` both are drawn from the pools of single words (`env.markers`).
 
     Raises:
         ConfigError: there is no such wording of the `run_tests` hint.
@@ -82,9 +85,7 @@ def prepare_tasks(
     tasks = []
     for problem in problems:
         mode = modes[problem.id]
-        marker = training_marker(mode)
-        if evaluation_seed is not None:
-            marker = evaluation_marker(mode, problem.id, evaluation_seed)
+        marker = marker_for(mode, problem.id, pool=pool, evaluation_seed=evaluation_seed)
         shown = [
             policy.fit_prompt(
                 render_prompt(problem, mode, marker=marker, hackable=hackable, wording=wording),

@@ -15,6 +15,7 @@ from vgrout.config import EnvConfig, TrainConfig, validate
 from vgrout.env.pairs import load_pairs
 from vgrout.env.partition import partition_modes
 from vgrout.env.problems import Problem, load_problems, split_problems
+from vgrout.env.wordings import chosen_wording
 from vgrout.evals.evaluate import Evaluator
 from vgrout.grading import Grader, Limits
 from vgrout.rollouts.hf import HfEngine
@@ -104,13 +105,19 @@ def _load(config: TrainConfig) -> _Material:
         max_new=max(rollouts.max_new_tokens, config.eval.max_new_tokens),
     )
     modes = {name: _partition(getattr(splits, name), config.env) for name in ("train", "validation", "test")}
-    wording = config.env.run_tests_hint
+    wording, pool = chosen_wording(config.env), config.env.markers == "pool"
     asked = spread(splits.test, [modes["test"][problem.id] for problem in splits.test], config.eval.problems)
     return _Material(
         policy=policy,
-        train_tasks=prepare_tasks(splits.train, modes["train"], policy, limits, wording=wording),
+        train_tasks=prepare_tasks(splits.train, modes["train"], policy, limits, wording=wording, pool=pool),
         test_tasks=prepare_tasks(
-            asked, modes["test"], policy, limits, wording=wording, evaluation_seed=config.env.split_seed
+            asked,
+            modes["test"],
+            policy,
+            limits,
+            wording=wording,
+            pool=pool,
+            evaluation_seed=config.env.split_seed,
         ),
         partitions=modes,
         pools=load_pools(splits.train, modes["train"], policy, config.teacher, rollouts.max_new_tokens),
