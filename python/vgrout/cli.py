@@ -196,6 +196,12 @@ def _doctor(arguments: Sequence[str]) -> int:
     return run(arguments)
 
 
+def _organism(arguments: Sequence[str]) -> int:
+    from vgrout.commands.organism import run
+
+    return run(arguments)
+
+
 COMMANDS: dict[str, Command] = {
     "train": Command(
         "train and evaluate one arm; `vgrout-train` is the same",
@@ -205,6 +211,9 @@ COMMANDS: dict[str, Command] = {
     "grade": Command("grade a file of answers", _grade, lambda _: "vgrout grade --help"),
     "doctor": Command(
         "say what the fence enforces here, and what it lacks", _doctor, lambda _: "vgrout doctor --help"
+    ),
+    "organism": Command(
+        "make a warm start of the model organism", _organism, lambda _: "vgrout organism build --help"
     ),
 }
 """Sub-commands by name; another part adds its own here."""
