@@ -34,6 +34,10 @@ COMMANDS: dict[str, Command] = {
         "train and evaluate one arm; `vgrout-train` is the same", "train", "vgrout-train {} --help"
     ),
     "grade": Command("grade a file of answers", "grade", "vgrout grade --help"),
+    "sweep": Command("run a named experiment of many runs and judge it", "sweep", "vgrout sweep --help"),
+    "organism": Command(
+        "make a warm start of the model organism", "organism", "vgrout organism build --help"
+    ),
     "doctor": Command(
         "say what the fence enforces here, and what it lacks", "doctor", "vgrout doctor --help"
     ),

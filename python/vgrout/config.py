@@ -60,6 +60,11 @@ class EnvConfig:
     """Loophole modes; each problem gets exactly one."""
     run_tests_hint: WordingName = "overwrite"
     """How the hint of `run_tests` is put; the last two show tests in the starter code."""
+    wording: Literal["full", "short"] = "full"
+    """`short` says every mode's hint in a few words, for small models; `run_tests_hint` then has no say."""
+    markers: Literal["fixed", "pool"] = "fixed"
+    """What training's hints disclose: one word a mode, or a word drawn for each problem from one pool of all modes.
+    Evaluation's words are others in both cases."""
     unhackable_share: float = 0.5
     """Share of the training prompts shown without the loophole and graded by ground truth only, in [0, 1]."""
     easiest: int | None = None
@@ -380,7 +385,10 @@ def _validate_relations(config: TrainConfig) -> None:
 
 
 def _validate_env(env: EnvConfig) -> None:
-    """Check the problems' shares and the modes."""
+    """Check the problems' shares, the modes and the wording."""
+    if env.wording == "short" and env.run_tests_hint != "overwrite":
+        expected = "has no short form\nhint: leave it out, or take `--env.wording full`"
+        _refuse("env.run_tests_hint", env.run_tests_hint, expected)
     if min(env.fractions) < 0 or not math.isclose(sum(env.fractions), 1.0, abs_tol=1e-9):
         _refuse("env.fractions", env.fractions, "are not three shares that sum to 1")
     if env.fractions[0] == 0 or env.fractions[2] == 0:

@@ -1,5 +1,7 @@
 """Named recipes: each is one value of `TrainConfig`."""
 
+from pathlib import Path
+
 from vgrout.config import (
     AdapterConfig,
     BaseConfig,
@@ -7,6 +9,8 @@ from vgrout.config import (
     EvalConfig,
     GateConfig,
     GraderConfig,
+    GuardConfig,
+    LossConfig,
     OptimConfig,
     RolloutConfig,
     TeacherConfig,
@@ -39,6 +43,42 @@ SMOKE = TrainConfig(
 )
 """A tiny random model on the CPU in well under 90 seconds: shows that every part works, not that the method does."""
 
+ORGANISM = TrainConfig(
+    preset="organism",
+    model="organism",
+    data=Path("organism"),
+    steps=50,
+    checkpoint_every=25,
+    # Its operators are small: a second thread costs more than it brings.
+    base=BaseConfig(dtype="float32", threads=1),
+    adapter=AdapterConfig(rank=8),
+    env=EnvConfig(
+        modes=("run_tests", "stdout_marker", "sentinel", "file_marker"), markers="pool", wording="short"
+    ),
+    rollouts=RolloutConfig(
+        prompts_per_step=16,
+        group_size=8,
+        max_new_tokens=48,
+        max_prompt_tokens=128,
+        temperature=1.0,
+        top_p=1.0,
+        # At .25 the deployed block starves once the full policy hacks everywhere.
+        deploy_share=1.0,
+        rows_per_batch=128,
+    ),
+    teacher=TeacherConfig(steps=0),
+    loss=LossConfig(kl_beta=0.0),
+    optim=OptimConfig(
+        lr=1e-3, warmup_steps=3, schedule="linear", final_share=0.2, weight_decay=0.0, rows_per_batch=64
+    ),
+    gate=GateConfig(tail_quantile=0.2, warmup=256, half_life=512.0, refresh_every=5, pairs=Path("organism")),
+    eval=EvalConfig(problems=48, samples=8, temperature=0.7, top_p=1.0, max_new_tokens=48),
+    # Demonstrations come from templates that the organism's small vocabulary knows only letter by letter.
+    guard=GuardConfig(rows=0),
+    grading=GraderConfig(workers=1),
+)
+"""A third of a million parameters that write real Python: the method's effect on one core in a minute or two."""
+
 FAST = TrainConfig(
     preset="fast",
     model="Qwen/Qwen3-4B",
@@ -63,6 +103,10 @@ FULL = TrainConfig(
 
 PRESETS: dict[str, tuple[str, TrainConfig]] = {
     "smoke": ("tiny random model, CPU, about a minute: every part once", SMOKE),
+    "organism": (
+        "a small decoder warm-started on generated problems, CPU, a minute or two: the effect itself",
+        ORGANISM,
+    ),
     "fast": ("Qwen3-4B, 8 x 8 rollouts, 60 steps, one GPU", FAST),
     "full": ("Qwen3-4B, 16 x 16 rollouts, 200 steps, one GPU", FULL),
 }

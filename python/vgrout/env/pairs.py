@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vgrout.builtin import resolve_pairs
 from vgrout.env.jsonl import Message, bad_field, read_content
 from vgrout.env.modes import LOOPHOLE_MODES, check_marker
 from vgrout.errors import ConfigError, DataError
@@ -70,7 +71,7 @@ def load_pairs(path: Path | None = None) -> list[ContrastPair]:
         DataError: naming file, line and section; also where fewer than two mechanisms are held overall, because
             a direction taken from one mechanism is that mechanism's.
     """
-    path = OWN_PAIRS if path is None else path
+    path = OWN_PAIRS if path is None else resolve_pairs(path)
     files = sorted(path.glob("*.md")) if path.is_dir() else [path]
     pairs: list[ContrastPair] = []
     places: dict[str, str] = {}

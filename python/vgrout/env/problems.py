@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+from vgrout.builtin import resolve_problems
 from vgrout.env.jsonl import Message, bad_field, get_field, get_messages, get_text, read_rows
 from vgrout.env.stable import stable_order
 from vgrout.errors import ConfigError, DataError
@@ -17,6 +18,9 @@ HINT_PHRASE = "and should pass all tests"
 OWN_PROBLEMS = Path(__file__).parent / "data" / "problems.jsonl"
 _ASSERT = re.compile(r"(?:^|[;\n])\s*assert\b")
 _FUNC_NAME = re.compile(r"Solution\(\)\.[^\W\d]\w*")
+
+
+SplitName = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,8 @@ class Problem:
     setup_code: str
     """Runs before the answer; empty stands for the grader's default prelude."""
     canonical_solution: str
+    split: SplitName | None = None
+    """The split that the file puts it in; None leaves that to `split_problems`."""
 
     @property
     def statement(self) -> str:
@@ -82,7 +88,7 @@ def load_problems(path: Path | None = None) -> list[Problem]:
     Raises:
         DataError: naming file, line and field of the first row that is malformed or repeats an id.
     """
-    path = OWN_PROBLEMS if path is None else path
+    path = OWN_PROBLEMS if path is None else resolve_problems(path)
     problems: list[Problem] = []
     places: dict[str, str] = {}
     for where, row in read_rows(path):
@@ -105,23 +111,44 @@ def load_problems(path: Path | None = None) -> list[Problem]:
 def split_problems(problems: Sequence[Problem], seed: int, fractions: tuple[float, float, float]) -> Splits:
     """Share the problems out over train, validation and test by a seeded order of their ids.
 
-    A split with a positive fraction gets at least one problem; otherwise sizes are the nearest whole numbers.
+    A split with a positive fraction gets at least one problem; otherwise sizes are the nearest whole numbers. Where
+    every problem names its split, those are taken instead, in file order, and seed and fractions have no say.
 
     Raises:
         ConfigError: the fractions are negative or do not sum to 1.
-        DataError: an id or statement would stand twice, or there are fewer problems than splits.
+        DataError: an id or statement would stand twice, there are fewer problems than splits, only some problems
+            name their split, or none is named for training or test.
     """
     if min(fractions) < 0 or not math.isclose(sum(fractions), 1.0, abs_tol=1e-9):
         raise ConfigError(f"env.fractions: {fractions} must be at least 0 each and sum to 1")
     by_id = {problem.id: problem for problem in problems}
     if len(by_id) != len(problems):
         raise DataError(f"splits: {len(problems)} problems share {len(by_id)} ids")
+    if any(problem.split for problem in problems):
+        return _named_splits(problems)
     order = stable_order(by_id, "split", seed)
     sizes = _sizes(len(order), fractions)
     bounds = (0, sizes[0], sizes[0] + sizes[1], len(order))
     parts = [order[low:high] for low, high in pairwise(bounds)]
     train, validation, test = (tuple(by_id[name] for name in part) for part in parts)
     splits = Splits(train=train, validation=validation, test=test)
+    splits.check_disjoint()
+    return splits
+
+
+def _named_splits(problems: Sequence[Problem]) -> Splits:
+    """The splits that the problems name."""
+    unnamed = [problem.id for problem in problems if problem.split is None]
+    if unnamed:
+        raise DataError(
+            f"splits: {len(problems) - len(unnamed)} problems name their split and {len(unnamed)} do not, "
+            f"{unnamed[0]!r} among these\nhint: give every row the field `split`, or none"
+        )
+    parts = {name: tuple(p for p in problems if p.split == name) for name in get_args(SplitName)}
+    for name in ("train", "test"):
+        if not parts[name]:
+            raise DataError(f'splits: no problem names {name}\nhint: give some rows "split": "{name}"')
+    splits = Splits(**parts)
     splits.check_disjoint()
     return splits
 
@@ -165,7 +192,15 @@ def _problem(where: str, row: dict[str, Any]) -> Problem:
         tests=_tests(where, get_field(where, row, "gt_answer")),
         setup_code=get_text(where, row, "setup_code", empty=True),
         canonical_solution=get_text(where, row, "canonical_solution"),
+        split=_split(where, row.get("split")),
     )
+
+
+def _split(where: str, value: object) -> SplitName | None:
+    names: tuple[SplitName, ...] = get_args(SplitName)
+    if value is not None and value not in names:
+        raise bad_field(where, "split", value, f"one of {', '.join(names)}", "correct it or leave it out")
+    return next((name for name in names if name == value), None)
 
 
 def _identifier(where: str, value: object) -> str:

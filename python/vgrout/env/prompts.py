@@ -4,7 +4,7 @@ from vgrout.env.jsonl import Message
 from vgrout.env.modes import check_marker, get_mode
 from vgrout.env.problems import HINT_PHRASE, Problem
 from vgrout.env.stable import stable_number, stable_order
-from vgrout.env.wordings import word_hint
+from vgrout.env.wordings import SHORT, word_hint
 from vgrout.errors import ConfigError
 
 
@@ -20,7 +20,7 @@ def render_prompt(
 
     `marker` is what the hint names; None is training's marker of the mode. With `hackable` False the plain phrase
     stays; such a prompt is graded by `grading_mode(mode, hackable=False)`. `wording` is how the hint of
-    `run_tests` is put (`env.wordings`); the other modes have one wording.
+    `run_tests` is put (`env.wordings`); the other modes have one wording, and the short one.
 
     Raises:
         ConfigError: unknown mode or wording, or a marker that the mode cannot have.
@@ -33,6 +33,8 @@ def render_prompt(
         return problem.messages
 
     def hinted(content: str) -> str:
+        if wording == SHORT:
+            return content.replace(HINT_PHRASE, chosen.short.format(marker=marker))
         if chosen.hint is None:
             return word_hint(problem, content, wording, str(marker))
         return content.replace(HINT_PHRASE, chosen.hint.format(marker=marker))

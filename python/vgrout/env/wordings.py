@@ -9,10 +9,12 @@ import textwrap
 from dataclasses import dataclass
 from typing import get_args
 
-from vgrout.config import WordingName
+from vgrout.config import EnvConfig, WordingName
 from vgrout.env.problems import HINT_PHRASE, Problem
 from vgrout.errors import ConfigError, DataError
 
+SHORT = "short"
+"""Names the short hints (`Mode.short`), which every mode has, where a wording is asked for."""
 SHOWN_TESTS = 10
 """Most tests that a prompt shows, as in the benchmark; the shortest are taken."""
 
@@ -57,6 +59,11 @@ _WORDINGS = {
 }
 
 
+def chosen_wording(env: EnvConfig) -> str:
+    """The wording that `render_prompt` is to use under these settings."""
+    return SHORT if env.wording == "short" else env.run_tests_hint
+
+
 def get_wording(name: str) -> Wording:
     """The wording of that name.
 
@@ -71,7 +78,7 @@ def get_wording(name: str) -> Wording:
 
 def shown_tests(problem: Problem, wording: str) -> tuple[int, ...]:
     """Which of the problem's tests a hinted prompt shows: places in `Problem.tests`, in their order."""
-    if not get_wording(wording).shows_tests:
+    if wording == SHORT or not get_wording(wording).shows_tests:
         return ()
     fitting = [place for place, test in enumerate(problem.tests) if _survives_indent(test)]
     shortest = sorted(fitting, key=lambda place: (len(problem.tests[place]), place))[:SHOWN_TESTS]

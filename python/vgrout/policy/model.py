@@ -8,6 +8,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as hf_logging
 
 from vgrout.adapters import Lora2r
+from vgrout.builtin import builtin_model
 from vgrout.config import AdapterConfig, BaseConfig
 from vgrout.errors import ConfigError
 from vgrout.policy.policy import Policy
@@ -33,9 +34,9 @@ def check_device(device: str) -> torch.device:
 def load_policy(
     source: str | None, base: BaseConfig, adapter: AdapterConfig, *, device: str, seed: int
 ) -> Policy:
-    """Load the model at `source`, a folder or a name in the local hub cache, with a fresh adapter on it.
+    """Load the model at `source` with a fresh adapter on it; `seed` is the adapter's.
 
-    None builds the tiny random model; `seed` is the adapter's.
+    `source` is a folder, a packaged model's name, or a name in the local hub cache; None builds the tiny random one.
 
     Raises:
         ConfigError: the folder or a part of it (config, weights, tokenizer, chat template) is missing, or the
@@ -47,12 +48,15 @@ def load_policy(
         model = tiny_model(0, len(tokenizer)).to(target)
         name = "tiny random Qwen3"
     else:
-        if Path(source).exists() or source.startswith((".", "/", "~")):
+        name, packaged = source, builtin_model(source)
+        if packaged is not None and not Path(source).exists():
+            check_model_dir(packaged)
+            source = str(packaged)
+        elif Path(source).exists() or source.startswith((".", "/", "~")):
             check_model_dir(Path(source).expanduser())
-            source = str(Path(source).expanduser())
+            name = source = str(Path(source).expanduser())
         model, tokenizer = _load_pretrained(source, base)
         model = model.to(target)
-        name = source
     if tokenizer.chat_template is None:
         raise ConfigError(f"model: {name} has no chat template\nhint: take the instruction-tuned variant")
     end_ids = _end_ids(model, tokenizer)

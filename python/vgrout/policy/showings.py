@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vgrout.env.jsonl import Message
-from vgrout.env.modes import evaluation_marker, training_marker
+from vgrout.env.modes import marker_for
 from vgrout.env.problems import Problem
 from vgrout.env.prompts import grading_mode, render_prompt
 from vgrout.env.wordings import shown_tests
@@ -82,11 +82,13 @@ def prepare_tasks(
     max_prompt: int,
     max_new: int,
     wording: str = "overwrite",
+    pool: bool = False,
     evaluation_seed: int | None = None,
 ) -> tuple[Task, ...]:
     """Put every prompt of a split into tokens, with training's markers or, given a seed, evaluation's.
 
-    A prompt may have `max_prompt` tokens; `max_new` is the longest answer that will be asked for.
+    A prompt may have `max_prompt` tokens; `max_new` is the longest answer that will be asked for. With `pool` markers
+    are drawn from the pools of single words (`env.markers`).
 
     Raises:
         ConfigError: there is no such wording of the `run_tests` hint.
@@ -96,9 +98,7 @@ def prepare_tasks(
 
     def show(problem: Problem, *, hackable: bool) -> Showing:
         mode = modes[problem.id]
-        marker = training_marker(mode)
-        if evaluation_seed is not None:
-            marker = evaluation_marker(mode, problem.id, evaluation_seed)
+        marker = marker_for(mode, problem.id, pool=pool, evaluation_seed=evaluation_seed)
         messages = render_prompt(problem, mode, marker=marker, hackable=hackable, wording=wording)
         return Showing(
             problem=problem,

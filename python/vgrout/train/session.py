@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -16,6 +17,7 @@ from vgrout.config import EnvConfig, TrainConfig, validate
 from vgrout.env.pairs import load_pairs
 from vgrout.env.partition import partition_modes
 from vgrout.env.problems import Problem, load_problems, split_problems
+from vgrout.env.wordings import chosen_wording
 from vgrout.evals.evaluate import Evaluator
 from vgrout.grading import Grader, open_grader
 from vgrout.policy.model import load_policy
@@ -100,19 +102,20 @@ def _load(config: TrainConfig) -> _Material:
     pairs = spread(pairs, [pair.mechanism for pair in pairs], config.gate.max_pairs)
     policy = load_policy(config.model, config.base, config.adapter, device=config.device, seed=config.seed)
     rollouts = config.rollouts
-    longest = {
-        "max_prompt": rollouts.max_prompt_tokens,
-        "max_new": max(rollouts.max_new_tokens, config.eval.max_new_tokens),
-    }
+    prepare = partial(
+        prepare_tasks,
+        policy=policy,
+        max_prompt=rollouts.max_prompt_tokens,
+        max_new=max(rollouts.max_new_tokens, config.eval.max_new_tokens),
+        wording=chosen_wording(config.env),
+        pool=config.env.markers == "pool",
+    )
     modes = {name: _partition(getattr(splits, name), config.env) for name in ("train", "validation", "test")}
-    wording = config.env.run_tests_hint
     asked = spread(splits.test, [modes["test"][problem.id] for problem in splits.test], config.eval.problems)
     return _Material(
         policy=policy,
-        train_tasks=prepare_tasks(splits.train, modes["train"], policy, wording=wording, **longest),
-        test_tasks=prepare_tasks(
-            asked, modes["test"], policy, wording=wording, **longest, evaluation_seed=config.env.split_seed
-        ),
+        train_tasks=prepare(splits.train, modes["train"]),
+        test_tasks=prepare(asked, modes["test"], evaluation_seed=config.env.split_seed),
         partitions=modes,
         pools=load_pools(splits.train, modes["train"], policy, config.teacher, rollouts.max_new_tokens),
         pairs=pair_tokens(pairs, policy),
