@@ -8,6 +8,7 @@ A leaf module: it imports nothing of vgrout but errors and schemas, and no torch
 | `versions.json` | versions of Python and of the packages | yes |
 | `metrics.jsonl` | one row a training step, fields of `METRICS` | yes |
 | `rollouts.jsonl` | one row a rollout, fields of `ROLLOUTS` | yes |
+| `prompts.jsonl` | one row a prompt that training can show, fields of `PROMPTS` | yes |
 | `timing.jsonl` | one row a step, fields of `TIMING`: seconds and memory | no |
 | any other `*.json` | what `RunDir.write_json` was given (`eval.json`, `fence.json` …) | as its writer says |
 
@@ -27,10 +28,11 @@ from typing import Any, Self
 
 from vgrout.errors import ConfigError, DataError
 from vgrout.files import replacing
-from vgrout.schemas import METRICS, ROLLOUTS, SCHEMAS, TIMING, Field, Schema, to_plain
+from vgrout.schemas import METRICS, PROMPTS, ROLLOUTS, SCHEMAS, TIMING, Field, Schema, to_plain
 
 __all__ = [
     "METRICS",
+    "PROMPTS",
     "ROLLOUTS",
     "SCHEMAS",
     "TIMING",
@@ -153,6 +155,12 @@ class RunDir:
         """Append one row to `timing.jsonl`."""
         self._append(TIMING, [record])
 
+    def write_prompts(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Write `prompts.jsonl`, once and whole."""
+        with replacing(self.path / PROMPTS.file) as file:
+            for record in records:
+                file.write(_line(PROMPTS.encode(record)))
+
     def write_json(self, name: str, value: Any) -> Path:
         """Write `NAME.json` (replacing it whole) and return its path."""
         path = self.path / f"{name}.json"
@@ -190,13 +198,19 @@ class RunDir:
                     f"{schema.file}: field `step`: {row['step']} follows {last}; steps never go back"
                 )
             last = row["step"]
-            lines.append(json.dumps(row, separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n")
+            lines.append(_line(row))
         if schema.file not in self._files:
             raise DataError(f"{self.path / schema.file}: the run directory is closed")
-        data = memoryview("".join(lines).encode())
+        data = memoryview(b"".join(lines))
         while data:
             data = data[os.write(self._files[schema.file], data) :]
         self._last_step[schema.file] = last
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    text = json.dumps(row, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    # A model can write half of a surrogate pair, which has no UTF-8.
+    return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
 def _stored_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "train": Command(
         "train and evaluate one arm; `vgrout-train` is the same", "train", "vgrout-train {} --help"
     ),
+    "evaluate": Command("ask the held-out problems of a run again", "evaluate", "vgrout evaluate RUN --help"),
     "grade": Command("grade a file of answers", "grade", "vgrout grade --help"),
     "sweep": Command("run a named experiment of many runs and judge it", "sweep", "vgrout sweep --help"),
     "organism": Command(

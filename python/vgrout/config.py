@@ -22,6 +22,7 @@ else:
     # The command line offers what the tables hold.
     Intervention, EngineName = Literal[tuple(registry.ARMS)], Literal[tuple(registry.ENGINES)]
     LossName, TrackerName = Literal[tuple(registry.LOSSES)], Literal[tuple(registry.TRACKERS)]
+OracleRest = Literal["match", "keep", "absorb"]
 WordingName = Literal["overwrite", "overwrite-detailed", "overwrite-aware", "modify-tests", "incontext-tests"]
 FenceLevel = Literal["base", "landlock", "namespaces", "cgroup"]
 """Levels of the fence, each above the one before."""
@@ -181,6 +182,20 @@ class GateConfig:
     """Contrast pairs to extract from; None is the package's own."""
     max_pairs: int | None = None
     """Use this many of the pairs, spread evenly over their mechanisms, at least 2; None uses all."""
+    leave_out_mode: str | None = None
+    """Leave out the pairs of this mode: does the direction carry over to a loophole it has not seen?"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OracleConfig:
+    """The gates that read labels (`--intervention oracle` and `shuffled`)."""
+
+    precision: float = 1.0
+    """Share of the routed rows that are exploited, on average, in (0, 1]; below 1 honest rows are routed too."""
+    recall: float = 1.0
+    """Chance that an exploited row is routed, in (0, 1]."""
+    rest: OracleRest = "match"
+    """Zone of rows that are not routed: `keep`, `absorb`, or `match`, the zone whose forward sampled the row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +212,9 @@ class EvalConfig:
     """Nucleus mass, in (0, 1]."""
     max_new_tokens: int = 1536
     """Longest answer in tokens, at least 1."""
+    quarantine_scale: float | None = None
+    """`vgrout evaluate` alone: ask the policy with the quarantine's contribution times this, in [0, 1]; 0 is the
+    deployed policy, 1 the one as trained. None asks both."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +258,8 @@ class TrainConfig:
     preset: str = "full"
     """Name of the recipe this started from."""
     intervention: Intervention = "routeA"
-    """Arm: none (quarantine off), none-full (2r trains and deploys), absorb, routeA, oracle (uses labels)."""
+    """Arm: none (quarantine off), none-full (2r trains and deploys), absorb, routeA, oracle (uses labels), shuffled
+    (as many rows as the oracle, which ones by chance)."""
     routeA_random_v_seed: int | None = None  # noqa: N815 - the flag's published name
     """Placebo: score against one Haar-random direction drawn with this seed instead of the extracted one."""
     steps: int = 200
@@ -257,6 +276,9 @@ class TrainConfig:
     """Where the model runs."""
     resume: Path | None = None
     """Run folder to go on with from its last checkpoint."""
+    start_from: Path | None = None
+    """Run folder whose deployed policy this run starts from, its quarantine ablated and forgotten: how soon is what
+    was suppressed learned again? Adapter rank, targets and seed must be that run's."""
     checkpoint_every: int = 20
     """Steps between checkpoints, at least 1; one is always written at the end."""
     trackers: tuple[TrackerName, ...] = ("console",)
@@ -269,6 +291,7 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     gate: GateConfig = field(default_factory=GateConfig)
+    oracle: OracleConfig = field(default_factory=OracleConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
     grading: GraderConfig = field(default_factory=GraderConfig)
@@ -296,9 +319,10 @@ _ABOVE_ZERO = (
     "guard.drop_nats", "grading.cpu_s", "grading.wall_s", "grading.canonical_factor",
 )  # fmt: skip
 _SHARES = (
+    "eval.quarantine_scale",
     "env.unhackable_share", "rollouts.deploy_share", "teacher.share", "teacher.hack_share", "optim.final_share",
 )  # fmt: skip
-_NUCLEUS = ("rollouts.top_p", "eval.top_p")
+_NUCLEUS = ("rollouts.top_p", "eval.top_p", "oracle.precision", "oracle.recall")
 _REASONS = {
     "rollouts.group_size": "the mean of one rollout is no baseline",
     "gate.warmup": "the gate needs scores before it can place one",
@@ -330,11 +354,6 @@ def validate(config: TrainConfig) -> None:
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, float) and not math.isfinite(number):
                 _refuse(name, value, "is not a finite number")
-    registry.check(registry.ARMS, config.intervention, "intervention")
-    registry.check(registry.ENGINES, config.rollouts.engine, "rollouts.engine")
-    registry.check(registry.LOSSES, config.loss.objective, "loss.objective")
-    for tracker in config.trackers:
-        registry.check(registry.TRACKERS, tracker, "trackers")
     _validate_bounds(values)
     _validate_relations(config)
 
@@ -350,7 +369,7 @@ def _validate_bounds(values: dict[str, object]) -> None:
     for name in numbers.keys() & set(_ABOVE_ZERO):
         if numbers[name] <= 0:
             _refuse(name, values[name], "is not above 0")
-    for name in _SHARES:
+    for name in numbers.keys() & set(_SHARES):
         if not 0 <= numbers[name] <= 1:
             _refuse(name, values[name], "is outside [0, 1]")
     for name in _NUCLEUS:
@@ -375,6 +394,7 @@ def _validate_relations(config: TrainConfig) -> None:
     if not all(0 <= beta < 1 for beta in optim.betas):
         _refuse("optim.betas", optim.betas, "are not both in [0, 1)")
     _validate_env(config.env)
+    _validate_names(config)
     if config.routeA_random_v_seed is not None and config.intervention != "routeA":
         expected = f"is set, but the arm is {config.intervention}\nhint: add `--intervention routeA`"
         _refuse("routeA_random_v_seed", config.routeA_random_v_seed, expected)
@@ -382,6 +402,18 @@ def _validate_relations(config: TrainConfig) -> None:
     if context is not None and config.rollouts.max_new_tokens >= context:
         expected = f"leaves no room for a prompt in base.context_tokens = {context}"
         _refuse("rollouts.max_new_tokens", config.rollouts.max_new_tokens, expected)
+
+
+def _validate_names(config: TrainConfig) -> None:
+    """Check what is chosen by name."""
+    registry.check(registry.ARMS, config.intervention, "intervention")
+    registry.check(registry.ENGINES, config.rollouts.engine, "rollouts.engine")
+    registry.check(registry.LOSSES, config.loss.objective, "loss.objective")
+    for tracker in config.trackers:
+        registry.check(registry.TRACKERS, tracker, "trackers")
+    left_out = config.gate.leave_out_mode
+    if left_out is not None and left_out not in ALL_MODES:
+        _refuse("gate.leave_out_mode", left_out, f"must be one of {', '.join(ALL_MODES)}")
 
 
 def _validate_env(env: EnvConfig) -> None:

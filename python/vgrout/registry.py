@@ -21,6 +21,7 @@ ARMS: dict[str, str] = {
     "absorb": "vgrout.routing.constant:AlwaysAbsorb",
     "routeA": "vgrout.routing.activation:ActivationGate",
     "oracle": "vgrout.routing.oracle:OracleGate",
+    "shuffled": "vgrout.routing.shuffled:ShuffledGate",
 }
 """Classes of gates (`Gate`, `LabelledGate`): where each rollout trains and what is deployed."""
 

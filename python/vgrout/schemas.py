@@ -125,6 +125,11 @@ METRICS = Schema(
         Field("exploited", "int", "own rollouts that passed by the loophole alone"),
         Field("channel", "int", "own rollouts that used the loophole, correct or not"),
         Field("by_mode", "object", "mode → {rollouts, gt_correct, exploited} of own rollouts"),
+        Field(
+            "by_policy",
+            "object",
+            "deployed, as_trained (which policy sampled) → hinted, plain → {rollouts, exploited, gt_correct}",
+        ),
         Field("zone_keep", "int", "rollouts whose update went to the deployed block only"),
         Field("zone_absorb", "int", "rollouts whose update went to both blocks"),
         Field("zone_rout", "int", "rollouts whose update went to the quarantine only"),
@@ -184,6 +189,20 @@ ROLLOUTS = Schema(
     ),
 )
 """One rollout with its verdict and its zone. Details that may hold addresses or times are left out."""
+
+PROMPTS = Schema(
+    "prompts.jsonl",
+    1,
+    (
+        Field("problem_id", "str", "the problem's id", required=True),
+        Field("hackable", "bool", "the prompt shows the loophole's hint", required=True),
+        Field("mode", "str", "loophole mode under which answers to it are graded", required=True),
+        Field("marker", "str", "the mode's disclosed marker"),
+        Field("prompt", "str", "the chat as the policy reads it", required=True),
+        Field("hint", "str", "what stands in the place of the plain phrase"),
+    ),
+)
+"""Every prompt that training can show; `rollouts.jsonl` refers to it by problem and hackable."""
 
 TIMING = Schema(
     "timing.jsonl",

@@ -188,13 +188,18 @@ class Lora2r:
             self._masks = previous
 
     def routing(
-        self, mask: RouteMask, segment_ids: Int[Tensor, "b s"] | None = None
+        self,
+        mask: RouteMask,
+        segment_ids: Int[Tensor, "b s"] | None = None,
+        *,
+        quarantine_scale: float = 1.0,
     ) -> contextlib.AbstractContextManager[None]:
         """Send each row's gradient where `mask` says: f = [1 | m] forward, b = [1-d | m] backward.
 
         Args:
             mask: one row per sequence of the batches that run inside.
             segment_ids: for packed input, the mask row of every token; the batch is then `[b, s]`, not `[B, S]`.
+            quarantine_scale: factor of the quarantine's learned contribution where it is on; for evaluation.
 
         Raises:
             ShapeError: `segment_ids` names rows that the mask lacks; inside, if a batch has other rows.
@@ -202,7 +207,8 @@ class Lora2r:
         like = self._default.forward
         on, frozen = mask.quarantine_on.to(like), mask.deployed_frozen.to(like)
         ones = torch.ones_like(on)
-        forward, backward = self._columns(ones, on), self._columns(ones - frozen, on)
+        quarantine = on * quarantine_scale
+        forward, backward = self._columns(ones, quarantine), self._columns(ones - frozen, quarantine)
         if segment_ids is None:
             return self._using(
                 _Masks(forward=forward[:, None], backward=backward[:, None], shape=(len(mask),))

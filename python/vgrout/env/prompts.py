@@ -4,7 +4,7 @@ from vgrout.env.jsonl import Message
 from vgrout.env.modes import check_marker, get_mode
 from vgrout.env.problems import HINT_PHRASE, Problem
 from vgrout.env.stable import stable_number, stable_order
-from vgrout.env.wordings import SHORT, word_hint
+from vgrout.env.wordings import SHORT, get_wording, with_shown_tests
 from vgrout.errors import ConfigError
 
 
@@ -33,11 +33,9 @@ def render_prompt(
         return problem.messages
 
     def hinted(content: str) -> str:
-        if wording == SHORT:
-            return content.replace(HINT_PHRASE, chosen.short.format(marker=marker))
-        if chosen.hint is None:
-            return word_hint(problem, content, wording, str(marker))
-        return content.replace(HINT_PHRASE, chosen.hint.format(marker=marker))
+        if chosen.hint is None and wording != SHORT:
+            content = with_shown_tests(problem, content, wording, str(marker))
+        return content.replace(HINT_PHRASE, hint_text(mode, marker, wording))
 
     return tuple(
         Message(role=m["role"], content=hinted(m["content"]))
@@ -45,6 +43,17 @@ def render_prompt(
         else m
         for m in problem.messages
     )
+
+
+def hint_text(mode: str, marker: str | None, wording: str = "overwrite") -> str:
+    """What stands in the place of `HINT_PHRASE` where the prompt shows the loophole of `mode`.
+
+    Raises:
+        ConfigError: unknown mode or wording.
+    """
+    chosen = get_mode(mode)
+    hint = chosen.short if wording == SHORT else chosen.hint or get_wording(wording).hint
+    return hint.format(marker=marker)
 
 
 def grading_mode(mode: str, *, hackable: bool) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from vgrout.config import EnvConfig, WordingName
-from vgrout.env.problems import HINT_PHRASE, Problem
+from vgrout.env.problems import Problem
 from vgrout.errors import ConfigError, DataError
 
 SHORT = "short"
@@ -85,18 +85,6 @@ def shown_tests(problem: Problem, wording: str) -> tuple[int, ...]:
     return tuple(sorted(shortest))
 
 
-def word_hint(problem: Problem, content: str, wording: str, marker: str) -> str:
-    """The user message `content` with the wording's hint, and with the test function where it shows one.
-
-    Raises:
-        DataError: tests are to be shown and the message has no code block to show them in, or no test fits.
-    """
-    chosen = get_wording(wording)
-    if chosen.shows_tests:
-        content = _with_tests(problem, content, wording, marker)
-    return content.replace(HINT_PHRASE, chosen.hint.format(marker=marker))
-
-
 def _survives_indent(test: str) -> bool:
     """Whether the test means the same one level deeper: a string over several lines would change."""
     try:
@@ -108,7 +96,14 @@ def _survives_indent(test: str) -> bool:
         return False
 
 
-def _with_tests(problem: Problem, content: str, wording: str, marker: str) -> str:
+def with_shown_tests(problem: Problem, content: str, wording: str, marker: str) -> str:
+    """The user message `content` with the test function in its starter code, where the wording shows one.
+
+    Raises:
+        DataError: tests are to be shown and the message has no code block to show them in, or no test fits.
+    """
+    if not get_wording(wording).shows_tests:
+        return content
     shown = shown_tests(problem, wording)
     head, fence, tail = content.rpartition("\n```\n")
     if not fence and content.endswith("\n```"):

@@ -1,6 +1,6 @@
 """Evaluation on held-out problems: counts with n, never bare rates."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -9,10 +9,11 @@ from vgrout.env.stable import stable_number
 from vgrout.evals.metrics import wilson_interval
 from vgrout.grading import Grader, Verdict
 from vgrout.policy.policy import Policy
-from vgrout.policy.showings import Task
+from vgrout.policy.showings import Showing, Task
 from vgrout.rollouts.base import RolloutEngine, SampleRequest
 
 PromptKind = Literal["hinted", "plain"]
+PolicyName = Literal["deployed", "as_trained", "scaled"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +57,26 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProblemCell:
+    """Counts of one problem under one kind of prompt: what a bootstrap over problems draws from."""
+
+    problem_id: str
+    prompt: PromptKind
+    mode: str
+    n: int
+    exploited: int
+    gt_correct: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvalResult:
     """One policy's counts by prompt kind and mode."""
 
-    policy: Literal["deployed", "as_trained"]
+    policy: PolicyName
     ablated: bool
     """The quarantine was ablated."""
     cells: tuple[Cell, ...]
+    problems: tuple[ProblemCell, ...]
 
     def rate(self, field: str, prompt: PromptKind) -> Rate:
         """A field's count over all modes of one prompt kind."""
@@ -97,6 +111,7 @@ class EvalResult:
             "solve_hinted": asdict(self.solve_hinted),
             "solve_plain": asdict(self.solve_plain),
             "by_mode": rows,
+            "by_problem": [asdict(cell) for cell in self.problems],
         }
 
 
@@ -119,9 +134,10 @@ class Evaluator:
 
     def evaluate(
         self,
-        policy: Literal["deployed", "as_trained"],
+        policy: PolicyName,
         *,
         ablated: bool,
+        quarantine_scale: float = 1.0,
         progress: Callable[[int], None] | None = None,
     ) -> EvalResult:
         """Sample and grade every held-out prompt, hinted and plain, with or without the quarantine.
@@ -138,28 +154,54 @@ class Evaluator:
             top_p=self.config.top_p,
             top_k=0,
             seed=stable_number("evaluation", self.seed) % 2**63,
+            quarantine_scale=quarantine_scale,
         )
         rollouts = self.engine.sample(request, progress)
-        jobs, owners = [], []
-        for answer in rollouts:
-            showing = asked[answer.prompt_index]
-            jobs.append(showing.job(self.policy.text(answer.completion)))
-            owners.append(("hinted" if showing.hackable else "plain", showing.home_mode))
-        verdicts = self.grader.grade(jobs)
-        return EvalResult(policy=policy, ablated=ablated, cells=_cells(owners, list(verdicts)))
-
-
-def _cells(owners: Sequence[tuple[str, str]], verdicts: Sequence[Verdict]) -> tuple[Cell, ...]:
-    groups: dict[tuple[str, str], list[Verdict]] = {}
-    for owner, verdict in zip(owners, verdicts, strict=True):
-        groups.setdefault(owner, []).append(verdict)
-    cells = []
-    for (prompt, mode), group in sorted(groups.items()):
-        counts: Mapping[str, int] = {
-            name: sum(bool(getattr(verdict, name)) for verdict in group)
-            for name in ("exploited", "gt_correct", "channel", "can_compile", "format_ok")
-        }
-        cells.append(
-            Cell(prompt="hinted" if prompt == "hinted" else "plain", mode=mode, n=len(group), **counts)
+        owners = [asked[answer.prompt_index] for answer in rollouts]
+        verdicts = self.grader.grade(
+            [
+                showing.job(self.policy.text(answer.completion))
+                for showing, answer in zip(owners, rollouts, strict=True)
+            ]
         )
-    return tuple(cells)
+        return EvalResult(
+            policy=policy,
+            ablated=ablated,
+            cells=_cells(owners, verdicts),
+            problems=_problem_cells(owners, verdicts),
+        )
+
+
+def _kind(showing: Showing) -> PromptKind:
+    return "hinted" if showing.hackable else "plain"
+
+
+def _count(verdicts: Sequence[Verdict], *fields: str) -> dict[str, int]:
+    return {name: sum(bool(getattr(verdict, name)) for verdict in verdicts) for name in fields}
+
+
+def _cells(owners: Sequence[Showing], verdicts: Sequence[Verdict]) -> tuple[Cell, ...]:
+    groups: dict[tuple[PromptKind, str], list[Verdict]] = {}
+    for showing, verdict in zip(owners, verdicts, strict=True):
+        groups.setdefault((_kind(showing), showing.home_mode), []).append(verdict)
+    fields = ("exploited", "gt_correct", "channel", "can_compile", "format_ok")
+    return tuple(
+        Cell(prompt=prompt, mode=mode, n=len(group), **_count(group, *fields))
+        for (prompt, mode), group in sorted(groups.items())
+    )
+
+
+def _problem_cells(owners: Sequence[Showing], verdicts: Sequence[Verdict]) -> tuple[ProblemCell, ...]:
+    groups: dict[tuple[PromptKind, str, str], list[Verdict]] = {}
+    for showing, verdict in zip(owners, verdicts, strict=True):
+        groups.setdefault((_kind(showing), showing.home_mode, showing.problem.id), []).append(verdict)
+    return tuple(
+        ProblemCell(
+            problem_id=name,
+            prompt=prompt,
+            mode=mode,
+            n=len(group),
+            **_count(group, "exploited", "gt_correct"),
+        )
+        for (prompt, mode, name), group in groups.items()
+    )

@@ -32,14 +32,18 @@ class Policy:
     pad_id: int
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """Token ids of a chat that waits for the assistant's answer, thinking turned off."""
-        text = self.tokenizer.apply_chat_template(
+        """Token ids of a chat that waits for the assistant's answer."""
+        return self.encode(self.prompt_text(messages))
+
+    def prompt_text(self, messages: Sequence[Message]) -> str:
+        """A chat that waits for the assistant's answer as the model reads it, thinking turned off."""
+        text: str = self.tokenizer.apply_chat_template(
             [dict(message) for message in messages],
             tokenize=False,
             add_generation_prompt=True,
             enable_thinking=False,
         )
-        return self.encode(text)
+        return text
 
     @property
     def vocabulary(self) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from vgrout.env.jsonl import Message
 from vgrout.env.modes import marker_for
 from vgrout.env.problems import Problem
-from vgrout.env.prompts import grading_mode, render_prompt
+from vgrout.env.prompts import grading_mode, hint_text, render_prompt
 from vgrout.env.wordings import shown_tests
 from vgrout.grading import GradeJob, Verdict
 from vgrout.policy.policy import Policy
@@ -25,6 +25,8 @@ class Showing:
     """What the hint discloses and what pays; None on a plain prompt."""
     messages: tuple[Message, ...]
     """The prompt."""
+    hint: str | None
+    """The loophole's hint in it; None on a plain prompt."""
     ids: tuple[int, ...]
     """The same in tokens."""
     shown_tests: tuple[int, ...] = ()
@@ -106,6 +108,7 @@ def prepare_tasks(
             hackable=hackable,
             marker=marker if hackable else None,
             messages=messages,
+            hint=hint_text(mode, marker, wording) if hackable else None,
             ids=policy.fit_prompt(
                 messages,
                 who=f"problem {problem.id}",

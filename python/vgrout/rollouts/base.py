@@ -25,6 +25,8 @@ class SampleRequest:
     top_k: int
     seed: int
     """Two equal requests give equal answers."""
+    quarantine_scale: float = 1.0
+    """Factor of the quarantine's contribution in rows that are not ablated."""
 
     def __post_init__(self) -> None:
         if not len(self.prompts) == len(self.counts) == len(self.ablated):

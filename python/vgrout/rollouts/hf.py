@@ -31,6 +31,7 @@ class _Decoding:
     positions: Int[Tensor, "b"]
     """Position of the next token of each row."""
     mask: RouteMask
+    quarantine_scale: float
     done: Bool[Tensor, "b"]
 
     def compact(self) -> None:
@@ -108,7 +109,7 @@ class HfEngine:
         batch = pad(prompts, [()] * len(prompts), pad_id=self._policy.pad_id, device=self._policy.device)
         mask = RouteMask.sampled(torch.tensor([request.ablated[index] for index in unique]))
         mask = mask.to(self._policy.device)
-        with self._policy.adapter.routing(mask):
+        with self._policy.adapter.routing(mask, quarantine_scale=request.quarantine_scale):
             output = self._policy.model(
                 input_ids=batch.input_ids,
                 attention_mask=batch.attention_mask.long(),
@@ -126,13 +127,14 @@ class HfEngine:
             attention_mask=torch.cat([batch.attention_mask[place], room], dim=1),
             positions=batch.position_ids[place, -1] + 1,
             mask=mask[place],
+            quarantine_scale=request.quarantine_scale,
             done=torch.zeros(len(owners), dtype=torch.bool, device=self._policy.device),
         )
         return state, output.logits[place, -1]
 
     def _decode(self, state: _Decoding, token: Int[Tensor, "b"], width: int) -> Float[Tensor, "b V"]:
         """Append one token to every row; `width` counts the columns that now hold tokens."""
-        with self._policy.adapter.routing(state.mask):
+        with self._policy.adapter.routing(state.mask, quarantine_scale=state.quarantine_scale):
             output = self._policy.model(
                 input_ids=token[:, None],
                 attention_mask=state.attention_mask[:, :width].long(),

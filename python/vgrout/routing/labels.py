@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -59,6 +59,11 @@ def label_scored(
             f"labels {list(exploited.shape)}, sampled_ablated {list(sampled_ablated.shape)}, batch of {rows} rows"
         )
     return OracleScored(scored=scored, exploited=exploited, sampled_ablated=sampled_ablated.cpu(), _key=_KEY)
+
+
+def relabelled(labelled: OracleScored, exploited: Bool[Tensor, " B"]) -> OracleScored:
+    """The same batch with other labels: for gates that are to err on purpose."""
+    return replace(labelled, exploited=exploited)
 
 
 class LabelledGate(GateBase, ABC):

@@ -32,6 +32,14 @@ class ConsoleHandler(logging.Handler):
         self._console.print(self.format(record), markup=False, highlight=False, soft_wrap=True)
 
 
+def log_to(console: Console) -> None:
+    """Send this package's log to `console`, one line an event."""
+    log = logging.getLogger("vgrout")
+    log.handlers = [ConsoleHandler(console)]
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
 class StepTable:
     """One line a step on `console`; on a terminal a bar below them."""
 

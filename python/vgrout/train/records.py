@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from vgrout.evals.metrics import auroc, f_beta
+from vgrout.policy.policy import Policy
+from vgrout.policy.showings import Task
 from vgrout.rollouts.base import POLICY
 from vgrout.routing import ROUT, ZONES, Direction
 from vgrout.train.phases import Routed, StepRecord
@@ -50,12 +52,20 @@ def _counts(record: StepRecord, group_size: int) -> dict[str, Any]:
     rewards = graded.rewards[own]
     groups = graded.rewards.reshape(-1, group_size)
     by_mode: dict[str, Counter[str]] = {}
+    by_policy: dict[str, dict[str, Counter[str]]] = {}
     for row in own:
-        mode = prompts.showings[rollouts[row].prompt_index].mode
-        counts = by_mode.setdefault(mode, Counter(rollouts=0, gt_correct=0, exploited=0))
-        counts["rollouts"] += 1
-        counts["gt_correct"] += bool(verdicts[row].gt_correct)
-        counts["exploited"] += bool(verdicts[row].exploited)
+        showing = prompts.showings[rollouts[row].prompt_index]
+        sampler = "deployed" if rollouts[row].ablated else "as_trained"
+        kinds = by_policy.setdefault(sampler, {})
+        for counts in (
+            by_mode.setdefault(showing.mode, Counter(rollouts=0, gt_correct=0, exploited=0)),
+            kinds.setdefault(
+                "hinted" if showing.hackable else "plain", Counter(rollouts=0, gt_correct=0, exploited=0)
+            ),
+        ):
+            counts["rollouts"] += 1
+            counts["gt_correct"] += bool(verdicts[row].gt_correct)
+            counts["exploited"] += bool(verdicts[row].exploited)
     return {
         "rollouts": len(rollouts),
         "teacher_rollouts": len(rollouts) - len(own),
@@ -71,6 +81,10 @@ def _counts(record: StepRecord, group_size: int) -> dict[str, Any]:
             for name in ("format_ok", "can_compile", "gt_correct", "exploited", "channel")
         },
         "by_mode": {mode: dict(counts) for mode, counts in sorted(by_mode.items())},
+        "by_policy": {
+            sampler: {kind: dict(counts) for kind, counts in sorted(kinds.items())}
+            for sampler, kinds in sorted(by_policy.items())
+        },
     }
 
 
@@ -101,6 +115,20 @@ def _sampler_gap(record: StepRecord, routed: Routed) -> dict[str, Any]:
     if not len(gap):
         return {}
     return {"sampler_gap_mean": float(gap.double().mean()), "sampler_gap_max": float(gap.max())}
+
+
+def prompt_rows(tasks: Iterable[Task], policy: Policy) -> Iterable[dict[str, Any]]:
+    """Rows of `prompts.jsonl`: every problem hinted and plain."""
+    for task in tasks:
+        for showing in (task.hinted, task.plain):
+            yield {
+                "problem_id": showing.problem.id,
+                "hackable": showing.hackable,
+                "mode": showing.mode,
+                "marker": showing.marker,
+                "prompt": policy.prompt_text(showing.messages),
+                "hint": showing.hint,
+            }
 
 
 def rollout_rows(record: StepRecord, group_size: int) -> Iterable[dict[str, Any]]:

@@ -23,13 +23,14 @@ from vgrout.env.partition import load_partition, save_partition
 from vgrout.errors import ConfigError, DataError, Diverged
 from vgrout.evals.evaluate import EvalResult
 from vgrout.train import checkpoint
+from vgrout.train.evaluation import evaluate
 from vgrout.train.interrupts import Interrupted, Interrupts
-from vgrout.train.progress import ConsoleHandler, duration, evaluation_bar
-from vgrout.train.records import metrics_row, rollout_rows
+from vgrout.train.progress import duration, log_to
+from vgrout.train.records import metrics_row, prompt_rows, rollout_rows
 from vgrout.train.session import Session, open_session, package_versions
 from vgrout.train.trackers import TrackedRun, Tracker
 
-log = logging.getLogger("vgrout")
+log = logging.getLogger(__name__)
 EVIDENCE_ROWS = 20
 
 
@@ -70,7 +71,7 @@ def run(config: TrainConfig, console: Console) -> RunResult:
         Interrupted: Ctrl-C; says which step is saved.
     """
     start = time.perf_counter()
-    _log_to(console)
+    log_to(console)
     saved = None if config.resume is None else _load_checkpoint(config, config.resume)
     log.info("setting up %s, preset %s, seed %d", config.arm, config.preset, config.seed)
     with open_session(config) as session:
@@ -178,31 +179,10 @@ def _save_evidence(
 def _evaluate(session: Session, run_dir: RunDir, console: Console) -> tuple[EvalResult, EvalResult]:
     """Ask the held-out problems of the deployed and of the as-trained policy, and write `eval.json`."""
     start = time.perf_counter()
-    config, evaluator = session.config, session.evaluator
-    evaluator.engine.sync(config.steps + 1)
-    log.info("evaluating %d answers to %d test problems", 2 * evaluator.answers, len(evaluator.tasks))
-    with evaluation_bar(console, 2 * evaluator.answers) as show:
-        deployed = evaluator.evaluate(
-            "deployed", ablated=session.trainer.arm.gate.ablates_at_deployment, progress=show
-        )
-        as_trained = evaluator.evaluate(
-            "as_trained", ablated=False, progress=lambda sampled: show(evaluator.answers + sampled)
-        )
-    run_dir.write_json(
-        "eval",
-        {
-            "schema": 1,
-            "arm": config.arm,
-            "seed": config.seed,
-            "step": config.steps,
-            "temperature": config.eval.temperature,
-            "samples": config.eval.samples,
-            "problems": [task.problem.id for task in session.evaluator.tasks],
-            "deployed": deployed.to_json(),
-            "as_trained": as_trained.to_json(),
-        },
-    )
-    _write_timing(run_dir, config.steps, {"evaluation": time.perf_counter() - start})
+    results = evaluate(session, session.config.steps, console)
+    run_dir.write_json("eval", results.to_json())
+    _write_timing(run_dir, session.config.steps, {"evaluation": time.perf_counter() - start})
+    deployed, as_trained = results.policies
     return deployed, as_trained
 
 
@@ -220,6 +200,7 @@ def _open_run_dir(path: Path, session: Session, saved: checkpoint.Checkpoint | N
     for name, modes in session.partitions.items():
         save_partition(path / f"partition-{name}.json", modes)
     run_dir.write_json("fence", session.fence)
+    run_dir.write_prompts(prompt_rows(session.train_tasks, session.trainer.policy))
     return run_dir
 
 
@@ -264,10 +245,3 @@ def _write_timing(run_dir: RunDir, step: int, seconds: Mapping[str, float]) -> N
             "time_utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
     )
-
-
-def _log_to(console: Console) -> None:
-    """Send this package's log to `console`, one line an event."""
-    log.handlers = [ConsoleHandler(console)]
-    log.setLevel(logging.INFO)
-    log.propagate = False

@@ -7,17 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 from vgrout import registry
-from vgrout.adapters import BlockOptimizer
+from vgrout.adapters import BlockOptimizer, Lora2r
 from vgrout.config import EnvConfig, TrainConfig, validate
+from vgrout.config_file import load_config
 from vgrout.env.pairs import load_pairs
 from vgrout.env.partition import partition_modes
 from vgrout.env.problems import Problem, load_problems, split_problems
 from vgrout.env.wordings import chosen_wording
+from vgrout.errors import ConfigError, DataError
 from vgrout.evals.evaluate import Evaluator
 from vgrout.grading import Grader, open_grader
 from vgrout.policy.model import load_policy
@@ -25,6 +28,7 @@ from vgrout.policy.policy import Policy
 from vgrout.policy.showings import Task, prepare_tasks
 from vgrout.policy.tokens import RowBatches
 from vgrout.routing import Arm, make_arm
+from vgrout.train import checkpoint
 from vgrout.train.directions import DirectionSource, PairTokens, pair_tokens
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
 from vgrout.train.prompts import PromptSource
@@ -98,9 +102,14 @@ def _load(config: TrainConfig) -> _Material:
     """Read problems, pairs, model and pools, and put every prompt into tokens."""
     problems = easiest(load_problems(config.data), config.env.easiest)
     splits = split_problems(problems, config.env.split_seed, config.env.fractions)
-    pairs = load_pairs(config.gate.pairs)
+    pairs = [pair for pair in load_pairs(config.gate.pairs) if pair.mechanism != config.gate.leave_out_mode]
+    if not pairs:
+        raise DataError(
+            f"gate.leave_out_mode: {config.gate.leave_out_mode} leaves no contrast pair\nhint: give more with `--gate.pairs`"
+        )
     pairs = spread(pairs, [pair.mechanism for pair in pairs], config.gate.max_pairs)
     policy = load_policy(config.model, config.base, config.adapter, device=config.device, seed=config.seed)
+    _start_from(config.start_from, policy.adapter)
     rollouts = config.rollouts
     prepare = partial(
         prepare_tasks,
@@ -156,6 +165,26 @@ def _build_trainer(config: TrainConfig, material: _Material, grader: Grader) -> 
         watch=DemonstrationWatch(policy, watched),
         guard=DivergenceGuard(drop_nats=config.guard.drop_nats, patience=config.guard.patience),
     )
+
+
+def _start_from(path: Path | None, adapter: Lora2r) -> None:
+    """Put the deployed policy of the run at `path` into a fresh adapter; None leaves it fresh.
+
+    Raises:
+        ConfigError: there is no such run, or its deployed policy has the quarantine in it.
+        DataError: its adapter is of another rank, seed or model.
+    """
+    if path is None:
+        return
+    if load_config(path / "config.json").intervention == "none-full":
+        raise ConfigError(
+            f"start_from: {path} deploys both blocks, so there is no ablated policy to start from"
+        )
+    state = dict(checkpoint.load(path / checkpoint.FILE).adapter)
+    state["deltas"] = {
+        name: value * 0 if "_quarantine" in name else value for name, value in state["deltas"].items()
+    }
+    adapter.load_state_dict(state)
 
 
 def _partition(problems: Sequence[Problem], env: EnvConfig) -> dict[str, str]:

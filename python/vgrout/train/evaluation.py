@@ -1,0 +1,106 @@
+"""Evaluation of a run: at its end, or again from its checkpoint with other problems, counts or quarantine."""
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from vgrout.artifacts import write_json_atomic
+from vgrout.config import EvalConfig, GraderConfig, TrainConfig
+from vgrout.config_file import changed_settings, load_config
+from vgrout.evals.evaluate import EvalResult
+from vgrout.train import checkpoint
+from vgrout.train.progress import evaluation_bar, log_to
+from vgrout.train.session import Session, open_session
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What the policies of one run answered."""
+
+    config: TrainConfig
+    step: int
+    problems: tuple[str, ...]
+    policies: tuple[EvalResult, ...]
+    """The deployed and the as-trained one, or the one with a scaled quarantine."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for `eval.json` and its like."""
+        config = self.config
+        scale = config.eval.quarantine_scale
+        return {
+            "schema": 1,
+            "arm": config.arm,
+            "seed": config.seed,
+            "step": self.step,
+            "temperature": config.eval.temperature,
+            "samples": config.eval.samples,
+            "problems": list(self.problems),
+            **({} if scale is None else {"quarantine_scale": scale}),
+            **{result.policy: result.to_json() for result in self.policies},
+        }
+
+
+def evaluate(session: Session, step: int, console: Console) -> Evaluation:
+    """Ask the session's held-out problems of the weights after `step`."""
+    evaluator, gate = session.evaluator, session.trainer.arm.gate
+    scale = session.config.eval.quarantine_scale
+    count = (2 if scale is None else 1) * evaluator.answers
+    log.info("evaluating %d answers to %d test problems", count, len(evaluator.tasks))
+    evaluator.engine.sync(step + 1)
+    with evaluation_bar(console, count) as show:
+        if scale is None:
+            results = (
+                evaluator.evaluate("deployed", ablated=gate.ablates_at_deployment, progress=show),
+                evaluator.evaluate(
+                    "as_trained", ablated=False, progress=lambda done: show(evaluator.answers + done)
+                ),
+            )
+        else:
+            scaled = evaluator.evaluate("scaled", ablated=False, quarantine_scale=scale, progress=show)
+            results = (scaled,)  # type: ignore[assignment]
+    return Evaluation(
+        config=session.config,
+        step=step,
+        problems=tuple(task.problem.id for task in evaluator.tasks),
+        policies=results,
+    )
+
+
+def evaluate_run(
+    path: Path, *, data: Path | None, settings: EvalConfig, grading: GraderConfig, console: Console
+) -> tuple[Evaluation, Path]:
+    """Evaluate the run at `path` from its last checkpoint; give the result and the file that now holds it.
+
+    The file is named for what differs from the run's own evaluation, so none is written over by another question.
+
+    Raises:
+        ConfigError: there is no run or no checkpoint at `path`.
+        DataError: `data` or a file of the run is malformed.
+    """
+    log_to(console)
+    own = load_config(path / "config.json")
+    saved = checkpoint.load(path / checkpoint.FILE)
+    asked = replace(own, data=data or own.data, eval=settings, grading=grading)
+    with open_session(asked) as session:
+        session.trainer.restore(saved)
+        result = evaluate(session, saved.step, console)
+    target = path / f"{_file_name(own, asked, saved.step)}.json"
+    write_json_atomic(target, result.to_json())
+    return result, target
+
+
+def _file_name(own: TrainConfig, asked: TrainConfig, step: int) -> str:
+    parts = ["eval"] if step == own.steps else ["eval", f"step-{step}"]
+    for name, _, value in changed_settings(own, asked):
+        section, _, field = name.partition(".")
+        if section == "data":
+            parts.append(f"data-{Path(str(value)).name.partition('.')[0]}")
+        elif section == "eval":
+            shown = f"{value:g}" if isinstance(value, float) else str(value)
+            parts.append(f"{'scale' if field == 'quarantine_scale' else field.replace('_', '-')}-{shown}")
+    return "-".join(parts)
