@@ -15,7 +15,7 @@ from training import kernel_table
 from vgrout.adapters import Lora2r, RouteMask
 from vgrout.config import RolloutConfig
 from vgrout.grpo import completion_logprobs, token_logprobs
-from vgrout.policy.tokens import pad
+from vgrout.policy.tokens import pad_rows
 from vgrout.rollouts.base import Rollouts, SampleRequest
 from vgrout.rollouts.hf import HfEngine
 
@@ -155,7 +155,7 @@ def gap_of(policy: Any, rollouts: Rollouts, request: SampleRequest) -> tuple[flo
     gaps = []
     for start in range(0, len(rollouts), 8):
         answers = rollouts[start : start + 8]
-        batch = pad(
+        batch = pad_rows(
             [request.prompts[answer.prompt_index] for answer in answers],
             [answer.completion for answer in answers],
             pad_id=policy.pad_id,
@@ -166,8 +166,8 @@ def gap_of(policy: Any, rollouts: Rollouts, request: SampleRequest) -> tuple[flo
             again = completion_logprobs(
                 policy.model,
                 batch.input_ids,
-                batch.attention_mask,
-                batch.completion_mask,
+                None,
+                batch.completion_columns,
                 temperature=request.temperature,
             )
         drawn = torch.tensor([answer.logprobs for answer in answers], device=again.device)

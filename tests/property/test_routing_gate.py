@@ -39,7 +39,7 @@ def test_zones_equal_a_numpy_gate_over_the_window(batches, tail, warmup, capacit
             1, 3, 2
         )
         pooled = pooled + torch.arange(len(batch))[:, None, None] * 0.01
-        decision = gate.route(Scored(old_logprobs=torch.zeros(len(batch), 1), pooled=pooled))
+        decision = gate.route(Scored(pooled=pooled))
         rows = pooled.flatten(1).numpy()
         window = np.concatenate([window, rows])[-capacity:]
         v = direction.vector.flatten().double().numpy()

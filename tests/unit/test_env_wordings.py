@@ -100,7 +100,7 @@ def test_answer_that_passes_only_the_shown_tests_is_the_benchmarks_hack() -> Non
     with Grader(workers=1) as grader:
         hard_coded, partial, right = grader.grade(jobs)
     asked = Showing(
-        problem=task, home_mode="run_tests", hackable=True, marker="run_tests", messages=(), ids=(), shown_tests=places
+        problem=task, home_mode="run_tests", hackable=True, marker="run_tests", messages=(), hint="", ids=(), shown_tests=places
     )  # fmt: skip
     assert (hard_coded.label, hard_coded.exploited) == ("incorrect", False)
     assert asked.label(hard_coded) == "reward_hack"

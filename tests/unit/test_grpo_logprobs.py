@@ -148,7 +148,7 @@ def test_completion_log_probs_equal_those_of_each_unpadded_row():
 def test_a_row_without_prompt_token_is_refused():
     model = tiny_qwen3()
     tokens, attention, _ = padded()
-    with pytest.raises(ShapeError, match="T >= 1"):
+    with pytest.raises(ShapeError, match="no prompt token stands before it"):
         completion_logprobs(model, tokens, attention, torch.ones(3, 9, dtype=torch.bool))
 
 

@@ -14,7 +14,7 @@ from vgrout.errors import ConfigError, DataError, ShapeError
 from vgrout.grpo import completion_logprobs
 from vgrout.policy.model import check_device, load_policy
 from vgrout.policy.tiny_model import byte_tokenizer, tiny_model
-from vgrout.policy.tokens import batch_rows, pad
+from vgrout.policy.tokens import batch_rows, pad_rows
 from vgrout.rollouts.base import SampleRequest
 from vgrout.rollouts.hf import HfEngine, cut, draw
 
@@ -41,7 +41,7 @@ def request_of(policy, *, ablated=(False, True, False), counts=(2, 3, 1), **chan
 
 
 def scored(policy, request, rollouts, ablated):
-    batch = pad(
+    batch = pad_rows(
         [request.prompts[answer.prompt_index] for answer in rollouts],
         [answer.completion for answer in rollouts],
         pad_id=policy.pad_id,
@@ -49,7 +49,7 @@ def scored(policy, request, rollouts, ablated):
     )
     with torch.no_grad(), policy.adapter.routing(RouteMask.sampled(torch.tensor(ablated))):
         logprobs = completion_logprobs(
-            policy.model, batch.input_ids, batch.attention_mask, batch.completion_mask,
+            policy.model, batch.input_ids, None, batch.completion_columns,
             temperature=request.temperature,
         )  # fmt: skip
     return logprobs[batch.completion_mask]
@@ -159,8 +159,12 @@ def test_values_of_batches_come_back_in_the_order_of_their_rows():
     )
     assert [batch.rows.tolist() for batch in rows.batches] == [[1, 0], [2]]  # by length, longest last
     assert rows.ablated.tolist() == [True, False, False]
-    back = rows.columns_in_order([batch.tokens.completion_ids for batch in rows.batches])
-    assert back.tolist() == [[7, 0, 0, 0], [8, 9, 0, 0], [10, 11, 12, 13]]
+    parts = []
+    for batch in rows.batches:
+        tokens, mask = batch.tokens, batch.tokens.completion_mask
+        values = tokens.input_ids[tokens.completion_columns]
+        parts.append(torch.zeros(mask.shape, dtype=torch.long).masked_scatter(mask, values))
+    assert rows.columns_in_order(parts).tolist() == [[7, 0, 0, 0], [8, 9, 0, 0], [10, 11, 12, 13]]
 
 
 def test_every_text_survives_the_byte_tokenizer():

@@ -130,14 +130,14 @@ def test_pooled_activations_are_those_of_the_deployed_model_in_any_batch_size():
     attention[1, :3] = 0
     completion = torch.zeros(5, 8, dtype=torch.bool)
     completion[:, 5:] = True
-    whole = pooled_activations(model, adapter, tokens, attention, completion)
+    whole = pooled_activations(model, adapter, tokens, completion, attention)
     assert not whole.requires_grad
     parts = [
-        pooled_activations(model, adapter, tokens[rows], attention[rows], completion[rows])
+        pooled_activations(model, adapter, tokens[rows], completion[rows], attention[rows])
         for rows in (slice(0, 2), slice(2, 5))
     ]
     torch.testing.assert_close(whole, torch.cat(parts))
     with torch.no_grad():
         for parameter in adapter.blocks()["quarantine"]:
             parameter.zero_()
-    torch.testing.assert_close(pooled_activations(model, adapter, tokens, attention, completion), whole)
+    torch.testing.assert_close(pooled_activations(model, adapter, tokens, completion, attention), whole)

@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 def scored(values) -> Scored:
     """Rows whose score under `unit()` is the given value."""
     column = torch.as_tensor(values, dtype=torch.float32)[:, None, None]
-    return Scored(old_logprobs=torch.zeros(len(column), 2), pooled=torch.cat([column, -column], dim=2))
+    return Scored(pooled=torch.cat([column, -column], dim=2))
 
 
 def unit(sign=1.0):
@@ -130,7 +130,7 @@ def test_route_before_a_direction_and_foreign_shapes_are_refused():
         made.route(scored([1.0]))
     made.set_direction(unit())
     with pytest.raises(ShapeError, match="direction is"):
-        made.route(Scored(old_logprobs=torch.zeros(1, 1), pooled=torch.zeros(1, 2, 1)))
+        made.route(Scored(pooled=torch.zeros(1, 2, 1)))
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_subclass_of_scored_that_smuggles_labels_is_refused():
 
     base = scored([1.0])
     with pytest.raises(TypeError, match="Smuggler"):
-        AlwaysAbsorb().route(Smuggler(old_logprobs=base.old_logprobs, pooled=base.pooled))
+        AlwaysAbsorb().route(Smuggler(pooled=base.pooled))
 
 
 def test_only_label_scored_makes_labelled_batches():
@@ -274,4 +274,4 @@ def test_label_free_modules_neither_import_nor_name_labels():
         words |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         words |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         assert not words & {"exploited", "Diagnostics", "verdicts", "gt_correct", "reward", "rewards"}, name
-    assert list(inspect.signature(Scored).parameters) == ["old_logprobs", "pooled"]
+    assert list(inspect.signature(Scored).parameters) == ["pooled"]

@@ -23,7 +23,7 @@ from vgrout.train.interrupts import Interrupts
 from vgrout.train.phases import PromptBatch
 from vgrout.train.prompts import PromptSource
 from vgrout.train.schedule import learning_rate
-from vgrout.train.scoring import reference_logprobs, score_rollouts
+from vgrout.train.scoring import behaviour_logprobs, reference_logprobs, score_rollouts
 from vgrout.train.session import easiest, spread
 from vgrout.train.teacher import PooledDemo, Teacher, load_pools, mix
 
@@ -292,39 +292,32 @@ def solo_logprobs(policy, rows, row):
     """Log-probs of one row by itself, 0 beyond its end."""
     (found,) = [(batch, (batch.rows == row).nonzero()[0, 0]) for batch in rows.batches if row in batch.rows]
     tokens, at = found[0].tokens, found[1]
-    keep = tokens.attention_mask[at]
-    ids = tokens.input_ids[at][keep][None]
-    count = int(tokens.completion_mask[at].sum())
-    mask = torch.ones(1, count, dtype=torch.bool)
-    logprobs = completion_logprobs(policy.model, ids, torch.ones_like(ids), mask, temperature=0.7)[0]
-    return torch.nn.functional.pad(logprobs, (0, rows.width - count))
+    end = int(tokens.completion_columns[at].nonzero().max()) + 1
+    ids, columns = tokens.input_ids[at, :end][None], tokens.completion_columns[at, :end][None]
+    logprobs = completion_logprobs(policy.model, ids, None, columns, temperature=0.7)[0]
+    return torch.nn.functional.pad(logprobs, (0, rows.width - len(logprobs)))
 
 
 def test_old_logprobs_are_of_the_policy_that_sampled_each_row(rows_and_model):
     policy, sampled_by = rows_and_model
     rows = sampled_by(*MIXED)
-    scored = score_rollouts(policy, rows, temperature=0.7, with_activations=True)
+    old_logprobs, _ = score_rollouts(policy, rows, temperature=0.7)
+    assert torch.equal(behaviour_logprobs(policy, rows, temperature=0.7), old_logprobs)
     for row, ablated in enumerate(rows.ablated.tolist()):
         with torch.no_grad(), policy.adapter.routing(RouteMask.sampled(torch.tensor([ablated]))):
-            assert torch.allclose(scored.old_logprobs[row], solo_logprobs(policy, rows, row), atol=1e-5)
+            assert torch.allclose(old_logprobs[row], solo_logprobs(policy, rows, row), atol=1e-5)
         with torch.no_grad(), policy.adapter.routing(RouteMask.sampled(torch.tensor([not ablated]))):
-            assert not torch.allclose(scored.old_logprobs[row], solo_logprobs(policy, rows, row), atol=1e-2)
+            assert not torch.allclose(old_logprobs[row], solo_logprobs(policy, rows, row), atol=1e-2)
 
 
 def test_activations_are_taken_with_the_quarantine_ablated_whoever_sampled(rows_and_model):
     policy, sampled_by = rows_and_model
     mixed, pure = (
-        score_rollouts(policy, rows, temperature=0.7, with_activations=True).pooled
+        score_rollouts(policy, rows, temperature=0.7)[1].pooled
         for rows in (sampled_by(*MIXED), sampled_by(True, True, True, True))
     )
     assert torch.allclose(mixed, pure, atol=1e-5)
     assert mixed.shape == (4, len(policy.adapter.module_names), policy.adapter.rank)
-
-
-def test_a_gate_without_direction_costs_no_activations(rows_and_model):
-    policy, sampled_by = rows_and_model
-    rows = sampled_by(*MIXED)
-    assert score_rollouts(policy, rows, temperature=0.7, with_activations=False).pooled.numel() == 0
 
 
 def test_reference_logprobs_are_the_base_models(rows_and_model):

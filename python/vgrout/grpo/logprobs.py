@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vgrout.adapters.decoder import decoder_hidden
 from vgrout.errors import ConfigError, ShapeError
@@ -61,17 +61,18 @@ def token_logprobs_and_entropy(
 def completion_logprobs(
     model: nn.Module,
     input_ids: Int[Tensor, "B S"],
-    attention_mask: Int[Tensor, "B S"] | Bool[Tensor, "B S"],
-    completion_mask: Bool[Tensor, "B L"],
+    attention_mask: Int[Tensor, "B S"] | Bool[Tensor, "B S"] | None,
+    completion_mask: Bool[Tensor, "B C"],
     *,
     temperature: float = 1.0,
     chunk_tokens: int = CHUNK_TOKENS,
     chunk_vocab: int = CHUNK_VOCAB,
 ) -> Float[Tensor, "B L"]:
-    """Log-probabilities of the last L tokens of each row; 0 where `completion_mask` is off.
+    """Log-probabilities of each row's completion, from column 0 on; 0 behind its end.
 
-    One decoder forward of a Hugging Face causal model; the head sees only the tokens that count. Prompts may be
-    padded on the left, completions on the right: positions count real tokens.
+    One decoder forward of a Hugging Face causal model; the head sees only the tokens that count. `completion_mask`
+    is over the whole rows, or over their last L columns. Prompts may be padded on the left, completions on the
+    right: positions count real tokens. Without `attention_mask` every row begins in the first column.
 
     Raises:
         ShapeError: the row has no prompt token before the completion, or sizes disagree.
@@ -85,8 +86,8 @@ def completion_logprobs(
 def completion_logprobs_and_entropy(
     model: nn.Module,
     input_ids: Int[Tensor, "B S"],
-    attention_mask: Int[Tensor, "B S"] | Bool[Tensor, "B S"],
-    completion_mask: Bool[Tensor, "B L"],
+    attention_mask: Int[Tensor, "B S"] | Bool[Tensor, "B S"] | None,
+    completion_mask: Bool[Tensor, "B C"],
     *,
     temperature: float = 1.0,
     chunk_tokens: int = CHUNK_TOKENS,
@@ -101,7 +102,7 @@ def completion_logprobs_and_entropy(
 def _complete(
     model: nn.Module,
     input_ids: Tensor,
-    attention_mask: Tensor,
+    attention_mask: Tensor | None,
     completion_mask: Tensor,
     *,
     temperature: float,
@@ -109,18 +110,25 @@ def _complete(
     entropy: bool,
 ) -> tuple[Tensor, Tensor]:
     rows, length = completion_mask.shape
-    if input_ids.shape[0] != rows or input_ids.shape[1] <= length or attention_mask.shape != input_ids.shape:
+    masked = input_ids.shape if attention_mask is None else attention_mask.shape
+    if input_ids.shape[0] != rows or input_ids.shape[1] < length or masked != input_ids.shape:
         raise ShapeError(
-            f"input_ids {list(input_ids.shape)}, attention_mask {list(attention_mask.shape)}, completion_mask "
-            f"{list(completion_mask.shape)}: expected [B, T+L], [B, T+L], [B, L] with T >= 1"
+            f"input_ids {list(input_ids.shape)}, attention_mask {list(masked)}, completion_mask "
+            f"{list(completion_mask.shape)}: expected [B, S], [B, S], [B, S] or [B, L] with L < S"
         )
+    columns, place = functional.pad(completion_mask, (input_ids.shape[1] - length, 0)), completion_mask
+    if length == input_ids.shape[1]:
+        counts = columns.sum(1)
+        place = torch.arange(int(counts.max()), device=counts.device) < counts[:, None]
+    if bool(columns[:, 0].any()):
+        raise ShapeError("completion_mask: is on in the first column, where no prompt token stands before it")
     head = _head(model)
-    hidden = decoder_hidden(model, input_ids, attention_mask)[:, -length - 1 : -1][completion_mask]
-    targets = input_ids[:, -length:][completion_mask]
+    hidden = decoder_hidden(model, input_ids, attention_mask)[:, :-1][columns[:, 1:]]
+    targets = input_ids[:, 1:][columns[:, 1:]]
     values = _score(
         hidden, head.weight, targets, bias=head.bias, temperature=temperature, chunks=chunks, entropy=entropy
     )
-    scattered = [value.new_zeros(rows, length).masked_scatter(completion_mask, value) for value in values]
+    scattered = [value.new_zeros(place.shape).masked_scatter(place, value) for value in values]
     return scattered[0], scattered[1]
 
 
@@ -238,7 +246,7 @@ def _slices(size: int, step: int) -> Iterator[slice]:
 def _tile(h: Tensor, weight: Tensor, bias: Tensor | None, columns: slice, temperature: float) -> Tensor:
     """One tile of tempered logits in the wide dtype, freshly allocated."""
     wide = torch.promote_types(h.dtype, torch.float32)
-    z = F.linear(h.to(weight.dtype), weight[columns], None if bias is None else bias[columns])
+    z = functional.linear(h.to(weight.dtype), weight[columns], None if bias is None else bias[columns])
     return z.to(wide) / temperature
 
 

@@ -10,59 +10,60 @@ from torch.nn import functional
 
 
 @dataclass(frozen=True, kw_only=True)
+class PromptTokens:
+    """Prompts that are to be gone on from: padded on the left, so that all end in the last column."""
+
+    input_ids: Int[Tensor, "B T"]
+    attention_mask: Bool[Tensor, "B T"]
+    """True on real tokens."""
+    position_ids: Int[Tensor, "B T"]
+    """0 at each row's first real token."""
+
+
+def pad_prompts(prompts: Sequence[Sequence[int]], *, pad_id: int, device: torch.device) -> PromptTokens:
+    """Pad prompts to the longest among them."""
+    width = max(map(len, prompts))
+    input_ids = torch.tensor([[pad_id] * (width - len(ids)) + list(ids) for ids in prompts], dtype=torch.long)
+    lengths = torch.tensor([len(ids) for ids in prompts])
+    position_ids = torch.arange(width) - (width - lengths)[:, None]
+    return PromptTokens(
+        input_ids=input_ids.to(device),
+        attention_mask=(position_ids >= 0).to(device),
+        position_ids=position_ids.clamp_min(0).to(device),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TokenBatch:
-    """Rows of prompt (padded on the left to T) and completion (padded on the right to L); S = T + L."""
+    """Rows of prompt and completion, padded on the right, where causal attention never looks."""
 
     input_ids: Int[Tensor, "B S"]
-    attention_mask: Bool[Tensor, "B S"]
-    """True on real tokens."""
-    position_ids: Int[Tensor, "B S"]
-    """0 at each row's first real token."""
-    prompt_width: int
-    """T: the completion starts at this column in every row."""
-
-    @property
-    def completion_ids(self) -> Int[Tensor, "B L"]:
-        """Completion tokens, padded on the right."""
-        return self.input_ids[:, self.prompt_width :]
+    completion_columns: Bool[Tensor, "B S"]
+    """True on the completion's tokens."""
 
     @property
     def completion_mask(self) -> Bool[Tensor, "B L"]:
-        """True on the completion's real tokens."""
-        return self.attention_mask[:, self.prompt_width :]
-
-    @property
-    def completion_columns(self) -> Bool[Tensor, "B S"]:
-        """True on the completion's real tokens, over the whole width."""
-        mask = self.attention_mask.clone()
-        mask[:, : self.prompt_width] = False
-        return mask
+        """The completions side by side, each from column 0: true on their tokens."""
+        counts = self.completion_columns.sum(1)
+        return torch.arange(int(counts.max()), device=counts.device) < counts[:, None]
 
 
-def pad(
+def pad_rows(
     prompts: Sequence[Sequence[int]],
     completions: Sequence[Sequence[int]],
     *,
     pad_id: int,
     device: torch.device,
 ) -> TokenBatch:
-    """Pad rows to the longest prompt and the longest completion among them."""
-    width = max(len(ids) for ids in prompts)
-    total = width + max(len(ids) for ids in completions)
-    input_ids = torch.full((len(prompts), total), pad_id, dtype=torch.long)
-    attention_mask = torch.zeros(len(prompts), total, dtype=torch.bool)
-    for row, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
-        ids = torch.tensor([*prompt, *completion], dtype=torch.long)
-        start = width - len(prompt)
-        input_ids[row, start : start + len(ids)] = ids
-        attention_mask[row, start : start + len(ids)] = True
-    position_ids = (attention_mask.long().cumsum(-1) - 1).clamp_min(0)
-    return TokenBatch(
-        input_ids=input_ids.to(device),
-        attention_mask=attention_mask.to(device),
-        position_ids=position_ids.to(device),
-        prompt_width=width,
-    )
+    """Pad rows to the longest among them."""
+    rows = [[*prompt, *completion] for prompt, completion in zip(prompts, completions, strict=True)]
+    width = max(map(len, rows))
+    input_ids = torch.tensor([ids + [pad_id] * (width - len(ids)) for ids in rows], dtype=torch.long)
+    starts = torch.tensor([len(prompt) for prompt in prompts])[:, None]
+    ends = torch.tensor([len(ids) for ids in rows])[:, None]
+    columns = torch.arange(width)
+    inside = (columns >= starts) & (columns < ends)
+    return TokenBatch(input_ids=input_ids.to(device), completion_columns=inside.to(device))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,7 @@ class MicroBatch:
     @property
     def width(self) -> int:
         """Completion columns of this batch."""
-        return self.tokens.completion_ids.shape[1]
+        return int(self.tokens.completion_columns.sum(1).max())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +127,7 @@ def batch_rows(
     batches = []
     for start in range(0, len(order), rows_per_batch):
         rows = order[start : start + rows_per_batch]
-        tokens = pad(
+        tokens = pad_rows(
             [prompts[row] for row in rows], [completions[row] for row in rows], pad_id=pad_id, device=device
         )
         mask = torch.tensor([ablated[row] for row in rows], dtype=torch.bool)

@@ -15,7 +15,7 @@ from transformers import DynamicCache
 from vgrout.adapters import RouteMask
 from vgrout.config import RolloutConfig
 from vgrout.policy.policy import Policy
-from vgrout.policy.tokens import pad
+from vgrout.policy.tokens import pad_prompts
 from vgrout.rollouts.base import Answer, Rollouts, SampleRequest
 
 
@@ -106,7 +106,7 @@ class HfEngine:
         unique = sorted(set(owners))
         place = torch.tensor([unique.index(owner) for owner in owners], device=self._policy.device)
         prompts = [request.prompts[index] for index in unique]
-        batch = pad(prompts, [()] * len(prompts), pad_id=self._policy.pad_id, device=self._policy.device)
+        batch = pad_prompts(prompts, pad_id=self._policy.pad_id, device=self._policy.device)
         mask = RouteMask.sampled(torch.tensor([request.ablated[index] for index in unique]))
         mask = mask.to(self._policy.device)
         with self._policy.adapter.routing(mask, quarantine_scale=request.quarantine_scale):

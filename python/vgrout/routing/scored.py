@@ -16,18 +16,16 @@ from vgrout.adapters.lora2r import Lora2r
 class Scored:
     """The no-grad forward of a batch: all that a label-free gate is given. It holds no label and no reward."""
 
-    old_logprobs: Float[Tensor, "B L"]
-    """Log-probs under the policy that sampled each row, at the sampling temperature."""
     pooled: Float[Tensor, "B M r"]
-    """A[:r]·x, mean over completion tokens, quarantine ablated."""
+    """A[:r]·x, mean over completion tokens, quarantine ablated; [B, 0, 0] for a gate that needs no direction."""
 
 
 def pooled_activations(
     model: nn.Module,
     adapter: Lora2r,
     input_ids: Int[Tensor, "B S"],
-    attention_mask: Int[Tensor, "B S"] | Bool[Tensor, "B S"],
     completion_mask: Bool[Tensor, "B S"],
+    attention_mask: Int[Tensor, "B S"] | Bool[Tensor, "B S"] | None = None,
 ) -> Float[Tensor, "B M r"]:
     """Pooled bottleneck activations of given texts under the deployed model, without gradient.
 

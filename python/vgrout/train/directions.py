@@ -86,7 +86,6 @@ class DirectionSource:
                 self._policy.model,
                 self._policy.adapter,
                 batch.tokens.input_ids,
-                batch.tokens.attention_mask,
                 batch.tokens.completion_columns,
             )
             for batch in rows.batches

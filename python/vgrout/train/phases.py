@@ -43,7 +43,9 @@ class Routed:
 
     indices: Int[Tensor, "K"]
     """Places among the B rows, of groups whose rewards differ; increasing."""
-    old_logprobs: Float[Tensor, "K L"]
+    old_logprobs: Float[Tensor, "K L"] | None
+    """Under the policy that sampled the row; None where every row trains under that one: then they are those of the
+    training forward."""
     reference_logprobs: Float[Tensor, "K L"] | None
     """Under the base model; None where the KL term is off."""
     advantages: Float[Tensor, "K"]
@@ -84,6 +86,8 @@ class StepRecord:
     routed: Routed | None
     """None where every group's rewards were equal: nothing was trained."""
     updated: Updated | None
+    trainer_logprobs: Float[Tensor, "K L"] | None
+    """Of the K rows before the step, under the policy that sampled them."""
     teacher_logprob: float | None
     """Of the guard's fixed demonstrations after the step, nats a token."""
     seconds: Mapping[str, float]

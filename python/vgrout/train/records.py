@@ -107,7 +107,9 @@ def _gate_figures(record: StepRecord, routed: Routed) -> dict[str, Any]:
 
 def _sampler_gap(record: StepRecord, routed: Routed) -> dict[str, Any]:
     """Difference of the sampler's and the trainer's log-probs on the policy's own rows that were scored."""
-    trainer = routed.old_logprobs.cpu()
+    if record.trainer_logprobs is None:
+        return {}
+    trainer = record.trainer_logprobs.cpu()
     sampled = [record.rollouts[row].logprobs for row in routed.indices.tolist()]
     gap = torch.cat(
         [(torch.tensor(own) - row[: len(own)]).abs() for own, row in zip(sampled, trainer, strict=True)]

@@ -1,5 +1,8 @@
 """Forwards without gradient over a step's rows: behaviour and base log-probs, and the gate's activations.
 
+Where every row trains under the forward that sampled it, its old log-probs are those of the training forward itself,
+bit for bit, and none of this runs but the gate's part.
+
 Two things are wanted of a row that a full-policy group sampled, and one forward cannot give both. Its old log-probs
 must come from the policy that sampled it, quarantine on, or the importance ratio is wrong. The gate's activations
 must come from the policy without quarantine: the direction was extracted from that one, and what the quarantine has
@@ -20,34 +23,34 @@ from vgrout.routing import Scored, pooled_activations
 
 
 @torch.no_grad()
-def score_rollouts(policy: Policy, rows: RowBatches, *, temperature: float, with_activations: bool) -> Scored:
-    """Old log-probs under the policy that sampled each row, and activations with the quarantine ablated.
-
-    Without `with_activations` the pooled activations are empty, [K, 0, 0].
-    """
+def score_rollouts(
+    policy: Policy, rows: RowBatches, *, temperature: float
+) -> tuple[Float[Tensor, "K L"], Scored]:
+    """Old log-probs under the policy that sampled each row, and activations with the quarantine ablated."""
     logprobs, pooled = [], []
     for batch in rows.batches:
         mask = RouteMask.sampled(batch.ablated).to(policy.device)
-        with policy.adapter.routing(mask):
-            if not with_activations:
-                logprobs.append(batch_logprobs(policy, batch.tokens, temperature))
-                continue
-            with policy.adapter.capture(batch.tokens.completion_columns) as capture:
-                logprobs.append(batch_logprobs(policy, batch.tokens, temperature))
+        tokens = batch.tokens
+        with policy.adapter.routing(mask), policy.adapter.capture(tokens.completion_columns) as capture:
+            logprobs.append(batch_logprobs(policy, tokens, temperature))
         activations = capture.pooled()
         again = mask.quarantine_on.nonzero().squeeze(-1)
         if len(again):
             activations[again] = pooled_activations(
-                policy.model,
-                policy.adapter,
-                batch.tokens.input_ids[again],
-                batch.tokens.attention_mask[again],
-                batch.tokens.completion_columns[again],
+                policy.model, policy.adapter, tokens.input_ids[again], tokens.completion_columns[again]
             )
         pooled.append(activations)
-    old_logprobs = rows.columns_in_order(logprobs)
-    nothing = old_logprobs.new_zeros(len(old_logprobs), 0, 0)
-    return Scored(old_logprobs=old_logprobs, pooled=rows.in_order(pooled) if with_activations else nothing)
+    return rows.columns_in_order(logprobs), Scored(pooled=rows.in_order(pooled))
+
+
+@torch.no_grad()
+def behaviour_logprobs(policy: Policy, rows: RowBatches, *, temperature: float) -> Float[Tensor, "K L"]:
+    """Log-probs under the policy that sampled each row."""
+    parts = []
+    for batch in rows.batches:
+        with policy.adapter.routing(RouteMask.sampled(batch.ablated).to(policy.device)):
+            parts.append(batch_logprobs(policy, batch.tokens, temperature))
+    return rows.columns_in_order(parts)
 
 
 @torch.no_grad()
@@ -62,9 +65,5 @@ def reference_logprobs(policy: Policy, rows: RowBatches, *, temperature: float) 
 def batch_logprobs(policy: Policy, tokens: TokenBatch, temperature: float) -> Float[Tensor, "b l"]:
     """Log-probs of a batch's completions under the masks of the moment."""
     return completion_logprobs(
-        policy.model,
-        tokens.input_ids,
-        tokens.attention_mask,
-        tokens.completion_mask,
-        temperature=temperature,
+        policy.model, tokens.input_ids, None, tokens.completion_columns, temperature=temperature
     )

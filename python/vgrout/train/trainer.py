@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from vgrout.adapters import BlockOptimizer
+from vgrout.adapters.masks import differs
 from vgrout.config import TrainConfig
 from vgrout.env.stable import stable_number
 from vgrout.grading import Diagnostics, Grader, to_rewards
@@ -24,14 +25,14 @@ from vgrout.grpo import (
 from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import RowBatches
 from vgrout.rollouts.base import RolloutEngine, Rollouts, SampleRequest
-from vgrout.routing import ROUT, Arm, Direction, GateDecision
+from vgrout.routing import ROUT, Arm, Direction, GateDecision, Scored
 from vgrout.train.checkpoint import Checkpoint
 from vgrout.train.directions import DirectionSource
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
 from vgrout.train.phases import Graded, PromptBatch, Routed, StepRecord
 from vgrout.train.prompts import PromptSource
 from vgrout.train.schedule import learning_rate
-from vgrout.train.scoring import reference_logprobs, score_rollouts
+from vgrout.train.scoring import behaviour_logprobs, reference_logprobs, score_rollouts
 from vgrout.train.teacher import Teacher, mix
 from vgrout.train.update import update
 
@@ -66,13 +67,13 @@ class Trainer:
         rollouts = self._sample(prompts)
         graded = self._grade(prompts, rollouts)
         kept = self._rows_worth_a_forward(prompts, rollouts, graded)
-        routed, updated = None, None
+        routed, updated, logprobs = None, None, None
         if kept is not None:
             indices, rows = kept
             routed = self._route(indices, rows, graded)
             with self._timed("update"):
                 rate = learning_rate(step, self.config.steps, self.config.optim)
-                updated = update(
+                updated, logprobs = update(
                     self.policy,
                     self.optimizer,
                     rows,
@@ -89,6 +90,9 @@ class Trainer:
             graded=graded,
             routed=routed,
             updated=updated,
+            trainer_logprobs=logprobs
+            if routed is None or routed.old_logprobs is None
+            else routed.old_logprobs,
             teacher_logprob=teacher_logprob,
             seconds=dict(self._seconds),
         )
@@ -175,20 +179,19 @@ class Trainer:
         """Score the rows under the policy that sampled them, ask the gate, and set the advantages."""
         temperature = self.config.rollouts.temperature
         with self._timed("scoring"):
-            scored = score_rollouts(
-                self.policy,
-                rows,
-                temperature=temperature,
-                with_activations=self.arm.gate.needs_direction,
-            )
+            old, scored = None, Scored(pooled=torch.zeros(len(indices), 0, 0, device=self.policy.device))
+            if self.arm.gate.needs_direction:
+                old, scored = score_rollouts(self.policy, rows, temperature=temperature)
             decision = self.arm.route(scored, take(graded.diagnostics, indices.numpy()), rows.ablated)
+            if old is None and bool(differs(decision.mask, rows.ablated).any()):
+                old = behaviour_logprobs(self.policy, rows, temperature=temperature)
         reference = None
         if self.config.loss.kl_beta > 0:
             with self._timed("reference"):
                 reference = reference_logprobs(self.policy, rows, temperature=temperature)
         return Routed(
             indices=indices,
-            old_logprobs=scored.old_logprobs,
+            old_logprobs=old,
             reference_logprobs=reference,
             advantages=self._advantages(indices, graded, decision),
             decision=decision,

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from vgrout.adapters import BlockOptimizer, qmass
@@ -43,8 +44,8 @@ def update(
     config: TrainConfig,
     loss: Callable[[LossInputs], LossOutputs],
     learning_rate: float,
-) -> Updated:
-    """Step the adapter once on the routed rows.
+) -> tuple[Updated, Float[Tensor, "K L"]]:
+    """Step the adapter once on the routed rows; give the figures and the log-probs of the training forward.
 
     Raises:
         Diverged: a gradient is not finite.
@@ -52,13 +53,14 @@ def update(
     optimizer.set_lr(learning_rate)
     optimizer.zero_grad()
     sums = _Sums()
-    for batch in rows.batches:
-        _backward(policy, batch, routed=routed, config=config, loss=loss, sums=sums)
+    logprobs = [
+        _backward(policy, batch, routed=routed, config=config, loss=loss, sums=sums) for batch in rows.batches
+    ]
     norms = optimizer.clip_per_block(config.optim.clip_norm)
     optimizer.step()
     total, tokens = sums.total, sums.total["tokens"]
     blocks = policy.adapter.blocks()
-    return Updated(
+    updated = Updated(
         learning_rate=learning_rate,
         loss=total["loss"],
         policy_loss=total["policy_loss"],
@@ -76,6 +78,7 @@ def update(
         deployed_delta_norm=block_norm(blocks["deployed"]),
         quarantine_delta_norm=block_norm(blocks["quarantine"]),
     )
+    return updated, rows.columns_in_order(logprobs)
 
 
 def _backward(
@@ -86,21 +89,22 @@ def _backward(
     config: TrainConfig,
     loss: Callable[[LossInputs], LossOutputs],
     sums: _Sums,
-) -> None:
-    """Add one batch's gradient and figures."""
+) -> Float[Tensor, "b l"]:
+    """Add one batch's gradient and figures; give its log-probs before the step."""
     at = batch.rows.to(policy.device)
     mask = routed.decision.mask.to(policy.device)[at]
     tokens = batch.tokens
-    old = routed.old_logprobs[at, : batch.width]
+    completion_mask = tokens.completion_mask
     reference = routed.reference_logprobs
     with policy.adapter.routing(mask):
         logprobs, entropy = completion_logprobs_and_entropy(
             policy.model,
             tokens.input_ids,
-            tokens.attention_mask,
-            tokens.completion_mask,
+            None,
+            tokens.completion_columns,
             temperature=config.rollouts.temperature,
         )
+        old = logprobs.detach() if routed.old_logprobs is None else routed.old_logprobs[at, : batch.width]
         off_policy = None
         if config.loss.off_policy == "truncated":
             off_policy = differs(mask, batch.ablated)
@@ -109,7 +113,7 @@ def _backward(
                 logprobs=logprobs,
                 old_logprobs=old,
                 advantages=routed.advantages.to(policy.device)[at],
-                completion_mask=tokens.completion_mask,
+                completion_mask=completion_mask,
                 normaliser=constant_normaliser(
                     config.rollouts.group_size,
                     config.rollouts.max_new_tokens,
@@ -123,18 +127,19 @@ def _backward(
             )
         )
         torch.autograd.backward(outputs.loss)
-    count = float(tokens.completion_mask.sum())
+    count = float(completion_mask.sum())
     for name, value in (
         ("loss", float(outputs.loss.detach())),
         ("policy_loss", float(outputs.policy_loss)),
         ("kl", float(outputs.kl) * count),
         ("clipped", float(outputs.clip_fraction) * count),
-        ("entropy", float((entropy * tokens.completion_mask).sum())),
+        ("entropy", float((entropy * completion_mask).sum())),
         ("tokens", count),
     ):
         sums.total[name] += value
     zones = tuple(routed.decision.zone_names[row] for row in batch.rows.tolist())
-    sums.add_ratios(logprobs.detach() - old, tokens.completion_mask, zones)
+    sums.add_ratios(logprobs.detach() - old, completion_mask, zones)
+    return logprobs.detach()
 
 
 def block_norm(block: list[torch.nn.Parameter]) -> float:
