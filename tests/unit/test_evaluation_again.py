@@ -1,0 +1,145 @@
+"""Runs evaluated again, begun from another's deployed policy, or with some of the pairs."""
+
+import json
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+import torch
+from rich.console import Console
+
+from tiny import tiny_config, tiny_run
+from vgrout.artifacts import METRICS, PROMPTS, ROLLOUTS, read_records
+from vgrout.cli import main
+from vgrout.errors import ConfigError, DataError
+from vgrout.train import checkpoint
+from vgrout.train.evaluation import evaluate_run
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Two steps of absorb: both blocks hold something."""
+    path = tmp_path_factory.mktemp("runs") / "absorb"
+    return tiny_run(
+        tiny_config(path, intervention="absorb", steps=2, checkpoint_every=1, eval__max_new_tokens=32)
+    )
+
+
+def again(trained, data=None, **changes):
+    settings = replace(trained.config.eval, **changes)
+    return evaluate_run(
+        trained.run_dir,
+        data=data,
+        settings=settings,
+        grading=trained.config.grading,
+        console=Console(file=StringIO()),
+    )
+
+
+def test_the_same_question_has_the_same_answer(trained):
+    before = (trained.run_dir / "eval.json").read_bytes()
+    result, file = again(trained)
+    assert file == trained.run_dir / "eval.json"
+    assert file.read_bytes() == before
+    assert result.policies == (trained.deployed, trained.as_trained)
+
+
+@pytest.mark.parametrize(("scale", "policy"), [(0.0, "deployed"), (1.0, "as_trained")])
+def test_the_ends_of_the_scale_are_the_two_policies(trained, scale, policy):
+    before = (trained.run_dir / "eval.json").read_bytes()
+    result, file = again(trained, quarantine_scale=scale)
+    assert file.name == f"eval-scale-{scale:g}.json"
+    assert result.policies[0].cells == getattr(trained, policy).cells
+    assert json.loads(file.read_text())["quarantine_scale"] == scale
+    assert (trained.run_dir / "eval.json").read_bytes() == before
+
+
+def test_other_counts_and_problems_go_to_files_of_their_own(trained, sample_problems_path):
+    result, file = again(trained, samples=3)
+    assert (file.name, result.policies[0].hack.n) == ("eval-samples-3.json", 6)
+    _, file = again(trained, data=sample_problems_path)
+    assert file.name.startswith("eval-data-")
+
+
+def test_the_command_says_what_it_found_and_where(trained, capsys):
+    assert main(["evaluate", str(trained.run_dir), "--eval.quarantine-scale", "0.5"]) == 0
+    out = capsys.readouterr().out
+    assert "scaled: hack, hinted 0/2 = 0.0 %" in out
+    assert "eval-scale-0.5.json" in out
+    assert main(["evaluate", str(trained.run_dir / "nowhere")]) == 2
+    assert main(["evaluate", str(trained.run_dir), "--eval.quarantine-scale", "1.5"]) == 2
+    assert "eval.quarantine_scale: 1.5 is outside [0, 1]" in capsys.readouterr().err
+
+
+def test_counts_by_problem_add_up_to_those_by_mode(trained):
+    report = json.loads((trained.run_dir / "eval.json").read_text())["deployed"]
+    for prompt in ("hinted", "plain"):
+        rows = [row for row in report["by_problem"] if row["prompt"] == prompt]
+        assert sum(row["n"] for row in rows) == sum(
+            row["n"] for row in report["by_mode"] if row["prompt"] == prompt
+        )
+
+
+def test_every_rollout_finds_its_prompt(trained):
+    prompts = {
+        (row["problem_id"], row["hackable"]): row
+        for row in read_records(trained.run_dir / "prompts.jsonl", PROMPTS)
+    }
+    for rollout in read_records(trained.run_dir / "rollouts.jsonl", ROLLOUTS):
+        shown = prompts[rollout["problem_id"], rollout["hackable"]]
+        assert (shown["mode"], shown["marker"]) == (rollout["mode"], rollout["marker"])
+        assert (shown["hint"] is not None) == rollout["hackable"]
+        assert shown["hint"] is None or shown["hint"] in shown["prompt"]
+
+
+def test_counts_by_policy_add_up_to_the_totals(trained):
+    for row in read_records(trained.run_dir / "metrics.jsonl", METRICS):
+        cells = [cell for kinds in row["by_policy"].values() for cell in kinds.values()]
+        assert sum(cell["rollouts"] for cell in cells) == row["rollouts"] - row["teacher_rollouts"]
+        assert sum(cell["exploited"] for cell in cells) == row["exploited"]
+
+
+def test_a_run_starts_from_the_deployed_policy_of_another(trained, tmp_path):
+    config = tiny_config(
+        tmp_path / "on", intervention="none", steps=1, start_from=trained.run_dir, optim__lr=1e-12
+    )
+    run = tiny_run(config)
+    old, new = (
+        checkpoint.load(path / checkpoint.FILE).adapter["deltas"] for path in (trained.run_dir, run.run_dir)
+    )
+    for name, value in new.items():
+        if "_quarantine" in name:
+            assert not value.any()
+        else:
+            # One step at a vanishing rate.
+            assert torch.allclose(value, old[name], atol=1e-8)
+    assert any(value.any() for name, value in new.items() if "_deployed" in name)
+
+
+def test_a_start_that_does_not_fit_is_refused(trained, tmp_path):
+    with pytest.raises(DataError, match="rank is 4, this adapter's is 2"):
+        tiny_run(tiny_config(tmp_path / "run", start_from=trained.run_dir, adapter__rank=2))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        tiny_run(tiny_config(tmp_path / "run", start_from=tmp_path / "nowhere"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_pairs_of_a_mode_can_be_left_out(trained, tmp_path):
+    whole = tiny_run(tiny_config(tmp_path / "whole", steps=1, gate__max_pairs=None))
+    part = tiny_run(
+        tiny_config(tmp_path / "part", steps=1, gate__max_pairs=None, gate__leave_out_mode="sentinel")
+    )
+    vectors = [checkpoint.load(run.run_dir / checkpoint.FILE).direction.vector for run in (whole, part)]
+    assert not torch.equal(*vectors)
+    with pytest.raises(ConfigError, match=r"gate\.leave_out_mode: magic must be one of"):
+        tiny_run(tiny_config(tmp_path / "run", gate__leave_out_mode="magic"))
+
+
+def test_shuffled_labels_route_as_many_rows_as_the_oracle(tmp_path):
+    run = tiny_run(tiny_config(tmp_path / "run", intervention="shuffled"))
+    for row in read_records(run.run_dir / "metrics.jsonl", METRICS):
+        rollouts = [
+            r for r in read_records(run.run_dir / "rollouts.jsonl", ROLLOUTS) if r["step"] == row["step"]
+        ]
+        exploited = [r["exploited"] for r in rollouts if r["zone"] is not None]
+        assert row["zone_rout"] == sum(exploited)
