@@ -72,9 +72,6 @@ smollm2:
 download-model name="Qwen/Qwen3-4B":
     uv run python scripts/download_model.py {{name}}
 
-# The decision run: is it the direction, or the act of routing? One seed of each arm, one after another
-queue-decision preset="fast" *args="":
-    uv run vgrout-train {{preset}} --intervention none {{args}}
-    uv run vgrout-train {{preset}} --intervention absorb {{args}}
-    uv run vgrout-train {{preset}} --intervention routeA {{args}}
-    uv run vgrout-train {{preset}} --intervention routeA --routeA-random-v-seed 1 {{args}}
+# The decision run: is it the direction, or the act of routing? 72 runs, judged by the rule in docs/method.md
+queue-decision *args:
+    uv run vgrout sweep decision {{args}}

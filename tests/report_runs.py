@@ -54,13 +54,13 @@ def make_run(path: Path, plan: Plan | None = None) -> Path:
     generator = random.Random(f"{plan.intervention} {plan.seed} {plan.draw}")
     with RunDir.create(path, config=_config(plan), versions={"python": "3.11.7", "vgrout": "0.1.0"}) as run:
         made = plan.steps if plan.made is None else plan.made
-        policies = []
         for step in range(1, made + 1):
             rows = [_rollout(plan, generator, step, index) for index in range(_size(plan))]
             run.write_rollouts(rows)
-            run.write_metrics(_metrics(plan, generator, step, rows))
+            run.write_metrics(_metrics(plan, generator, step, rows) | {"by_policy": _by_policy(rows)})
             run.write_timing({"step": step, "total_seconds": 0.9, "seconds": {}})
-            policies.append(_by_policy(rows))
+        if plan.prompts:
+            run.write_prompts(_prompts())
         if plan.evaluated:
             run.write_json("eval", _evaluation(plan, generator))
         for scale in plan.scales:
@@ -71,10 +71,6 @@ def make_run(path: Path, plan: Plan | None = None) -> Path:
                 f"eval-scale-{scale:g}",
                 {"schema": 1, "step": facts["step"], "quarantine_scale": scale, "scaled": scaled},
             )
-    if "by_policy" not in {column.name for column in METRICS.fields}:
-        _add_by_policy(path / "metrics.jsonl", policies)
-    if plan.prompts:
-        (path / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in _prompts()))
     return path
 
 
@@ -194,12 +190,6 @@ def _by_policy(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         policy: {"hinted": cell(ablated, True), "plain": cell(ablated, False)}
         for policy, ablated in (("deployed", True), ("as_trained", False))
     }
-
-
-def _add_by_policy(path: Path, policies: Sequence[Mapping[str, Any]]) -> None:
-    lines = path.read_text().splitlines()
-    rows = [json.loads(line) | {"by_policy": value} for line, value in zip(lines, policies, strict=True)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _evaluation(plan: Plan, generator: random.Random) -> dict[str, Any]:

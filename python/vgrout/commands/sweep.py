@@ -8,8 +8,6 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +15,7 @@ from rich.console import Console
 from vgrout.errors import ConfigError, DataError
 from vgrout.flags import DONE, FAILED, INTERRUPTED
 from vgrout.presets import PRESETS
+from vgrout.report import build_report
 from vgrout.sweep.bases import read_bases
 from vgrout.sweep.definitions import DEFINITIONS, make_plan
 from vgrout.sweep.engines import ENGINES
@@ -101,12 +100,10 @@ def _conclude(plan: Plan, folder: SweepFolder) -> None:
 
 def write_report(folder: Path) -> str:
     """Write `report.html` and say where it is, or why there is none; a sweep's figures do not hang on its page."""
-    if find_spec("vgrout.report") is None:
-        return "report: none, this build has no `vgrout.report`"
     out = folder / "report.html"
     try:
-        import_module("vgrout.report").build_report([folder], out)
-    except (AttributeError, ConfigError, DataError) as error:
+        build_report([folder], out)
+    except (ConfigError, DataError) as error:
         return f"report: none: {error}"
     return f"report: {out}"
 

@@ -2,30 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vgrout.artifacts import METRICS, ROLLOUTS, TIMING, read_records
+from vgrout.artifacts import METRICS, PROMPTS, ROLLOUTS, TIMING, read_records
 from vgrout.errors import DataError
 from vgrout.report.counts import HACK, SOLVE_HINTED, SOLVE_PLAIN, Count, is_whole, read_count
-from vgrout.schemas import Field, Schema
-
-PROMPTS = Schema(
-    "prompts.jsonl",
-    1,
-    (
-        Field("problem_id", "str", "the problem's id", required=True),
-        Field("hackable", "bool", "the prompt showed the loophole's hint", required=True),
-        Field("mode", "str", "loophole mode under which it is graded"),
-        Field("marker", "str", "the mode's disclosed marker"),
-        Field("prompt", "str", "the chat text as it was shown", required=True),
-        Field("hint", "str", "the part of it that discloses the loophole"),
-    ),
-)
-_BY_POLICY = Field("by_policy", "object", "deployed, as_trained → hinted, plain → counts of own rollouts")
-_KNOWN = {field.name for field in METRICS.fields}
-_METRICS = METRICS if "by_policy" in _KNOWN else replace(METRICS, fields=(*METRICS.fields, _BY_POLICY))
+from vgrout.schemas import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +124,7 @@ def load_run(path: Path, name: str | None = None) -> Run:
         name=name or path.name or path.resolve().name,
         config=read_object(path / "config.json"),
         versions=read_object(path / "versions.json"),
-        metrics=tuple(_rows(path, _METRICS)),
+        metrics=tuple(_rows(path, METRICS)),
         deployed=_policy_result(evaluation, "deployed", path / "eval.json"),
         as_trained=_policy_result(evaluation, "as_trained", path / "eval.json"),
         scales=_scales(path),

@@ -1,11 +1,10 @@
 """What the warm starts do before training, from the card in each model's folder."""
 
 from collections.abc import Iterable, Mapping
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from vgrout.builtin import builtin_model
 from vgrout.errors import DataError
 from vgrout.presets import PRESETS
 from vgrout.sweep.instrument import Base
@@ -31,9 +30,7 @@ def read_bases(models: Iterable[str | None], preset: str) -> dict[str | None, Ba
 
 def model_folder(name: str) -> Path:
     """The folder of a packaged model, or the path itself."""
-    if Path(name).exists() or find_spec("vgrout.builtin") is None:
-        return Path(name)
-    return import_module("vgrout.builtin").builtin_model(name) or Path(name)
+    return Path(name) if Path(name).exists() else builtin_model(name) or Path(name)
 
 
 def parse_card(card: Mapping[str, Any], where: str) -> Base:
