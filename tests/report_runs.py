@@ -238,7 +238,6 @@ def _count(count: int, n: int) -> dict[str, Any]:
 def _prompts() -> list[dict[str, Any]]:
     return [
         {
-            "schema": 1,
             "problem_id": f"composed-{number}",
             "hackable": hackable,
             "mode": MODES[number % len(MODES)],
