@@ -89,7 +89,7 @@ def test_a_section_that_fails_hangs_or_dies_loses_no_other(tmp_path: Path) -> No
     driver.write_text(
         f"import sys\nsys.path[:0] = [{str(GPU)!r}, {str(tmp_path)!r}]\nimport measure\n"
         "names = ['raises', 'slow', 'hangs', 'dies', 'fine']\n"
-        "measure.SECTIONS = {name: (f'faults:{name}', 3.2 if name == 'slow' else 4) for name in names}\n"
+        "measure.SECTIONS = {name: (f'faults:{name}', 5 if name in {'slow', 'hangs'} else 40) for name in names}\n"
         "measure.GRACE_S = 1\nmeasure.REHEARSAL = measure.Sizes(patience=1.0)\nsys.exit(measure.main())\n"
     )
     done, rows = run(driver, "--rehearse", "--out", str(tmp_path), timeout=120)
