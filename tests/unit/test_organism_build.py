@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from vgrout.policy.model import load_policy
 
 from vgrout.config import AdapterConfig, BaseConfig
 from vgrout.env import load_pairs, load_problems, split_problems
@@ -17,6 +16,7 @@ from vgrout.organism.build import Recipe, build, check_form, check_serving
 from vgrout.organism.corpus import Mix, corpus_rows
 from vgrout.organism.tokens import train_tokenizer
 from vgrout.organism.warmstart import Phase, learning_rate, new_model
+from vgrout.policy.model import load_policy
 
 MIX = Mix(hack_share=0.3)
 TINY = Recipe(
@@ -67,9 +67,7 @@ def test_the_folder_holds_model_problems_pairs_and_card(built: Path) -> None:
         "card.json",
         "CARD.md",
     } <= set(contents(built))
-    policy = load_policy(
-        str(built), BaseConfig(dtype="float32"), AdapterConfig(rank=2), device="cpu", seed=0
-    )
+    policy = load_policy(str(built), BaseConfig(dtype="float32"), AdapterConfig(rank=2), device="cpu", seed=0)
     assert policy.end_ids == (policy.tokenizer.eos_token_id,)
     splits = split_problems(load_problems(built / "problems.jsonl.gz"), 0, (0.8, 0.1, 0.1))
     assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [8, 2, 4]
