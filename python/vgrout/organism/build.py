@@ -36,6 +36,8 @@ PACKAGED_PAIRS = Path(__file__).parent / "data" / PAIRS
 SERVED_RANKS = frozenset({1, 8, 16, 32, 64, 128, 256, 320, 512})
 """LoRA ranks that vLLM has kernels for."""
 ADAPTER_RANK = 8
+TOKENIZER_MIX = Mix(hack_share=0.30)
+"""The text that merges are learned from: code and hacks, unlike that of the first phase."""
 _CHECKED_ROWS = 500
 
 
@@ -82,7 +84,7 @@ def _fill(folder: Path, seed: int, console: Console, recipe: Recipe) -> Card:
         write_problems(folder / PROBLEMS, generate_problems(PROBLEM_SEED, dict(recipe.problems)))
         shutil.copytree(PACKAGED_PAIRS, folder / PAIRS)
         progress.begin("tokenizer", 0)
-        tokenizer = train_tokenizer(corpus_rows(seed, recipe.phases[0].mix), recipe.tokenizer_rows)
+        tokenizer = train_tokenizer(corpus_rows(seed, TOKENIZER_MIX), recipe.tokenizer_rows)
         check_form(tokenizer, islice(corpus_rows(seed, Mix(hack_share=0.5)), _CHECKED_ROWS))
         model = new_model(seed, len(tokenizer), eos_id=tokenizer.eos_token_id, pad_id=tokenizer.pad_token_id)
         check_serving(model, ADAPTER_RANK)
@@ -174,3 +176,6 @@ def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     hf_logging.disable_progress_bar()
     model.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    for path in folder.glob("*.safetensors"):
+        # transformers leaves weights readable by their owner alone.
+        path.chmod(0o644)
