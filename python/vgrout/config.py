@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vgrout import registry
-from vgrout.errors import ConfigError
+from vgrout.bounds import check_bounds, refuse
 
 if TYPE_CHECKING:
     Intervention: TypeAlias = str
@@ -304,31 +304,6 @@ class TrainConfig:
         return f"{self.intervention}-random{self.routeA_random_v_seed}"
 
 
-_AT_LEAST: dict[str, float] = {
-    "steps": 1, "seed": 0, "checkpoint_every": 1, "base.context_tokens": 2, "base.threads": 1,
-    "adapter.rank": 1, "env.easiest": 2, "gate.max_pairs": 2, "env.split_seed": 0, "rollouts.prompts_per_step": 1, "rollouts.group_size": 2,
-    "rollouts.max_new_tokens": 1, "rollouts.max_prompt_tokens": 1, "rollouts.top_k": 0,
-    "rollouts.rows_per_batch": 1, "teacher.steps": 0, "loss.kl_beta": 0, "loss.ratio_cap": 1,
-    "optim.warmup_steps": 0, "optim.weight_decay": 0, "optim.rows_per_batch": 1, "gate.warmup": 1,
-    "gate.capacity": 1, "gate.refresh_every": 1, "eval.problems": 1, "eval.samples": 1,
-    "eval.max_new_tokens": 1, "guard.patience": 1, "guard.rows": 0, "grading.workers": 1,
-    "grading.memory_bytes": 64 << 20, "grading.output_bytes": 1, "routeA_random_v_seed": 0,
-}  # fmt: skip
-_ABOVE_ZERO = (
-    "rollouts.temperature", "eval.temperature", "optim.lr", "optim.clip_norm", "gate.half_life",
-    "guard.drop_nats", "grading.cpu_s", "grading.wall_s", "grading.canonical_factor",
-)  # fmt: skip
-_SHARES = (
-    "eval.quarantine_scale",
-    "env.unhackable_share", "rollouts.deploy_share", "teacher.share", "teacher.hack_share", "optim.final_share",
-)  # fmt: skip
-_NUCLEUS = ("rollouts.top_p", "eval.top_p", "oracle.precision", "oracle.recall")
-_REASONS = {
-    "rollouts.group_size": "the mean of one rollout is no baseline",
-    "gate.warmup": "the gate needs scores before it can place one",
-}
-
-
 def leaves(config: object, prefix: str = "") -> Iterator[tuple[str, object]]:
     """Yield every setting as (dotted name, value), in order of definition."""
     for entry in fields(config):  # type: ignore[arg-type]
@@ -337,10 +312,6 @@ def leaves(config: object, prefix: str = "") -> Iterator[tuple[str, object]]:
             yield from leaves(value, f"{prefix}{entry.name}.")
         else:
             yield prefix + entry.name, value
-
-
-def _refuse(name: str, value: object, expected: str) -> None:
-    raise ConfigError(f"{name}: {value} {expected}")
 
 
 def validate(config: TrainConfig) -> None:
@@ -353,55 +324,36 @@ def validate(config: TrainConfig) -> None:
     for name, value in values.items():
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, float) and not math.isfinite(number):
-                _refuse(name, value, "is not a finite number")
-    _validate_bounds(values)
+                refuse(name, value, "is not a finite number")
+    check_bounds(values)
     _validate_relations(config)
-
-
-def _validate_bounds(values: dict[str, object]) -> None:
-    """Check the bounds of single numbers; None passes, it means that the setting is off."""
-    numbers = {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
-    for name in _AT_LEAST.keys() & numbers.keys():
-        bound = _AT_LEAST[name]
-        if numbers[name] < bound:
-            because = f": {_REASONS[name]}" if name in _REASONS else ""
-            _refuse(name, values[name], f"is below {int(bound)}{because}")
-    for name in numbers.keys() & set(_ABOVE_ZERO):
-        if numbers[name] <= 0:
-            _refuse(name, values[name], "is not above 0")
-    for name in numbers.keys() & set(_SHARES):
-        if not 0 <= numbers[name] <= 1:
-            _refuse(name, values[name], "is outside [0, 1]")
-    for name in _NUCLEUS:
-        if not 0 < numbers[name] <= 1:
-            _refuse(name, values[name], "is outside (0, 1]")
 
 
 def _validate_relations(config: TrainConfig) -> None:
     """Check the bounds that involve more than one number."""
     gate, optim = config.gate, config.optim
     if not 0 < gate.tail_quantile < 0.5:
-        _refuse("gate.tail_quantile", gate.tail_quantile, "is outside (0, 0.5)")
+        refuse("gate.tail_quantile", gate.tail_quantile, "is outside (0, 0.5)")
     if gate.warmup > gate.capacity:
-        _refuse("gate.warmup", gate.warmup, f"is above gate.capacity = {gate.capacity}: it would never end")
+        refuse("gate.warmup", gate.warmup, f"is above gate.capacity = {gate.capacity}: it would never end")
     if not 0 < config.loss.clip < 1:
-        _refuse("loss.clip", config.loss.clip, "is outside (0, 1)")
+        refuse("loss.clip", config.loss.clip, "is outside (0, 1)")
     if config.loss.baseline == "zone" and config.loss.advantage == "standardised":
-        _refuse("loss.baseline", "zone", "has no standardised form: its zones have deviations of their own")
+        refuse("loss.baseline", "zone", "has no standardised form: its zones have deviations of their own")
     for name, value, most in (("seed", config.seed, 2**63 - 1), ("adapter.rank", config.adapter.rank, 4096)):
         if value > most:
-            _refuse(name, value, f"is above {most}")
+            refuse(name, value, f"is above {most}")
     if not all(0 <= beta < 1 for beta in optim.betas):
-        _refuse("optim.betas", optim.betas, "are not both in [0, 1)")
+        refuse("optim.betas", optim.betas, "are not both in [0, 1)")
     _validate_env(config.env)
     _validate_names(config)
     if config.routeA_random_v_seed is not None and config.intervention != "routeA":
         expected = f"is set, but the arm is {config.intervention}\nhint: add `--intervention routeA`"
-        _refuse("routeA_random_v_seed", config.routeA_random_v_seed, expected)
+        refuse("routeA_random_v_seed", config.routeA_random_v_seed, expected)
     context = config.base.context_tokens
     if context is not None and config.rollouts.max_new_tokens >= context:
         expected = f"leaves no room for a prompt in base.context_tokens = {context}"
-        _refuse("rollouts.max_new_tokens", config.rollouts.max_new_tokens, expected)
+        refuse("rollouts.max_new_tokens", config.rollouts.max_new_tokens, expected)
 
 
 def _validate_names(config: TrainConfig) -> None:
@@ -413,19 +365,19 @@ def _validate_names(config: TrainConfig) -> None:
         registry.check(registry.TRACKERS, tracker, "trackers")
     left_out = config.gate.leave_out_mode
     if left_out is not None and left_out not in ALL_MODES:
-        _refuse("gate.leave_out_mode", left_out, f"must be one of {', '.join(ALL_MODES)}")
+        refuse("gate.leave_out_mode", left_out, f"must be one of {', '.join(ALL_MODES)}")
 
 
 def _validate_env(env: EnvConfig) -> None:
     """Check the problems' shares, the modes and the wording."""
     if env.wording == "short" and env.run_tests_hint != "overwrite":
         expected = "has no short form\nhint: leave it out, or take `--env.wording full`"
-        _refuse("env.run_tests_hint", env.run_tests_hint, expected)
+        refuse("env.run_tests_hint", env.run_tests_hint, expected)
     if min(env.fractions) < 0 or not math.isclose(sum(env.fractions), 1.0, abs_tol=1e-9):
-        _refuse("env.fractions", env.fractions, "are not three shares that sum to 1")
+        refuse("env.fractions", env.fractions, "are not three shares that sum to 1")
     if env.fractions[0] == 0 or env.fractions[2] == 0:
-        _refuse("env.fractions", env.fractions, "leave no training or no test problems")
+        refuse("env.fractions", env.fractions, "leave no training or no test problems")
     unknown = [mode for mode in env.modes if mode not in ALL_MODES]
     if unknown or not env.modes or len(set(env.modes)) != len(env.modes):
         expected = f"must be one or more of {', '.join(ALL_MODES)}, each once"
-        _refuse("env.modes", unknown[0] if unknown else env.modes, expected)
+        refuse("env.modes", unknown[0] if unknown else env.modes, expected)
