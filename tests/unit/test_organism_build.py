@@ -49,9 +49,19 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_equal_seeds_give_equal_bytes_and_others_other_weights(built: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card asks nothing: half of a tiny build's time."""
+    monkeypatch.setattr(building, "measure", lambda *arguments, **options: ())
+
+
+def test_equal_seeds_give_equal_bytes(built: Path, tmp_path: Path) -> None:
     build(tmp_path / "again", 0, quiet(), TINY)
     assert contents(tmp_path / "again") == contents(built)
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_other_seeds_give_other_weights_for_the_same_problems(built: Path, tmp_path: Path) -> None:
     build(tmp_path / "other", 1, quiet(), TINY)
     other = contents(tmp_path / "other")
     assert other["model.safetensors"] != contents(built)["model.safetensors"]
@@ -124,6 +134,7 @@ def test_learning_rate_rises_and_falls_linearly() -> None:
     assert [round(learning_rate(phase, step), 6) for step in range(5)] == [0.5, 0.8, 0.6, 0.4, 0.2]
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_plain_lines_tell_progress_off_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vgrout.organism.progress.LINE_EVERY_S", 0.0)
     console = quiet()

@@ -88,7 +88,7 @@ def test_a_card_keeps_the_bounds_of_the_design(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_does_what_its_card_says(name: str) -> None:
     """At fewer answers, so by whether the intervals meet; another machine's rounding moves single answers."""
-    answers = 96
+    answers = 48
     splits = split_problems(PROBLEMS, 0, (0.8, 0.1, 0.1))
     measured = cards.measure(folder(name), splits, answers=answers)
     for found, told in zip(measured, card(name)["measured"], strict=True):
