@@ -1,7 +1,7 @@
 """What ships inside the package under a name: `organism` and its data, wherever a path is taken.
 
-A run's config keeps the name, so that it means the same on another machine. A path of that name that exists comes
-first. A leaf: it knows where files lie, not what they hold.
+A run's config keeps the name, so that it means the same on another machine and in every directory; a file or folder
+that happens to be called so is meant by `./organism`. A leaf: it knows where files lie, not what they hold.
 """
 
 from pathlib import Path
@@ -18,10 +18,10 @@ def builtin_model(name: str) -> Path | None:
 
 
 def resolve_problems(path: Path) -> Path:
-    """The packaged problems where `path` is their name and no file, else `path`."""
-    return path if path.exists() else _PROBLEMS.get(str(path), path)
+    """The packaged problems where `path` is their name, else `path`."""
+    return _PROBLEMS.get(str(path), path)
 
 
 def resolve_pairs(path: Path) -> Path:
-    """The packaged pairs where `path` is their name and no file, else `path`."""
-    return path if path.exists() else _PAIRS.get(str(path), path)
+    """The packaged pairs where `path` is their name, else `path`."""
+    return _PAIRS.get(str(path), path)

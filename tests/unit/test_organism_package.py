@@ -106,11 +106,11 @@ def test_a_config_keeps_the_names_and_no_path() -> None:
     assert (plain["model"], plain["data"], plain["gate"]["pairs"]) == ("organism", "organism", "organism")
 
 
-def test_a_path_that_exists_comes_before_the_packaged_one(
+def test_a_packaged_name_means_the_same_in_every_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "organism").mkdir()
     assert resolve_problems(Path("organism")) == DATA / "problems.jsonl.gz"
     assert resolve_pairs(Path("organism")) == DATA / "pairs"
-    (tmp_path / "organism").mkdir()
-    assert resolve_problems(Path("organism")) == resolve_pairs(Path("organism")) == Path("organism")
+    assert resolve_pairs(tmp_path / "organism") == tmp_path / "organism"

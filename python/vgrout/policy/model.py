@@ -49,7 +49,7 @@ def load_policy(
         name = "tiny random Qwen3"
     else:
         name, packaged = source, builtin_model(source)
-        if packaged is not None and not Path(source).exists():
+        if packaged is not None:
             check_model_dir(packaged)
             source = str(packaged)
         elif Path(source).exists() or source.startswith((".", "/", "~")):

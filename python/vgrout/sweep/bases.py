@@ -30,7 +30,7 @@ def read_bases(models: Iterable[str | None], preset: str) -> dict[str | None, Ba
 
 def model_folder(name: str) -> Path:
     """The folder of a packaged model, or the path itself."""
-    return Path(name) if Path(name).exists() else builtin_model(name) or Path(name)
+    return builtin_model(name) or Path(name)
 
 
 def parse_card(card: Mapping[str, Any], where: str) -> Base:
