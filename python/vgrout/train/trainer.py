@@ -90,9 +90,7 @@ class Trainer:
             graded=graded,
             routed=routed,
             updated=updated,
-            trainer_logprobs=logprobs
-            if routed is None or routed.old_logprobs is None
-            else routed.old_logprobs,
+            trainer_logprobs=logprobs,
             teacher_logprob=teacher_logprob,
             seconds=dict(self._seconds),
         )

@@ -45,7 +45,7 @@ def update(
     loss: Callable[[LossInputs], LossOutputs],
     learning_rate: float,
 ) -> tuple[Updated, Float[Tensor, "K L"]]:
-    """Step the adapter once on the routed rows; give the figures and the log-probs of the training forward.
+    """Step the adapter once on the routed rows; give the figures and the old log-probs.
 
     Raises:
         Diverged: a gradient is not finite.
@@ -78,7 +78,8 @@ def update(
         deployed_delta_norm=block_norm(blocks["deployed"]),
         quarantine_delta_norm=block_norm(blocks["quarantine"]),
     )
-    return updated, rows.columns_in_order(logprobs)
+    old = routed.old_logprobs
+    return updated, rows.columns_in_order(logprobs) if old is None else old
 
 
 def _backward(
