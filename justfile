@@ -75,3 +75,7 @@ download-model name="Qwen/Qwen3-4B":
 # The decision run: is it the direction, or the act of routing? 72 runs, judged by the rule in docs/method.md
 queue-decision *args:
     uv run vgrout sweep decision {{args}}
+
+# docs/traces.md: of every loophole mode a prompt, a hack, a clean answer and the grader's verdicts
+traces:
+    uv run python scripts/make_traces.py

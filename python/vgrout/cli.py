@@ -34,6 +34,11 @@ COMMANDS: dict[str, Command] = {
         "train and evaluate one arm; `vgrout-train` is the same", "train", "vgrout-train {} --help"
     ),
     "evaluate": Command("ask the held-out problems of a run again", "evaluate", "vgrout evaluate RUN --help"),
+    "direction-bench": Command(
+        "say whether a direction tells a run's exploits apart",
+        "direction_bench",
+        "vgrout direction-bench RUN --help",
+    ),
     "grade": Command("grade a file of answers", "grade", "vgrout grade --help"),
     "sweep": Command("run a named experiment of many runs and judge it", "sweep", "vgrout sweep --help"),
     "organism": Command(

@@ -22,6 +22,7 @@ TORCH_FREE = (
     "vgrout.integrations.verl",
     "vgrout.integrations.verifiers",
     "vgrout.integrations.openrlhf",
+    "vgrout.commands.direction_bench",
     "vgrout.commands.evaluate",
     "vgrout.commands.grade",
     "vgrout.commands.sweep",

@@ -14,9 +14,9 @@ import torch
 
 from vgrout import registry
 from vgrout.adapters import BlockOptimizer, Lora2r
-from vgrout.config import EnvConfig, TrainConfig, validate
+from vgrout.config import EnvConfig, GateConfig, TrainConfig, validate
 from vgrout.config_file import load_config
-from vgrout.env.pairs import load_pairs
+from vgrout.env.pairs import ContrastPair, load_pairs
 from vgrout.env.partition import partition_modes
 from vgrout.env.problems import Problem, load_problems, split_problems
 from vgrout.env.wordings import chosen_wording
@@ -102,12 +102,7 @@ def _load(config: TrainConfig) -> _Material:
     """Read problems, pairs, model and pools, and put every prompt into tokens."""
     problems = easiest(load_problems(config.data), config.env.easiest)
     splits = split_problems(problems, config.env.split_seed, config.env.fractions)
-    pairs = [pair for pair in load_pairs(config.gate.pairs) if pair.mechanism != config.gate.leave_out_mode]
-    if not pairs:
-        raise DataError(
-            f"gate.leave_out_mode: {config.gate.leave_out_mode} leaves no contrast pair\nhint: give more with `--gate.pairs`"
-        )
-    pairs = spread(pairs, [pair.mechanism for pair in pairs], config.gate.max_pairs)
+    pairs = chosen_pairs(config.gate)
     policy = load_policy(config.model, config.base, config.adapter, device=config.device, seed=config.seed)
     _start_from(config.start_from, policy.adapter)
     rollouts = config.rollouts
@@ -165,6 +160,20 @@ def _build_trainer(config: TrainConfig, material: _Material, grader: Grader) -> 
         watch=DemonstrationWatch(policy, watched),
         guard=DivergenceGuard(drop_nats=config.guard.drop_nats, patience=config.guard.patience),
     )
+
+
+def chosen_pairs(gate: GateConfig) -> list[ContrastPair]:
+    """Give the contrast pairs from which a run with these settings takes its direction.
+
+    Raises:
+        DataError: the pairs cannot be read, or `gate.leave_out_mode` leaves none.
+    """
+    pairs = [pair for pair in load_pairs(gate.pairs) if pair.mechanism != gate.leave_out_mode]
+    if not pairs:
+        raise DataError(
+            f"gate.leave_out_mode: {gate.leave_out_mode} leaves no contrast pair\nhint: give more with `--gate.pairs`"
+        )
+    return spread(pairs, [pair.mechanism for pair in pairs], gate.max_pairs)
 
 
 def _start_from(path: Path | None, adapter: Lora2r) -> None:
