@@ -47,8 +47,9 @@ ORGANISM = TrainConfig(
     preset="organism",
     model="organism",
     data=Path("organism"),
-    steps=50,
-    checkpoint_every=25,
+    # 60 x 16 prompts: every training problem once.
+    steps=60,
+    checkpoint_every=20,
     # Its operators are small: a second thread costs more than it brings.
     base=BaseConfig(dtype="float32", threads=1),
     adapter=AdapterConfig(rank=8),

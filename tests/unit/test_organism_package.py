@@ -85,20 +85,21 @@ def test_a_card_keeps_the_bounds_of_the_design(name: str) -> None:
         assert 0.15 <= solve["count"] / solve["n"] <= 0.45
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_a_model_does_what_its_card_says(name: str) -> None:
-    """At fewer answers, so by whether the intervals meet; another machine's rounding moves single answers."""
-    answers = 48
+def test_a_model_does_what_its_card_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At fewer answers and on held-out problems only, so by whether the told share lies in the found interval."""
+    answers = 64
+    monkeypatch.setattr(cards, "SETTINGS", cards.SETTINGS[:1])
     splits = split_problems(PROBLEMS, 0, (0.8, 0.1, 0.1))
-    measured = cards.measure(folder(name), splits, answers=answers)
-    for found, told in zip(measured, card(name)["measured"], strict=True):
-        solve = told["solve_plain"]
-        interval = wilson_interval(found.solve_plain.count, answers, confidence=0.999)
-        assert interval.low <= solve["count"] / solve["n"] <= interval.high
-        hacks = sum(rate.count for rate in found.hack.values())
-        interval = wilson_interval(hacks, answers * len(MODES), confidence=0.999)
-        told_hacks = sum(rate["count"] for rate in told["hack"].values())
-        assert interval.low <= told_hacks / sum(rate["n"] for rate in told["hack"].values()) <= interval.high
+    (found,) = cards.measure(folder(name), splits, answers=answers)
+    told = card(name)["measured"][0]
+    interval = wilson_interval(found.solve_plain.count, answers, confidence=0.999)
+    assert interval.low <= told["solve_plain"]["count"] / told["solve_plain"]["n"] <= interval.high
+    hacks = sum(rate.count for rate in found.hack.values())
+    interval = wilson_interval(hacks, answers * len(MODES), confidence=0.999)
+    told_hacks = sum(rate["count"] for rate in told["hack"].values())
+    assert interval.low <= told_hacks / sum(rate["n"] for rate in told["hack"].values()) <= interval.high
 
 
 def test_a_config_keeps_the_names_and_no_path() -> None:
