@@ -71,6 +71,12 @@ def test_the_command_says_what_it_found_and_where(trained, capsys):
     assert "eval.quarantine_scale: 1.5 is outside [0, 1]" in capsys.readouterr().err
 
 
+def test_a_scale_is_refused_before_a_run_is_trained(tmp_path):
+    with pytest.raises(ConfigError, match=r"eval\.quarantine_scale: 0\.5 is set, but a run evaluates both"):
+        tiny_run(tiny_config(tmp_path / "run", eval__quarantine_scale=0.5))
+    assert not (tmp_path / "run").exists()
+
+
 def test_counts_by_problem_add_up_to_those_by_mode(trained):
     report = json.loads((trained.run_dir / "eval.json").read_text())["deployed"]
     for prompt in ("hinted", "plain"):

@@ -70,6 +70,11 @@ def run(config: TrainConfig, console: Console) -> RunResult:
         Diverged: a guard stopped the run; its evidence is in the run directory.
         Interrupted: Ctrl-C; says which step is saved.
     """
+    if config.eval.quarantine_scale is not None:
+        raise ConfigError(
+            f"eval.quarantine_scale: {config.eval.quarantine_scale} is set, but a run evaluates both its policies"
+            "\nhint: leave it out, and ask the finished run with `vgrout evaluate`"
+        )
     start = time.perf_counter()
     log_to(console)
     saved = None if config.resume is None else _load_checkpoint(config, config.resume)
