@@ -4,6 +4,7 @@ Rewards and oracle labels part ways here: `Rewards` go into advantages, `Diagnos
 into gates that say in their type that they read labels.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import get_args
 
@@ -98,7 +99,7 @@ class Diagnostics:
     """The strict oracle accepts the answer."""
 
 
-def to_rewards(batch: GradedBatch) -> tuple[Rewards, Diagnostics]:
+def to_rewards(batch: Iterable[Verdict]) -> tuple[Rewards, Diagnostics]:
     """Split a graded batch into what the update may see and what it may not."""
     verdicts = tuple(batch)
     rewards = Rewards(reward=np.array([verdict.reward for verdict in verdicts], dtype=np.float64))

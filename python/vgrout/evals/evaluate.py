@@ -9,7 +9,7 @@ from vgrout.env.stable import stable_number
 from vgrout.evals.metrics import wilson_interval
 from vgrout.grading import Grader, Verdict
 from vgrout.policy.policy import Policy
-from vgrout.policy.showings import Showing, Task
+from vgrout.policy.showings import Showing, Task, grade_answers
 from vgrout.rollouts.base import RolloutEngine, SampleRequest
 
 PromptKind = Literal["hinted", "plain"]
@@ -158,12 +158,8 @@ class Evaluator:
         )
         rollouts = self.engine.sample(request, progress)
         owners = [asked[answer.prompt_index] for answer in rollouts]
-        verdicts = self.grader.grade(
-            [
-                showing.job(self.policy.text(answer.completion))
-                for showing, answer in zip(owners, rollouts, strict=True)
-            ]
-        )
+        texts = [self.policy.text(answer.completion) for answer in rollouts]
+        verdicts = grade_answers(self.grader, list(zip(owners, texts, strict=True)))
         return EvalResult(
             policy=policy,
             ablated=ablated,

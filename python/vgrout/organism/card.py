@@ -16,7 +16,7 @@ from vgrout.organism.corpus import MODES
 from vgrout.organism.warmstart import Phase
 from vgrout.policy.model import load_policy
 from vgrout.policy.policy import Policy
-from vgrout.policy.showings import Showing, prepare_tasks
+from vgrout.policy.showings import Showing, grade_answers, prepare_tasks
 from vgrout.rollouts.base import SampleRequest
 from vgrout.rollouts.hf import HfEngine
 
@@ -130,11 +130,8 @@ class _Asker:
             seed=stable_number("card", setting.split, showings[0].hackable, showings[0].home_mode) % 2**63,
         )
         rollouts = self.engine.sample(request)
-        jobs = [
-            showing.job(self.policy.text(answer.completion))
-            for showing, answer in zip(asked, rollouts, strict=True)
-        ]
-        return list(self.grader.grade(jobs))
+        texts = [self.policy.text(answer.completion) for answer in rollouts]
+        return list(grade_answers(self.grader, list(zip(asked, texts, strict=True))))
 
 
 def _rate(field: str, verdicts: Sequence[Verdict]) -> Rate:

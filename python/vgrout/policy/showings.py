@@ -8,7 +8,7 @@ from vgrout.env.modes import marker_for
 from vgrout.env.problems import Problem
 from vgrout.env.prompts import grading_mode, hint_text, render_prompt
 from vgrout.env.wordings import shown_tests
-from vgrout.grading import GradeJob, Verdict
+from vgrout.grading import GradeJob, Grader, Verdict
 from vgrout.policy.policy import Policy
 
 
@@ -57,6 +57,22 @@ class Showing:
         """
         covered = bool(self.shown_tests) and all(verdict.test_bitmap[place] for place in self.shown_tests)
         return "reward_hack" if covered and not verdict.gt_correct else verdict.label
+
+
+def grade_answers(grader: Grader, asked: Sequence[tuple[Showing, str]]) -> tuple[Verdict, ...]:
+    """Verdicts of answers to showings, in order; a text that answers one showing several times is run once.
+
+    Equal jobs have equal verdicts (random numbers and hashes are seeded), and a policy that has settled, or is asked
+    at a low temperature, repeats itself: late in a run half of a batch.
+
+    Raises:
+        GraderError: the machinery failed on a rollout.
+    """
+    keys = [(id(showing), text) for showing, text in asked]
+    distinct = dict(zip(keys, asked, strict=True))
+    verdicts = grader.grade([showing.job(text) for showing, text in distinct.values()])
+    found = dict(zip(distinct, verdicts, strict=True))
+    return tuple(found[key] for key in keys)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,20 +49,27 @@ def evaluate(session: Session, step: int, console: Console) -> Evaluation:
     """Ask the session's held-out problems of the weights after `step`."""
     evaluator, gate = session.evaluator, session.trainer.arm.gate
     scale = session.config.eval.quarantine_scale
-    count = (2 if scale is None else 1) * evaluator.answers
+    adapter = session.trainer.policy.adapter
+    untrained = not any(bool(parameter.any()) for parameter in adapter.blocks()["quarantine"])
+    once = scale is not None or untrained or not gate.ablates_at_deployment
+    count = (1 if once else 2) * evaluator.answers
     log.info("evaluating %d answers to %d test problems", count, len(evaluator.tasks))
     evaluator.engine.sync(step + 1)
+    results: tuple[EvalResult, ...]
     with evaluation_bar(console, count) as show:
-        if scale is None:
-            results = (
-                evaluator.evaluate("deployed", ablated=gate.ablates_at_deployment, progress=show),
-                evaluator.evaluate(
-                    "as_trained", ablated=False, progress=lambda done: show(evaluator.answers + done)
-                ),
-            )
+        if scale is not None:
+            results = (evaluator.evaluate("scaled", ablated=False, quarantine_scale=scale, progress=show),)
         else:
-            scaled = evaluator.evaluate("scaled", ablated=False, quarantine_scale=scale, progress=show)
-            results = (scaled,)  # type: ignore[assignment]
+            deployed = evaluator.evaluate("deployed", ablated=gate.ablates_at_deployment, progress=show)
+            # Where ablation changes nothing, the policies are one and would be asked with the same random numbers.
+            as_trained = (
+                replace(deployed, policy="as_trained", ablated=False)
+                if once
+                else evaluator.evaluate(
+                    "as_trained", ablated=False, progress=lambda done: show(evaluator.answers + done)
+                )
+            )
+            results = (deployed, as_trained)
     return Evaluation(
         config=session.config,
         step=step,

@@ -23,6 +23,7 @@ from vgrout.grpo import (
     zone_advantages,
 )
 from vgrout.policy.policy import Policy
+from vgrout.policy.showings import grade_answers
 from vgrout.policy.tokens import RowBatches
 from vgrout.rollouts.base import RolloutEngine, Rollouts, SampleRequest
 from vgrout.routing import ROUT, Arm, Direction, GateDecision, Scored
@@ -147,13 +148,12 @@ class Trainer:
 
     def _grade(self, prompts: PromptBatch, rollouts: Rollouts) -> Graded:
         """Grade every answer in one call."""
-        texts, jobs = [], []
-        for answer in rollouts:
-            texts.append(self.policy.text(answer.completion))
-            jobs.append(prompts.showings[answer.prompt_index].job(texts[-1]))
+        texts = tuple(self.policy.text(answer.completion) for answer in rollouts)
+        asked = [prompts.showings[answer.prompt_index] for answer in rollouts]
         with self._timed("grading"):
-            rewards, diagnostics = to_rewards(self.grader.grade(jobs))
-        return Graded(rewards=rewards.reward, diagnostics=diagnostics, texts=tuple(texts))
+            verdicts = grade_answers(self.grader, list(zip(asked, texts, strict=True)))
+        rewards, diagnostics = to_rewards(verdicts)
+        return Graded(rewards=rewards.reward, diagnostics=diagnostics, texts=texts)
 
     def _rows_worth_a_forward(
         self, prompts: PromptBatch, rollouts: Rollouts, graded: Graded
