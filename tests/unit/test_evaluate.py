@@ -12,7 +12,7 @@ from vgrout.env import load_problems
 from vgrout.env.hacks import hack_code
 from vgrout.evals.evaluate import Evaluator, Rate
 from vgrout.grading import Grader
-from vgrout.policy.showings import prepare_tasks
+from vgrout.policy.showings import grade_answers, prepare_tasks
 from vgrout.rollouts.base import Answer, Rollouts, SampleRequest
 from vgrout.schemas import METRICS, PROMPTS, ROLLOUTS, TIMING
 
@@ -101,6 +101,35 @@ def test_the_request_is_the_evaluations_own(policy, tasks):
     assert request.prompts == (*(task.hinted.ids for task in tasks), *(task.plain.ids for task in tasks))
     assert (request.temperature, request.top_p, request.top_k, request.max_new_tokens) == (0.7, 0.9, 0, 300)
     assert (request.counts, request.ablated) == ((3,) * 4, (True,) * 4)
+
+
+class Counting:
+    """A grader that remembers how many answers it ran."""
+
+    def __init__(self, grader):
+        self.grader, self.ran = grader, []
+
+    def grade(self, jobs):
+        self.ran.append(len(jobs))
+        return self.grader.grade(jobs)
+
+
+def test_an_answer_given_twice_is_run_once_and_counts_twice(tasks):
+    first, second = tasks
+    right, wrong = fenced(first.problem.canonical_solution), "no code"
+    asked = [
+        (first.hinted, right), (first.hinted, wrong), (first.plain, right), (first.hinted, right),
+        (second.hinted, right), (first.plain, right),
+    ]  # fmt: skip
+    with Grader(workers=1) as grader:
+        counting = Counting(grader)
+        verdicts = grade_answers(counting, asked)
+        single = [grader.grade([showing.job(text)])[0] for showing, text in asked]
+        assert grade_answers(counting, []) == ()
+    assert counting.ran == [4, 0], "the same text to another showing is another question"
+    facts = [(verdict.outcome, verdict.gt_correct, verdict.reward) for verdict in verdicts]
+    assert facts == [(verdict.outcome, verdict.gt_correct, verdict.reward) for verdict in single]
+    assert [verdict.gt_correct for verdict in verdicts] == [True, False, True, True, False, True]
 
 
 def test_a_rate_reads_as_count_share_and_interval():

@@ -76,6 +76,21 @@ def test_answers_do_not_depend_on_what_is_decoded_beside_them(sampler):
     assert [answer.completion for answer in together] == [answer.completion for answer in apart]
 
 
+@pytest.mark.parametrize("ablated", [True, False])
+def test_a_batch_of_one_policy_is_decoded_on_merged_weights_and_says_the_same(sampler, ablated):
+    """A batch of both policies cannot be merged, so its rows of one policy show what the mask gives."""
+    policy, engine = sampler
+    alone = engine.sample(request_of(policy, ablated=(ablated,) * 3))
+    mixed = engine.sample(request_of(policy, ablated=(ablated, ablated, not ablated)))
+    assert [answer.completion for answer in alone[:5]] == [answer.completion for answer in mixed[:5]]
+    gaps = [
+        abs(a - b)
+        for one, other in zip(alone[:5], mixed[:5], strict=True)
+        for a, b in zip(one.logprobs, other.logprobs, strict=True)
+    ]
+    assert 0 < max(gaps) < 1e-5  # float32 rounding, and not the same path twice
+
+
 def test_the_seed_decides_the_answers(sampler):
     policy, engine = sampler
     request = request_of(policy)

@@ -4,9 +4,11 @@ import json
 import os
 import signal
 from dataclasses import replace
+from io import StringIO
 
 import pytest
 import torch
+from rich.console import Console
 
 from tiny import tiny_config, tiny_run
 from vgrout.artifacts import METRICS, ROLLOUTS, read_records
@@ -14,6 +16,7 @@ from vgrout.config_file import load_config
 from vgrout.errors import ConfigError, DataError, Diverged
 from vgrout.routing import haar_direction
 from vgrout.train import checkpoint
+from vgrout.train.evaluation import evaluate_run
 from vgrout.train.guards import DemonstrationWatch
 from vgrout.train.interrupts import Interrupted
 from vgrout.train.trainer import Trainer
@@ -164,7 +167,16 @@ def test_none_never_touches_the_quarantine_and_ablation_changes_nothing(tmp_path
     assert (deployed > 0, quarantine) == (True, 0.0)
     assert result.deployed.ablated
     assert not result.as_trained.ablated
+    # The as-trained evaluation is the deployed one; asked for by itself, the full policy says the same.
     assert result.deployed.cells == result.as_trained.cells
+    full, _ = evaluate_run(
+        result.run_dir,
+        data=None,
+        settings=replace(result.config.eval, quarantine_scale=1.0),
+        grading=result.config.grading,
+        console=Console(file=StringIO()),
+    )
+    assert full.policies[0].cells == result.deployed.cells
     assert all(row["ablated_rollouts"] == row["rollouts"] for row in metrics(result.run_dir))
 
 

@@ -4,6 +4,7 @@ from vgrout.adapters.capture import Capture
 from vgrout.adapters.inits import DEFAULT_TARGETS
 from vgrout.adapters.lora2r import Lora2r
 from vgrout.adapters.masks import RouteMask, differs
+from vgrout.adapters.merge import can_merge, merged
 from vgrout.adapters.optim import BlockOptimizer, qmass
 from vgrout.adapters.peft_io import export_ablated, export_full
 
@@ -13,8 +14,10 @@ __all__ = [
     "Capture",
     "Lora2r",
     "RouteMask",
+    "can_merge",
     "differs",
     "export_ablated",
     "export_full",
+    "merged",
     "qmass",
 ]

@@ -136,7 +136,7 @@ class BlockLinear:
         """
         two_r = 2 * self.rank
         h = F.linear(x, self.down)
-        pairs = h.unflatten(-1, (2, two_r))
+        pairs = h.view(*h.shape[:-1], 2, two_r)
         pairs[..., 0, :].add_(pairs[..., 1, :])
         # Deployed columns have mask 1 in every forward, so what is captured below is unmasked.
         pairs.mul_(mask.unsqueeze(-2))

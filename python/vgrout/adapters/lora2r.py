@@ -298,6 +298,11 @@ class Lora2r:
         return tuple(name for name, _ in self._model.named_modules())
 
     @property
+    def linears(self) -> tuple[nn.Linear, ...]:
+        """The adapted Linears, in the order of `module_names`."""
+        return tuple(self._linears.values())
+
+    @property
     def layers(self) -> tuple[BlockLinear, ...]:
         """The adapted modules' weights, in the order of `module_names`."""
         return tuple(self._blocks)

@@ -1,10 +1,12 @@
 """Sampling on the Hugging Face model itself: a batched decoder with a key-value cache.
 
 About twice as fast as `generate` on small models, where that spends its time per token on bookkeeping. Each prompt
-is read once for its whole group. Rows of both policies share a batch: the adapter's mask tells them apart.
+is read once for its whole group. Rows of both policies share a batch: the adapter's mask tells them apart. A batch of
+one policy is decoded on merged weights where that is exact but for rounding, a third faster on a small model.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
-from vgrout.adapters import RouteMask
+from vgrout.adapters import RouteMask, can_merge, merged
 from vgrout.config import RolloutConfig
 from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import pad_prompts
@@ -30,7 +32,8 @@ class _Decoding:
     """Over the whole width that the chunk can reach; columns are read up to the current length."""
     positions: Int[Tensor, "b"]
     """Position of the next token of each row."""
-    mask: RouteMask
+    mask: RouteMask | None
+    """None where the adapter is merged."""
     quarantine_scale: float
     done: Bool[Tensor, "b"]
 
@@ -41,7 +44,8 @@ class _Decoding:
             return
         self.cache.batch_select_indices(alive)
         self.rows, self.positions, self.done = self.rows[alive], self.positions[alive], self.done[alive]
-        self.attention_mask, self.mask = self.attention_mask[alive], self.mask[alive]
+        self.attention_mask = self.attention_mask[alive]
+        self.mask = None if self.mask is None else self.mask[alive]
 
 
 class HfEngine:
@@ -50,6 +54,7 @@ class HfEngine:
     def __init__(self, policy: Policy, config: RolloutConfig) -> None:
         """Decode up to `config.rows_per_batch` rows together."""
         self._policy = policy
+        self._merges = can_merge(policy.adapter)
         self._rows_per_batch = config.rows_per_batch
 
     def sample(self, request: SampleRequest, progress: Callable[[int], None] | None = None) -> Rollouts:
@@ -64,7 +69,13 @@ class HfEngine:
         answers: list[Answer] = []
         for start in range(0, len(owners), self._rows_per_batch):
             chunk = slice(start, start + self._rows_per_batch)
-            answers += self._sample_chunk(request, owners[chunk], uniforms[chunk])
+            policies = {request.ablated[owner] for owner in owners[chunk]}
+            if self._merges and len(policies) == 1:
+                quarantine = 0.0 if policies == {True} else request.quarantine_scale
+                with merged(self._policy.adapter, quarantine=quarantine):
+                    answers += self._sample_chunk(request, owners[chunk], uniforms[chunk], is_merged=True)
+            else:
+                answers += self._sample_chunk(request, owners[chunk], uniforms[chunk], is_merged=False)
             if progress is not None:
                 progress(len(answers))
         return tuple(answers)
@@ -77,11 +88,11 @@ class HfEngine:
 
     @torch.no_grad()
     def _sample_chunk(
-        self, request: SampleRequest, owners: list[int], uniforms: Float[Tensor, "b L"]
+        self, request: SampleRequest, owners: list[int], uniforms: Float[Tensor, "b L"], *, is_merged: bool
     ) -> list[Answer]:
         device = self._policy.device
         limit = request.max_new_tokens
-        state, logits = self._prefill(request, owners)
+        state, logits = self._prefill(request, owners, is_merged=is_merged)
         uniforms = uniforms.to(device)
         tokens = torch.full((len(owners), limit), self._policy.pad_id, device=device)
         logprobs = torch.zeros(len(owners), limit, device=device)
@@ -101,15 +112,19 @@ class HfEngine:
             logits = self._decode(state, tokens[state.rows, column], prompt_width + column + 1)
         return self._answers(request, owners, tokens, logprobs, lengths)
 
-    def _prefill(self, request: SampleRequest, owners: list[int]) -> tuple[_Decoding, Float[Tensor, "b V"]]:
+    def _prefill(
+        self, request: SampleRequest, owners: list[int], *, is_merged: bool
+    ) -> tuple[_Decoding, Float[Tensor, "b V"]]:
         """Read each prompt once and copy its cache to the prompt's rows."""
         unique = sorted(set(owners))
         place = torch.tensor([unique.index(owner) for owner in owners], device=self._policy.device)
         prompts = [request.prompts[index] for index in unique]
         batch = pad_prompts(prompts, pad_id=self._policy.pad_id, device=self._policy.device)
-        mask = RouteMask.sampled(torch.tensor([request.ablated[index] for index in unique]))
-        mask = mask.to(self._policy.device)
-        with self._policy.adapter.routing(mask, quarantine_scale=request.quarantine_scale):
+        mask = None
+        if not is_merged:
+            ablated = torch.tensor([request.ablated[index] for index in unique])
+            mask = RouteMask.sampled(ablated).to(self._policy.device)
+        with self._masked(mask, request.quarantine_scale):
             output = self._policy.model(
                 input_ids=batch.input_ids,
                 attention_mask=batch.attention_mask.long(),
@@ -126,15 +141,18 @@ class HfEngine:
             rows=torch.arange(len(owners), device=self._policy.device),
             attention_mask=torch.cat([batch.attention_mask[place], room], dim=1),
             positions=batch.position_ids[place, -1] + 1,
-            mask=mask[place],
+            mask=None if mask is None else mask[place],
             quarantine_scale=request.quarantine_scale,
             done=torch.zeros(len(owners), dtype=torch.bool, device=self._policy.device),
         )
         return state, output.logits[place, -1]
 
+    def _masked(self, mask: RouteMask | None, scale: float) -> AbstractContextManager[None]:
+        return nullcontext() if mask is None else self._policy.adapter.routing(mask, quarantine_scale=scale)
+
     def _decode(self, state: _Decoding, token: Int[Tensor, "b"], width: int) -> Float[Tensor, "b V"]:
         """Append one token to every row; `width` counts the columns that now hold tokens."""
-        with self._policy.adapter.routing(state.mask, quarantine_scale=state.quarantine_scale):
+        with self._masked(state.mask, state.quarantine_scale):
             output = self._policy.model(
                 input_ids=token[:, None],
                 attention_mask=state.attention_mask[:, :width].long(),

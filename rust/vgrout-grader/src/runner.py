@@ -4,7 +4,9 @@ Run as `python -s -S -P -c <this> <extension> <layers to leave off> <extra modul
 imports the modules below once and forks zygotes; a zygote runs setup code and forks one child per rollout.
 What a child sends back is a claim; the host compares.
 """
+
 import posix
+
 posix.setsid()  # first of all: from now on a terminal's Ctrl-C reaches the host only
 import importlib
 import importlib.machinery
@@ -47,6 +49,7 @@ def broker(argv):
     sys.orig_argv[:] = ["python", "answer.py"]
     sys.dont_write_bytecode = True
     import gc
+
     gc.collect()
     gc.disable()
     gc.freeze()
@@ -60,6 +63,7 @@ def broker(argv):
 def serve(zygote):
     import gc
     import types
+
     module = None
     while True:
         item = zygote.next()
@@ -86,6 +90,7 @@ def serve(zygote):
 def child(zygote, box, module):
     """Run one rollout and exit; never returns."""
     import gc
+
     role, source, method, mode, marker, extra = box.pop()
     sys.modules["__main__"] = module
     namespace = module.__dict__

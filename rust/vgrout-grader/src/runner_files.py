@@ -1,5 +1,6 @@
 # Part of the runner (see runner.py), for `file_marker` mode: files that live in memory.
 
+
 class InMemoryFiles:
     """Files that live and die with the rollout: `open`, `io.open`, `os.open` and pathlib see the same ones."""
 
@@ -17,6 +18,7 @@ class InMemoryFiles:
         import builtins
         import io
         import os
+
         builtins.open = io.open = self.open
         self.real_read, self.real_write = os.read, os.write
         os.open, os.write, os.close, os.fdopen = self.os_open, self.os_write, self.os_close, self.os_fdopen
@@ -31,13 +33,25 @@ class InMemoryFiles:
     @staticmethod
     def key(path):
         import os
+
         name = os.fsdecode(os.fspath(path))
         while name.startswith("./"):
             name = name[2:]
         return name
 
-    def open(self, file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, closefd=True, opener=None):
+    def open(
+        self,
+        file,
+        mode="r",
+        buffering=-1,
+        encoding=None,
+        errors=None,
+        newline=None,
+        closefd=True,
+        opener=None,
+    ):
         import io
+
         if isinstance(file, int):
             if file in self.descriptors:
                 return self.os_fdopen(file, mode)
@@ -58,16 +72,26 @@ class InMemoryFiles:
         if "b" in mode:
             return raw
         # Unbuffered in between, so that a rollout that exits without closing has still written.
-        return io.TextIOWrapper(raw, encoding=encoding or "utf-8", errors=errors, newline=newline, write_through=True)
+        return io.TextIOWrapper(
+            raw, encoding=encoding or "utf-8", errors=errors, newline=newline, write_through=True
+        )
 
     def os_open(self, path, flags, mode=0o777, *, dir_fd=None):
         import os
+
         name = self.key(path)
         if flags & os.O_CREAT and flags & os.O_EXCL and name in self.contents:
             raise FileExistsError(17, "File exists", name)
         if not flags & os.O_CREAT and name not in self.contents:
             raise FileNotFoundError(2, "No such file or directory", name)
-        file = self.open(name, "ab" if flags & os.O_APPEND else "wb" if flags & os.O_TRUNC or name not in self.contents else "rb")
+        file = self.open(
+            name,
+            "ab"
+            if flags & os.O_APPEND
+            else "wb"
+            if flags & os.O_TRUNC or name not in self.contents
+            else "rb",
+        )
         descriptor = self.FIRST_DESCRIPTOR + len(self.descriptors)
         self.descriptors[descriptor] = file
         return descriptor
@@ -90,6 +114,7 @@ class InMemoryFiles:
 
     def os_fdopen(self, descriptor, mode="r", *rest, **options):
         import io
+
         if descriptor not in self.descriptors:
             raise PermissionError(1, "Operation not permitted")
         raw = self.descriptors[descriptor]
