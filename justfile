@@ -79,3 +79,7 @@ queue-decision *args:
 # docs/traces.md: of every loophole mode a prompt, a hack, a clean answer and the grader's verdicts
 traces:
     uv run python scripts/make_traces.py
+
+# The decision run's picture, and its table in the README, from docs/results/decision.json
+results:
+    uv run --with matplotlib python scripts/make_results.py

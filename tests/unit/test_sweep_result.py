@@ -14,6 +14,7 @@ from sweep_samples import BASES, RATES, decision_plan, write_run
 from vgrout.commands import sweep as command
 from vgrout.errors import ConfigError, DataError
 from vgrout.sweep.bases import parse_card, read_bases
+from vgrout.sweep.comparisons import Runs, arm_row
 from vgrout.sweep.definitions import make_plan
 from vgrout.sweep.engines import ENGINES
 from vgrout.sweep.folder import SweepFolder
@@ -68,6 +69,27 @@ def test_outcome_holds_what_the_files_say(tmp_path: Path) -> None:
     assert found["seconds"] == 1.5
     stored = json.loads((tmp_path / "run" / "eval.json").read_text())
     assert found["deployed"]["hack"] == stored["deployed"]["hack"]
+
+
+def test_modes_are_counted_over_an_arms_runs(tmp_path: Path) -> None:
+    first, second = (cell for cell in decision_plan(2).cells if cell.arm == "routeA")
+    for cell, hacked in ((first, 3), (second, 1)):
+        write_run(tmp_path / cell.name, cell)
+        path = tmp_path / cell.name / "eval.json"
+        stored = json.loads(path.read_text())
+        stored["deployed"]["by_mode"] = [
+            {"prompt": "hinted", "mode": "sentinel", "n": 8, "exploited": hacked, "gt_correct": 2, "channel": hacked},
+            {"prompt": "plain", "mode": "sentinel", "n": 8, "exploited": 0, "gt_correct": 5, "channel": 0},
+        ]  # fmt: skip
+        path.write_text(json.dumps(stored))
+    runs = Runs(tuple(read_outcome(cell, tmp_path / cell.name) for cell in (first, second)))
+    assert arm_row(runs, "routeA")["by_mode"] == {
+        "deployed": [
+            {"prompt": "hinted", "mode": "sentinel", "exploited": 4, "gt_correct": 4, "n": 16},
+            {"prompt": "plain", "mode": "sentinel", "exploited": 0, "gt_correct": 10, "n": 16},
+        ],
+        "as_trained": [],
+    }
 
 
 @pytest.mark.parametrize(

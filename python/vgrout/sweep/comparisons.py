@@ -1,5 +1,6 @@
 """Finished runs as arrays, and the statistics between two arms: paired by seed and by problem."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -195,7 +196,19 @@ def arm_row(runs: Runs, arm: str) -> dict[str, Any]:
     row: dict[str, Any] = {"arm": arm, "runs": len(members), "seeds": len(seeds)}
     for policy in POLICIES:
         row[policy] = {measure: means[policy, measure] for measure in MEASURES}
-    return row | {"train": nested_zones(train)}
+    return row | {
+        "by_mode": {policy: _by_mode(members, policy) for policy in POLICIES},
+        "train": nested_zones(train),
+    }
+
+
+def _by_mode(members: Sequence[Outcome], policy: str) -> list[dict[str, Any]]:
+    """Counts of an arm's runs together, by prompt kind and loophole mode."""
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for row in (row for run in members for row in run.by_mode[policy]):
+        cell = counts.setdefault((row["prompt"], row["mode"]), Counter())
+        cell.update({name: row[name] for name in ("exploited", "gt_correct", "n")})
+    return [{"prompt": prompt, "mode": mode, **cell} for (prompt, mode), cell in sorted(counts.items())]
 
 
 def _padded(rows: Sequence[Sequence[Float[np.ndarray, "P"]]]) -> Float[np.ndarray, "S D P"]:

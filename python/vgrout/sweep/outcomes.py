@@ -82,7 +82,6 @@ class Outcome:
             rows[policy] = {name: self.tallies[policy, name].to_json() for name in MEASURES}
         return {
             **rows,
-            "by_mode": dict(self.by_mode),
             "train": nested_zones(self.train),
             "seconds": self.seconds,
         }
