@@ -12,7 +12,7 @@ from report_runs import HOSTILE, Plan, make_run, make_sweep
 from vgrout.cli import main
 from vgrout.errors import DataError
 from vgrout.report import build_report
-from vgrout.report.embed import json_for_script, number, text
+from vgrout.report.embed import code_marks, json_for_script, number, text
 from vgrout.report.strips import estimate_strip
 from vgrout.schemas import Schema
 
@@ -113,7 +113,8 @@ def test_numbers_and_text_become_html() -> None:
         "−0.50", "1.0e-04", "−1,234", "&lt;", "–", "0.00",
     ]  # fmt: skip
     assert text("\ud800<") == "\\ud800&lt;"
-    assert estimate_strip(3.0, None) == ""
+    assert estimate_strip(3.0, (2.0, 4.0)) == ""
+    assert code_marks("run `a < b`, or `c") == "run <code>a &lt; b</code>, or `c"
 
 
 def test_runs_are_left_as_they_were(tmp_path: Path) -> None:

@@ -117,7 +117,12 @@ def test_arms_differ_in_anything_but_the_seed(tmp_path: Path) -> None:
         ("routeA · gate.tail_quantile 0.3", [(2, None)]),
         ("inoculation", [(0, None)]),
     ]
-    assert len({arm.slot for arm in arms}) == len(arms)
+    assert len({(arm.slot, arm.symbol, arm.dash) for arm in arms}) == len(arms)
+    usual, variant = arms[3:5]
+    assert (variant.slot, usual.dash) == (usual.slot, "solid"), (
+        "a variant has its arm's colour and a line of its own"
+    )
+    assert variant.dash != usual.dash
 
 
 def test_rates_put_the_counts_of_a_window_together(tmp_path: Path) -> None:

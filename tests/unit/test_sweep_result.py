@@ -147,7 +147,7 @@ def test_only_a_decision_has_a_verdict(tmp_path: Path, name: str) -> None:
         for cell in plan.cells:
             write_run(folder.run_path(cell.name), cell, *rates[cell.arm])
         found = result_of(write_result(folder, plan, {}))
-    assert found["verdict"]["name"] == "none"
+    assert found["verdict"]["name"] == "no verdict"
     assert "`vgrout sweep decision`" in found["verdict"]["sentence"]
     assert result_lines(found)[-1].startswith("verdict: none. ")
 

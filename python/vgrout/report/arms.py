@@ -16,6 +16,7 @@ SYMBOLS = (
     "x", "cross", "square-open", "square", "diamond", "triangle-down", "circle", "triangle-up",
     "pentagon", "hexagon", "star", "diamond-open", "circle-open", "triangle-left",
 )  # fmt: skip
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _NO_PART = {
     "schema", "intervention", "seed", "routeA_random_v_seed", "run_dir", "resume", "device",
     "checkpoint_every", "base.threads", "grading.workers", "rollouts.rows_per_batch", "optim.rows_per_batch",
@@ -31,13 +32,20 @@ class Arm:
     """Its place in the order of arms."""
     label: str
     slot: int
-    """Number of its colour, `--arm-SLOT` in the style sheet."""
+    """Number of its colour, `--arm-SLOT` in the style sheet; variants of one arm share it."""
+    variant: int
+    """0 for an arm with the usual settings, else which of its variants."""
     runs: tuple[Run, ...]
 
     @property
     def symbol(self) -> str:
         """Its marker, so that arms differ in more than colour."""
-        return SYMBOLS[self.slot]
+        return SYMBOLS[(self.slot + self.variant) % len(SYMBOLS)]
+
+    @property
+    def dash(self) -> str:
+        """How its line is drawn."""
+        return DASHES[self.variant % len(DASHES)]
 
 
 def group_arms(runs: Sequence[Run]) -> list[Arm]:
@@ -54,13 +62,13 @@ def group_arms(runs: Sequence[Run]) -> list[Arm]:
         rank = _SLOTS.index(base) if base in _SLOTS else len(_SLOTS)
         groups.setdefault((rank, " · ".join([base, *special])), []).append(run)
     arms: list[Arm] = []
-    spare = len(_SLOTS)
-    for (_, label), members in sorted(groups.items()):
-        slot = _SLOTS.index(label) if label in _SLOTS else spare
-        if label not in _SLOTS:
-            spare = spare + 1 if spare + 1 < SLOTS else len(_SLOTS)
+    variants: Counter[int] = Counter()
+    for (rank, label), members in sorted(groups.items()):
+        variants[rank] += label not in _SLOTS
+        variant = variants[rank] if label not in _SLOTS else 0
         members.sort(key=lambda run: (run.draw is not None, run.draw or 0, run.seed or 0, run.name))
-        arms.append(Arm(number=len(arms), label=label, slot=slot, runs=tuple(members)))
+        slot = rank if rank < len(_SLOTS) else rank + (variant - 1) % (SLOTS - len(_SLOTS))
+        arms.append(Arm(number=len(arms), label=label, slot=slot, variant=variant, runs=tuple(members)))
     return arms
 
 

@@ -1,6 +1,7 @@
 """Text of models and of files put into a page without ever becoming markup or script."""
 
 import json
+import re
 from html import escape
 from typing import Any
 
@@ -27,6 +28,11 @@ def text(value: Any) -> str:
     if value is None:
         return DASH
     return escape(str(value)).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def code_marks(value: Any) -> str:
+    """As `text`, with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text(value))
 
 
 def number(value: Any, digits: int = 2) -> str:

@@ -342,7 +342,7 @@ def _line(arm: Arm, x: Sequence[float], y: Sequence[float], said: str) -> Trace:
         "name": escape(arm.label),
         "x": list(x),
         "y": [compact(value) for value in y],
-        "line": {"color": f"@arm-{arm.slot}", "width": 2},
+        "line": {"color": f"@arm-{arm.slot}", "width": 2, "dash": arm.dash},
         "marker": {"color": f"@arm-{arm.slot}", "symbol": arm.symbol, "size": 7},
         "meta": arm.number,
         "hovertemplate": f"{escape(arm.label)}: {said}<extra></extra>",

@@ -26,9 +26,9 @@ def share_strip(
     return _svg(parts, f"--c: var(--arm-{slot})")
 
 
-def estimate_strip(estimate: float, bounds: tuple[float, float] | None) -> str:
+def estimate_strip(estimate: float, bounds: tuple[float, float]) -> str:
     """An estimate within [-1, 1] with its interval against a line at zero; nothing where it lies outside."""
-    low, high = bounds or (estimate, estimate)
+    low, high = bounds
     if not -1 <= low <= high <= 1 or not -1 <= estimate <= 1:
         return ""
     middle = HEIGHT / 2

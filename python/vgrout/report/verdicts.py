@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vgrout.report.counts import MEASURES
-from vgrout.report.embed import DASH, number, text
+from vgrout.report.embed import DASH, code_marks, number, text
 from vgrout.report.runs import Sweep
 from vgrout.report.strips import estimate_strip
 from vgrout.report.tables import fact_table
@@ -16,7 +16,7 @@ def verdict_html(sweep: Sweep) -> str:
     if not isinstance(verdict, dict) or not verdict.get("sentence"):
         return ""
     name = f'<p class="verdict-name">{text(verdict["name"])}</p>' if verdict.get("name") else ""
-    return f'{name}<p class="finding">{text(verdict["sentence"])}</p>'
+    return f'{name}<p class="finding">{code_marks(verdict["sentence"])}</p>'
 
 
 def statistics_html(sweep: Sweep) -> str:
@@ -82,11 +82,11 @@ def _bounds(row: Mapping[str, Any], digits: int) -> str:
 
 
 def _strip(row: Mapping[str, Any]) -> str:
+    """A picture of what has an interval: a p or a count on the same line would be read as a difference."""
     estimate, low, high = (_float(row.get(name)) for name in ("estimate", "low", "high"))
-    if not isinstance(estimate, float):
+    if not all(isinstance(value, float) for value in (estimate, low, high)):
         return ""
-    bounds = (low, high) if isinstance(low, float) and isinstance(high, float) else None
-    return estimate_strip(estimate, bounds)
+    return estimate_strip(estimate, (low, high))
 
 
 def _float(value: Any) -> Any:

@@ -12,7 +12,7 @@ from vgrout.sweep.folder import SweepFolder
 from vgrout.sweep.instrument import Base, Check
 from vgrout.sweep.outcomes import read_outcome
 from vgrout.sweep.plans import Plan
-from vgrout.sweep.verdict import Verdict
+from vgrout.sweep.verdict import NO_VERDICT, Verdict
 
 RULE = "docs/method.md#the-decision-rule"
 
@@ -65,10 +65,11 @@ def result_lines(result: Mapping[str, Any]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
     verdict = result["verdict"]
+    name = verdict["name"] if verdict["name"] == NO_VERDICT else f"verdict: {verdict['name']}"
     return [
         "means over seeds [95 % hierarchical bootstrap interval]",
         *table,
-        f"verdict: {verdict['name']}. {verdict['sentence']}",
+        f"{name}. {verdict['sentence']}",
     ]
 
 
@@ -87,7 +88,7 @@ def _judge(
         statistics = tuple(effect_statistics(runs)) if runs.outcomes else ()
         return statistics, (), _first_effect(plan, statistics)
     sentence = "These runs describe how the effect depends on its settings; `vgrout sweep decision` decides."
-    return (), (), Verdict(name="none", sentence=sentence)
+    return (), (), Verdict(name=NO_VERDICT, sentence=sentence)
 
 
 def _first_effect(plan: Plan, statistics: Sequence[Statistic]) -> Verdict:
@@ -99,6 +100,6 @@ def _first_effect(plan: Plan, statistics: Sequence[Statistic]) -> Verdict:
         f"share over {found.n} seeds. "
     )
     return Verdict(
-        name="none",
+        name=NO_VERDICT,
         sentence=f"{figures}This is {len(plan.seeds)} seeds and no decision; run `vgrout sweep decision`.",
     )

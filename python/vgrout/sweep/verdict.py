@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from vgrout.sweep.comparisons import Comparison, Statistic, equivalence_p, sign_flip_p
 from vgrout.sweep.instrument import Check
 
+NO_VERDICT = "no verdict"
+"""What a sweep says that describes and does not decide."""
 ALPHA = 0.05
 MARGIN = 0.15
 """Deployed hack shares closer than this count as equal."""
