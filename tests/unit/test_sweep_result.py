@@ -149,7 +149,7 @@ def test_only_a_decision_has_a_verdict(tmp_path: Path, name: str) -> None:
         found = result_of(write_result(folder, plan, {}))
     assert found["verdict"]["name"] == "no verdict"
     assert "`vgrout sweep decision`" in found["verdict"]["sentence"]
-    assert result_lines(found)[-1].startswith("verdict: none. ")
+    assert result_lines(found)[-1].startswith("no verdict. ")
 
 
 def test_card_gives_the_base_of_each_warm_start(tmp_path: Path) -> None:
