@@ -70,7 +70,7 @@ ORGANISM = TrainConfig(
     teacher=TeacherConfig(steps=0),
     loss=LossConfig(kl_beta=0.0),
     optim=OptimConfig(
-        lr=1e-3, warmup_steps=3, schedule="linear", final_share=0.2, weight_decay=0.0, rows_per_batch=64
+        lr=1e-3, warmup_steps=3, schedule="linear", final_share=0.6, weight_decay=0.0, rows_per_batch=64
     ),
     gate=GateConfig(tail_quantile=0.2, warmup=256, half_life=512.0, refresh_every=5, pairs=Path("organism")),
     eval=EvalConfig(problems=48, samples=8, temperature=0.7, top_p=1.0, max_new_tokens=48),
