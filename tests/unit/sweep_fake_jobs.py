@@ -57,7 +57,7 @@ def plan_of(*names: str, after: Mapping[str, tuple[str, ...]] | None = None) -> 
         Cell(name=name, arm="none", flags=("--seed", str(place)), seed=place, after=waits.get(name, ()))
         for place, name in enumerate(names)
     )
-    return Plan(sweep="trial", preset="smoke", seeds=(0,), cells=cells)
+    return Plan(sweep="trial", preset="smoke", seeds=tuple(range(len(names))), cells=cells)
 
 
 def run_fakes(

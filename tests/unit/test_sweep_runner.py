@@ -182,10 +182,14 @@ def test_second_sweep_on_a_directory_is_refused(out: Path) -> None:
     ("change", "message"),
     [
         ({"preset": "fast"}, "preset is smoke there and fast here"),
-        ({"seeds": (0, 1)}, r"seeds is \[0\] there and \[0, 1\] here"),
+        ({"seeds": (1, 0)}, r"seeds is \[0, 1\] there and \[1, 0\] here"),
+        ({"seeds": (0,)}, r"seeds is \[0, 1\] there and \[0\] here"),
         ({"extra": ("--steps", "3")}, r"extra is \[\] there and \['--steps', '3'\] here"),
         ({"cells": plan_of("a").cells}, "cell b stands only there"),
-        ({"cells": plan_of("a", "b", "c").cells}, "cell c stands only here"),
+        (
+            {"cells": (*plan_of("a", "b").cells, replace(plan_of("c").cells[0], seed=1))},
+            "cell c stands only here",
+        ),
         (
             {"cells": (plan_of("a").cells[0], replace(plan_of("a", "b").cells[1], flags=("--x",)))},
             r"flags of cell b is \['--seed', '1'\] there and \['--x'\] here",
@@ -201,13 +205,27 @@ def test_directory_of_another_plan_is_refused_by_what_differs(out: Path, change,
     SweepFolder.open(out, plan_of("a", "b")).close()
 
 
+def test_a_plan_may_grow_by_seeds_and_every_session_says_which(out: Path) -> None:
+    plan = plan_of("a", "b")
+    SweepFolder.open(out, plan).close()
+    grown = replace(plan_of("a", "b", "c"), seeds=(0, 1, 2))
+    SweepFolder.open(out, grown).close()
+    stored = json.loads((out / "sweep.json").read_text())
+    assert [entry["seeds"] for entry in stored["sessions"]] == [[0, 1], [0, 1, 2]]
+    assert [cell["name"] for cell in stored["plan"]["cells"]] == ["a", "b", "c"]
+    with pytest.raises(ConfigError, match=r"seeds is \[0, 1, 2\] there and \[0, 1\] here"):
+        SweepFolder.open(out, plan)
+
+
 def test_directory_records_plan_and_every_session(out: Path) -> None:
     plan = plan_of("a")
     SweepFolder.open(out, plan).close()
     SweepFolder.open(out, plan).close()
     stored = json.loads((out / "sweep.json").read_text())
     assert stored["plan"] == json.loads(json.dumps(plan.to_json()))
-    assert [set(entry) for entry in stored["sessions"]] == [{"started_utc", "version", "commit", "dirty"}] * 2
+    assert [set(entry) for entry in stored["sessions"]] == [
+        {"started_utc", "version", "commit", "dirty", "seeds"}
+    ] * 2
     assert "sweep" not in stored, "a report takes files with that key for results"
 
 

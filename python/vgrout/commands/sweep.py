@@ -44,7 +44,12 @@ def parser() -> argparse.ArgumentParser:
     )
     flags.add_argument("name", metavar="NAME", choices=tuple(DEFINITIONS), help=", ".join(DEFINITIONS))
     flags.add_argument("--preset", default="organism", help="recipe of every run (default organism)")
-    flags.add_argument("--seeds", type=int, metavar="N", help="number of seeds (default: the sweep's own)")
+    flags.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="number of seeds (default: the sweep's own); more than before go on where it stood",
+    )
     flags.add_argument(
         "--jobs", type=int, metavar="N", help="runs at a time (default: usable CPUs, 1 on a GPU)"
     )

@@ -39,6 +39,8 @@ class SweepFolder:
     def open(cls, path: Path, plan: Plan) -> Self:
         """Create the directory or go on in it, and record the plan and what it is run with.
 
+        A plan may grow: the same one over more seeds goes on where it stood, and each session says its seeds.
+
         Raises:
             ConfigError: another sweep holds it, its plan is another one, or it is no sweep's directory.
         """
@@ -48,7 +50,7 @@ class SweepFolder:
             raise ConfigError(f"--out: cannot create {path}: {error.strerror}") from error
         lock = _locked(path, "--out", "sweep")
         try:
-            sessions = [*_recorded_sessions(path, plan), session()]
+            sessions = [*_recorded_sessions(path, plan), session() | {"seeds": list(plan.seeds)}]
             for name in ("runs", "logs"):
                 (path / name).mkdir(exist_ok=True)
             # The key `sweep` would make a report take this file for the result.
@@ -159,13 +161,18 @@ def _recorded_sessions(path: Path, plan: Plan) -> list[dict[str, Any]]:
 
 
 def plan_differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
-    """Say in words what differs between two plans."""
-    for name in ("sweep", "preset", "seeds", "extra"):
+    """Say in words what differs between two plans, but for seeds that the wanted one adds."""
+    for name in ("sweep", "preset", "extra"):
         if stored.get(name) != wanted.get(name):
             yield f"{name} is {stored.get(name)} there and {wanted.get(name)} here"
+    seeds = stored.get("seeds")
+    if not isinstance(seeds, list) or wanted["seeds"][: len(seeds)] != seeds:
+        yield f"seeds is {seeds} there and {wanted['seeds']} here"
+        return
     before = {cell.get("name"): cell for cell in stored.get("cells", [])}
     after = {cell["name"]: cell for cell in wanted["cells"]}
-    for name in [*before, *(name for name in after if name not in before)]:
+    grown = {name for name, cell in after.items() if cell["seed"] not in seeds}
+    for name in [*before, *(name for name in after if name not in before and name not in grown)]:
         if name not in after or name not in before:
             yield f"cell {name} stands only {'there' if name in before else 'here'}"
             continue
