@@ -182,6 +182,8 @@ class GradeJob:
         func_name: str = ...,
         marker: str | None = None,
         want_gt_pass: bool = False,
+        extract: str = "joined",
+        run_main: bool = True,
     ) -> GradeJob: ...
     @property
     def response(self) -> str:
@@ -207,6 +209,12 @@ class GradeJob:
     @property
     def want_gt_pass(self) -> bool:
         """Whether the plain assert run is made too."""
+    @property
+    def extract(self) -> str:
+        """How code is taken from the chat text: `joined`, `last` or `raw`."""
+    @property
+    def run_main(self) -> bool:
+        """Whether what stands under `if __name__ == "__main__":` is run."""
 
 @final
 class TestFunctionDiagnostics:

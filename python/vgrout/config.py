@@ -24,6 +24,8 @@ else:
     LossName, TrackerName = Literal[tuple(registry.LOSSES)], Literal[tuple(registry.TRACKERS)]
 OracleRest = Literal["match", "keep", "absorb"]
 WordingName = Literal["overwrite", "overwrite-detailed", "overwrite-aware", "modify-tests", "incontext-tests"]
+Extract = Literal["joined", "last", "raw"]
+"""How code is taken from a reply."""
 FenceLevel = Literal["base", "landlock", "namespaces", "cgroup"]
 """Levels of the fence, each above the one before."""
 ALL_MODES = ("run_tests", "eq_override", "exit_code", "stdout_marker", "sentinel", "file_marker")

@@ -382,7 +382,15 @@ def test_a_kill_loses_at_most_the_batch_in_flight(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    "flags", [["--cpu-s", "2"], ["--memory-bytes", "200000000"], ["--gt-pass"], ["--stdout"]]
+    "flags",
+    [
+        ["--cpu-s", "2"],
+        ["--memory-bytes", "200000000"],
+        ["--gt-pass"],
+        ["--stdout"],
+        ["--no-run-main"],
+        ["--extract", "last"],
+    ],
 )
 def test_verdicts_under_other_settings_are_not_taken_for_these(
     case: Case, flags: list[str], capsys: pytest.CaptureFixture[str]
@@ -429,6 +437,16 @@ def test_nothing_to_grade_writes_nothing_and_many_bad_lines_are_counted(
     assert not case.out.exists()
     assert case.run("--workers", "0") == 2
     assert not case.out.exists()
+
+
+def test_how_code_is_taken_is_a_choice(case: Case) -> None:
+    shown = f"The output is\n```\n4, then 6\n```\nof\n{RIGHT}"
+    case.give(shown, RIGHT.replace("\n```", "\nif __name__ == '__main__':\n    n = int(input())\n```"))
+    assert case.run() == 0
+    assert case.column("gt_correct") == [False, False]
+    case.out.unlink()
+    assert case.run("--extract", "last", "--no-run-main") == 0
+    assert case.column("gt_correct") == [True, True]
 
 
 def test_help_imports_no_torch() -> None:

@@ -1,11 +1,12 @@
 """Answers and jobs at the edge of what can be graded: each gets a verdict, and spoils no other."""
 
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from vgrout import GradeJob, Grader, GraderError, Limits, Verdict
+from vgrout import DataError, GradeJob, Grader, GraderError, Limits, Verdict
 
 TESTS = ["assert Solution().add(1, 2) == 3", "assert Solution().add(2, 2) == 4"]
 SMALL = Limits(cpu_s=2.0, memory_bytes=256 << 20, output_bytes=4 << 20)
@@ -30,6 +31,29 @@ def grader() -> Iterator[Grader]:
 
 def graded(grader: Grader, code: str, **options: Any) -> Verdict:
     return grader.grade([job(code, **options)])[0]
+
+
+def test_what_an_answer_does_as_a_script_may_be_left_out(grader: Grader) -> None:
+    """Only the guard at the left margin goes, and its other branch stays."""
+    guarded = f"{RIGHT}\nif __name__ == '__main__':\n    input()\nelse:\n    Solution.add = lambda self, a, b: a + b"
+    assert graded(grader, guarded).outcome == "runtime_error"
+    assert graded(grader, guarded, run_main=False).gt_correct
+    for kept in ("if __name__ == 'main':", "if __name__ != '__main':", "if True:"):
+        code = f"{RIGHT}\n{kept}\n    input()\nelse:\n    pass"
+        runs = kept != "if __name__ == 'main':"
+        assert graded(grader, code, run_main=False).gt_correct is not runs
+    assert graded(grader, "def (", run_main=False).outcome == "compile_error"
+    deep = "(" * 5000
+    assert graded(grader, deep, run_main=False).outcome == graded(grader, deep).outcome
+
+
+def test_a_job_says_how_code_is_taken() -> None:
+    made = GradeJob("x", TESTS, extract="last", run_main=False)
+    copy = pickle.loads(pickle.dumps(made))
+    assert (copy.extract, copy.run_main) == (made.extract, made.run_main) == ("last", False)
+    assert (GradeJob("x", TESTS).extract, GradeJob("x", TESTS).run_main) == ("joined", True)
+    with pytest.raises(DataError, match='extract: "all" is unknown; expected joined, last or raw'):
+        GradeJob("x", TESTS, extract="all")
 
 
 def test_bad_answers_are_verdicts_and_the_rest_is_graded(grader: Grader) -> None:

@@ -331,8 +331,23 @@ def test_verl_refuses_what_looks_like_a_setting_and_passes_its_own_entries_over(
         call("x", RIGHT, TESTS, None, scor="passed")
 
 
+def test_the_last_complete_answer_counts_unless_the_config_says_otherwise() -> None:
+    thinking = f"<think>\n{WRONG.removesuffix('```')}\nno\n</think>\n{RIGHT}\nso\n```\n4\n```"
+    assert TrlReward(ONE)(prompts=["p"], completions=[thinking], completion_ids=[[1]], tests=[TESTS]) == [3.5]
+    for extract, code, reward in [
+        ("joined", thinking, 0.0),
+        ("raw", RIGHT.strip("`").removeprefix("python"), 3.5),
+    ]:
+        function = TrlReward(RewardConfig(workers=1, extract=extract))
+        assert function(prompts=["p"], completions=[code], completion_ids=[[1]], tests=[TESTS]) == [reward]
+    script = RIGHT.replace("\n```", "\nif '__main__' == __name__:\n    input()\n```")
+    function = TrlReward(RewardConfig(workers=1, run_main=False))
+    assert function(prompts=["p"], completions=[script], completion_ids=[[1]], tests=[TESTS]) == [3.5]
+
+
 @pytest.mark.parametrize(
-    ("settings", "field"), [({"workers": 0}, "workers"), ({"preload": "math"}, "preload")]
+    ("settings", "field"),
+    [({"workers": 0}, "workers"), ({"preload": "math"}, "preload"), ({"extract": "all"}, "extract")],
 )
 def test_settings_out_of_range_are_refused_by_name(settings: dict[str, Any], field: str) -> None:
     with pytest.raises(ConfigError, match=f"^{field}: "):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vgrout.answer_files.lines import read_lines
+from vgrout.config import Extract
 from vgrout.env.jsonl import bad_field, get_field
 from vgrout.env.modes import get_mode
 from vgrout.errors import DataError
@@ -35,6 +36,10 @@ class GradingDefaults:
     """Marker of an answer in `mode` without its own; None is the mode's training marker."""
     want_gt_pass: bool = False
     """Also make the plain, foolable assert run."""
+    extract: Extract = "joined"
+    """How code is taken from an answer."""
+    run_main: bool = True
+    """Run what stands under `if __name__ == "__main__":` as well."""
     settings: tuple[object, ...] = ()
     """What else decides over a verdict or its row: limits, whether output is kept."""
 
@@ -159,7 +164,13 @@ def _submission(
     try:
         get_mode(mode)
         job = GradeJob(
-            response, mode=mode, marker=marker, want_gt_pass=defaults.want_gt_pass, **problem.fields
+            response,
+            mode=mode,
+            marker=marker,
+            want_gt_pass=defaults.want_gt_pass,
+            extract=defaults.extract,
+            run_main=defaults.run_main,
+            **problem.fields,
         )
     except ValueError as error:
         raise DataError(f"{where}: {error}") from error
@@ -168,9 +179,14 @@ def _submission(
         problem_id=problem_id,
         mode=mode,
         marker=marker,
-        digest=_digest([response, mode, marker, problem.digest, defaults.want_gt_pass, defaults.settings]),
+        digest=_digest([response, mode, marker, problem.digest, *_deciding(defaults)]),
         job=job,
     )
+
+
+def _deciding(defaults: GradingDefaults) -> tuple[object, ...]:
+    """What decides over a verdict or its row beside the job's own fields."""
+    return defaults.want_gt_pass, defaults.extract, defaults.run_main, defaults.settings
 
 
 def _check_compiles(where: str, field: str, code: str) -> None:

@@ -21,7 +21,7 @@ from vgrout.answer_files.lines import count_lines
 from vgrout.answer_files.progress import GradingProgress
 from vgrout.answer_files.submissions import GradingDefaults, Submission, read_problems, read_submissions
 from vgrout.answer_files.verdicts import VerdictFile
-from vgrout.config import GraderConfig
+from vgrout.config import Extract, GraderConfig
 from vgrout.env.modes import MODES, check_marker
 from vgrout.env.problems import OWN_PROBLEMS
 from vgrout.errors import DataError, GraderError
@@ -50,6 +50,11 @@ class GradeFlags:
     """JSONL or .gz in the benchmark's format; the package's own without it."""
     marker: str | None = None
     """Marker of answers that name none; without it the mode's training marker."""
+    extract: Extract = "joined"
+    """How code is taken from an answer: all blocks joined, the last complete block that defines what the tests call
+    (thinking left out), or the answer as it is."""
+    run_main: bool = True
+    """Run what stands under `if __name__ == "__main__":` as well."""
     gt_pass: bool = False
     """Also make the plain, foolable assert run."""
     stdout: bool = False
@@ -117,6 +122,8 @@ def _defaults(flags: GradeFlags) -> GradingDefaults:
         mode=flags.mode,
         marker=flags.marker,
         want_gt_pass=flags.gt_pass,
+        extract=flags.extract,
+        run_main=flags.run_main,
         settings=(*astuple(deciding), flags.stdout),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
-from vgrout.config import GraderConfig
+from vgrout.config import Extract, GraderConfig
 from vgrout.env.modes import get_mode
 from vgrout.errors import ConfigError, GraderError
 from vgrout.grading import FENCE_LEVELS, GradeJob, Grader, Verdict, limits_of, open_grader
@@ -30,6 +30,11 @@ class RewardConfig(GraderConfig):
     """The marker of rows that name none; None is the mode's training marker."""
     setup_code: str = ""
     """The setup code of rows that bring none; empty is the default prelude."""
+    extract: Extract = "last"
+    """How code is taken from a reply: `last` complete block that defines what the tests call, thinking left out; all
+    blocks `joined`, the benchmark's rule; or the reply `raw`."""
+    run_main: bool = True
+    """Run what stands under `if __name__ == "__main__":` as well."""
     score: Score = "reward"
     """`reward` is 0.5 for code that compiles plus 3.0 if it passed; `passed` and `gt_correct` are 1.0 or 0.0."""
     name: str = "vgrout_reward"
@@ -46,6 +51,10 @@ class RewardConfig(GraderConfig):
         if self.score not in get_args(Score):
             raise ConfigError(
                 f"score: {self.score!r} is unknown, expected one of {', '.join(get_args(Score))}"
+            )
+        if self.extract not in get_args(Extract):
+            raise ConfigError(
+                f"extract: {self.extract!r} is unknown, expected one of {', '.join(get_args(Extract))}"
             )
         if self.min_level not in FENCE_LEVELS:
             raise ConfigError(

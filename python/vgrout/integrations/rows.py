@@ -34,6 +34,8 @@ def build_job(config: RewardConfig, response: str, fields: Mapping[str, Any], wh
             func_name=_text(fields, "func_name", where) or "",
             # The config's marker belongs to the config's mode.
             marker=_text(fields, "marker", where) or (config.marker if mode == config.mode else None),
+            extract=config.extract,
+            run_main=config.run_main,
         )
     except ValueError as error:
         raise DataError(f"{where}: {error}") from error

@@ -203,6 +203,12 @@ pub enum JobError {
         /// The name given.
         mode: String,
     },
+    /// No such way to take code from a reply.
+    #[error("extract: {extract:?} is unknown; expected joined, last or raw")]
+    UnknownExtract {
+        /// The name given.
+        extract: String,
+    },
     /// The list of tests is empty.
     #[error("tests: the list is empty; at least one `assert <call> == <literal>` is needed")]
     NoTests,

@@ -10,6 +10,7 @@ use crate::assertion::{CallForm, Test, func_name_from, parse_tests};
 use crate::cache::TestSets;
 use crate::codec::encode;
 use crate::error::JobError;
+use crate::response::{Extract, extract_code};
 use crate::value::{Text, Value};
 
 /// The setup code that stands for an empty `setup_code`.
@@ -246,6 +247,10 @@ pub struct JobFields {
     pub marker: Option<String>,
     /// Also run the plain, foolable asserts.
     pub want_gt_pass: bool,
+    /// How code is taken from the chat text.
+    pub extract: Extract,
+    /// Leave out what stands under `if __name__ == "__main__":`.
+    pub skip_main: bool,
 }
 
 /// One checked job.
@@ -267,6 +272,10 @@ pub struct Job {
     pub marker: String,
     /// Also run the plain, foolable asserts.
     pub want_gt_pass: bool,
+    /// How code is taken from the chat text.
+    pub extract: Extract,
+    /// Leave out what stands under `if __name__ == "__main__":`.
+    pub skip_main: bool,
 }
 
 impl Job {
@@ -306,7 +315,16 @@ impl Job {
             method,
             marker,
             want_gt_pass: fields.want_gt_pass,
+            extract: fields.extract,
+            skip_main: fields.skip_main,
         })
+    }
+
+    /// The answer's code; `None` where the chat text holds none.
+    #[must_use]
+    pub fn code(&self) -> Option<Vec<u8>> {
+        let graded = (!self.method.is_empty()).then_some("Solution");
+        extract_code(&self.response, self.extract, graded)
     }
 }
 

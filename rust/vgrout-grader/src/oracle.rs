@@ -10,7 +10,6 @@ use crate::facts::{End, OracleFacts, RecordKind, end_of, split_records};
 use crate::job::{Job, Limits, Mode, text};
 use crate::modes;
 use crate::output::Output;
-use crate::response::extract_code_bytes;
 use crate::value::Value;
 use crate::verdict::{Verdict, bitmap, outcome};
 
@@ -246,7 +245,7 @@ pub fn grade(
     limits: &Limits,
     machine: &mut dyn Machine,
 ) -> Result<Verdict, MachineError> {
-    let Some(source) = extract_code_bytes(&job.response) else {
+    let Some(source) = job.code() else {
         return Ok(Verdict::no_code(job.mode, job.tests.tests.len()));
     };
     let cpu_limit = cpu_limit(job, limits, machine)?;

@@ -464,6 +464,7 @@ impl Machine for Worker {
             text(job.mode.name()),
             text(marker),
             request.extra.clone(),
+            Value::Bool(job.skip_main),
         ]);
         let mut encoded = vec![0; 4];
         encode(&header, &mut encoded);

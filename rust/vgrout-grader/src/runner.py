@@ -91,13 +91,13 @@ def child(zygote, box, module):
     """Run one rollout and exit; never returns."""
     import gc
 
-    role, source, method, mode, marker, extra = box.pop()
+    role, source, method, mode, marker, extra, skip_main = box.pop()
     sys.modules["__main__"] = module
     namespace = module.__dict__
     gc.enable()
     # Answers print when they are run as scripts; a flush below stands for the interpreter's own at exit.
     files = InMemoryFiles(zygote, marker).install() if mode == "file_marker" else None
-    run = Rollout(zygote, namespace, method, files)
+    run = Rollout(zygote, namespace, method, files, skip_main)
     # The frames of this file are not the answer's.
     sys.setrecursionlimit(sys.getrecursionlimit() + 8)
     if role == "oracle":
@@ -121,6 +121,34 @@ def describe(error):
     except BaseException:
         text = ""
     return name + ": " + text[:500] if text else name
+
+
+def without_main(source):
+    """The answer without what it does as a script: `if __name__ == "__main__":` takes its other branch."""
+    import ast
+
+    tree = ast.parse(source, "<answer>")
+    tree.body = [
+        part for statement in tree.body for part in (statement.orelse if is_main(statement) else [statement])
+    ]
+    return tree
+
+
+def is_main(statement):
+    import ast
+
+    if not isinstance(statement, ast.If) or not isinstance(statement.test, ast.Compare):
+        return False
+    test = statement.test
+    sides = [test.left, *test.comparators]
+    names = {side.id for side in sides if isinstance(side, ast.Name)}
+    values = {side.value for side in sides if isinstance(side, ast.Constant) and isinstance(side.value, str)}
+    return (
+        isinstance(test.ops[0], ast.Eq)
+        and len(sides) == 2
+        and names == {"__name__"}
+        and values == {"__main__"}
+    )
 
 
 class stubbed:
@@ -175,12 +203,13 @@ class stubbed:
 
 
 class Rollout:
-    def __init__(self, zygote, namespace, method, files):
+    def __init__(self, zygote, namespace, method, files, skip_main):
         self.zygote = zygote
         self.record = zygote.record
         self.namespace = namespace
         self.method = method
         self.files = files
+        self.skip_main = skip_main
         self.stdout = sys.stdout
         self.exited = None
         self.calls_made = False
@@ -215,7 +244,9 @@ class Rollout:
         A script may end in `sys.exit()`: what it defined stands, and is called all the same.
         """
         try:
-            code = compile(source, "<answer>", "exec", dont_inherit=True)
+            code = compile(
+                without_main(source) if self.skip_main else source, "<answer>", "exec", dont_inherit=True
+            )
         except BaseException as error:
             self.record(COMPILE_ERROR, 0, describe(error))
             return False

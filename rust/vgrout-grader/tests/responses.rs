@@ -3,7 +3,16 @@
 use std::time::Instant;
 
 use proptest::prelude::*;
-use vgrout_grader::response::{extract_code, extract_code_bytes};
+use vgrout_grader::response::{self, Extract};
+
+fn taken(text: &str, how: Extract, graded: Option<&str>) -> Option<String> {
+    let code = response::extract_code(text.as_bytes(), how, graded)?;
+    Some(String::from_utf8(code).expect("text stays text"))
+}
+
+fn extract_code(text: &str) -> Option<String> {
+    taken(text, Extract::Joined, None)
+}
 
 #[test]
 fn blocks_are_found_by_their_label() {
@@ -16,21 +25,173 @@ fn blocks_are_found_by_their_label() {
         ("```python title=\"a.py\"\nx = 1\n```", Some("x = 1")),
         ("```\nx = 1\n```", Some("x = 1")),
         ("````\nx = 1\n```\ny\n````", Some("x = 1\n```\ny")),
+        ("```python3.11\nx = 1\n```", Some("x = 1")),
+        ("```py3\nx = 1\n```", Some("x = 1")),
+        ("```{.python}\nx = 1\n```", Some("x = 1")),
+        ("```{python echo=FALSE}\nx = 1\n```", Some("x = 1")),
+        ("```python:solution.py\nx = 1\n```", Some("x = 1")),
+        ("```python,linenos\nx = 1\n```", Some("x = 1")),
+        ("~~~python\nx = 1\n~~~", Some("x = 1")),
+        ("~~~~\nx = 1\n~~~\ny = 2\n~~~~", Some("x = 1\n~~~\ny = 2")),
+        ("~~~python\n'''\n```\n'''\n~~~", Some("'''\n```\n'''")),
         ("```json\n{}\n```\n```python\nx = 1\n```", Some("x = 1")),
         ("```js\nx\n```", None),
         ("```python2\nx\n```", None),
         ("```pythonic\nx\n```", None),
+        ("```pypy\nx\n```", None),
+        ("```python-repl\nx\n```", None),
+        ("```{.r}\nx\n```", None),
         ("x = 1", None),
         ("", None),
-        ("~~~python\nx = 1\n~~~", None),
         ("``x = 1``", None),
         ("```python x = 1```", None),
-        ("use ```python\nx = 1\n```", None),
         ("```python\n```", None),
         ("```python\n   \n\t\n```", None),
     ] {
         assert_eq!(extract_code(text).as_deref(), code, "{text:?}");
     }
+}
+
+#[test]
+fn prose_may_stand_before_the_fence_on_its_line() {
+    for (text, code) in [
+        ("use ```python\nx = 1\n```", Some("x = 1")),
+        ("Here: ```\nx = 1\n```", Some("x = 1")),
+        ("\u{feff}```python\nx = 1\n```", Some("x = 1")),
+        ("</think>```python\nx = 1\n```", Some("x = 1")),
+        (
+            "<answer>```py\nx = 1\n```</answer>\n```py\ny = 2\n```",
+            Some("x = 1\n\ny = 2"),
+        ),
+        (
+            "1. ```python\n   def f():\n       pass\n   ```",
+            Some("def f():\n    pass"),
+        ),
+        (
+            "1. ```python\ndef f():\n    pass\n```",
+            Some("def f():\n    pass"),
+        ),
+        (
+            "so ```python\ndef f():\n    pass\n```",
+            Some("def f():\n    pass"),
+        ),
+        ("use ```json\n{}\n```", None),
+        ("the `f` in ```python\nx\n```", None),
+    ] {
+        assert_eq!(extract_code(text).as_deref(), code, "{text:?}");
+    }
+}
+
+#[test]
+fn a_markdown_block_is_looked_into() {
+    for (text, code) in [
+        ("````markdown\n```python\nx = 1\n```\n````", Some("x = 1")),
+        (
+            "```md\nSo:\n```python\nx = 1\n```\nthat is it\n```",
+            Some("x = 1"),
+        ),
+        (
+            "```markdown\n# x = 1\n```\n```py\ny = 2\n```",
+            Some("y = 2"),
+        ),
+        ("```markdown\n# x = 1\n```", None),
+    ] {
+        assert_eq!(extract_code(text).as_deref(), code, "{text:?}");
+    }
+}
+
+const ANSWER: &str = "class Solution:\n    def f(self):\n        return 1";
+
+#[test]
+fn the_last_complete_block_that_defines_the_graded_name_is_the_answer() {
+    let fenced = format!("```python\n{ANSWER}\n```");
+    for text in [
+        format!("```\nInput: n = 3\n```\n\n{fenced}"),
+        format!("{fenced}\nprints\n```\n1\n```"),
+        format!("```python\nclass Solution:\n    def f(self):\n```\nso\n{fenced}"),
+        format!("{fenced}\nTry it:\n```python\n>>> Solution().f()\n1\n```"),
+        format!("{fenced}\n```python\nprint(Solution().f())\nsolution = 2\n```"),
+        format!("{fenced}\n```python\nclass Solutions:\n    pass\n```"),
+        format!("{fenced}\n```python\nclass Solution:\n    def f("),
+        format!("<think>\n```python\nclass Solution: (\n</think>\n{fenced}"),
+        format!("hm\n</think>{fenced}"),
+        format!("<answer>{fenced}</answer>"),
+        format!("{ANSWER}\n```"),
+        format!("{ANSWER}\n```\n\n```python\nprint(Solution().f())\n```"),
+    ] {
+        let code = taken(&text, Extract::Last, Some("Solution"));
+        assert_eq!(code.as_deref(), Some(ANSWER), "{text}");
+    }
+}
+
+#[test]
+fn without_a_complete_definition_the_last_block_stands_for_itself() {
+    for (text, graded, code) in [
+        (
+            "```python\nx = 1\n```\n```python\ny = 2\n```",
+            Some("f"),
+            Some("y = 2"),
+        ),
+        (
+            "```python\nx = 1\n```\n```python\ny = (",
+            Some("f"),
+            Some("x = 1"),
+        ),
+        ("```python\ndef f(): pass", Some("f"), Some("def f(): pass")),
+        (
+            "```python\nf = lambda: 1\n```\n```python\nf()\n```",
+            Some("f"),
+            Some("f = lambda: 1"),
+        ),
+        (
+            "```python\nf: int = 1\n```\n```python\nf == 1\n```",
+            Some("f"),
+            Some("f: int = 1"),
+        ),
+        (
+            "```python\nclass A: pass\n```\n```python\nA()\n```",
+            None,
+            Some("class A: pass"),
+        ),
+        ("x = 1\n```\nno", Some("f"), Some("no")),
+        ("no code", Some("f"), None),
+        ("", None, None),
+    ] {
+        assert_eq!(
+            taken(text, Extract::Last, graded).as_deref(),
+            code,
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn a_reply_cut_off_while_thinking_has_no_code() {
+    let draft = format!("<think>\nmaybe\n```python\n{ANSWER}\n```\nlet me check");
+    assert_eq!(taken(&draft, Extract::Last, Some("Solution")), None);
+    let twice = format!("<think>a</think>\nno\n  {draft}");
+    assert_eq!(taken(&twice, Extract::Last, Some("Solution")), None);
+    let told = "```python\nclass Solution:\n    tag = '<think>'\n```";
+    assert!(
+        taken(told, Extract::Last, Some("Solution")).is_some(),
+        "a text that names the tag is no thinking"
+    );
+}
+
+#[test]
+fn raw_takes_the_reply_as_it_is() {
+    assert_eq!(
+        taken(" x = 1\r\n", Extract::Raw, None).as_deref(),
+        Some(" x = 1\r\n")
+    );
+    assert_eq!(taken(" \n", Extract::Raw, None), None);
+    assert_eq!(
+        "all"
+            .parse::<Extract>()
+            .expect_err("no such way")
+            .to_string(),
+        "extract: \"all\" is unknown; expected joined, last or raw"
+    );
 }
 
 #[test]
@@ -87,7 +248,7 @@ fn a_lone_surrogate_is_kept_in_code_and_harmless_elsewhere() {
     ]
     .concat();
     assert_eq!(
-        extract_code_bytes(&text),
+        response::extract_code(&text, Extract::Joined, None),
         Some([b"x = '", &surrogate[..], b"'"].concat())
     );
 }
@@ -108,9 +269,11 @@ fn fifty_megabytes_take_linear_time() {
     ] {
         let text = format!("```python\n{}", unit.repeat(size / unit.len()));
         let start = Instant::now();
-        let _ = extract_code(&text);
+        for how in Extract::ALL {
+            let _ = response::extract_code(text.as_bytes(), how, Some("Solution"));
+        }
         assert!(
-            start.elapsed().as_secs_f64() < 20.0,
+            start.elapsed().as_secs_f64() < 60.0,
             "{unit:?}: {:?}",
             start.elapsed()
         ); // a second on a busy machine; quadratic, days
@@ -139,7 +302,7 @@ proptest! {
                 prop_assert!(text.contains(line));
             }
             prop_assert!(!code.trim().is_empty());
-            prop_assert!(text.contains("```"));
+            prop_assert!(text.contains("```") || text.contains("~~~"));
         }
     }
 
@@ -152,6 +315,8 @@ proptest! {
     #[test]
     fn any_bytes_are_taken(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let fenced = [&b"```\n"[..], &bytes].concat();
-        let _ = extract_code_bytes(&fenced);
+        for how in Extract::ALL {
+            let _ = response::extract_code(&fenced, how, Some("f"));
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use vgrout_grader::assertion::{CallForm, Test};
+use vgrout_grader::response::Extract;
 use vgrout_grader::{Job, JobError, JobFields, Limits, Mode};
 
 use crate::arguments::{Count, FieldText};
@@ -158,8 +159,9 @@ impl PyGradeJob {
     #[new]
     #[pyo3(signature = (
         response, tests, mode=FieldText::from("run_tests"), setup_code=FieldText::empty(),
-        canonical_solution=FieldText::empty(), func_name=FieldText::empty(), marker=None, want_gt_pass=false
-    ), text_signature = "(response, tests, mode='run_tests', setup_code='', canonical_solution='', func_name='', marker=None, want_gt_pass=False)")]
+        canonical_solution=FieldText::empty(), func_name=FieldText::empty(), marker=None, want_gt_pass=false,
+        extract=FieldText::from("joined"), run_main=true
+    ), text_signature = "(response, tests, mode='run_tests', setup_code='', canonical_solution='', func_name='', marker=None, want_gt_pass=False, extract='joined', run_main=True)")]
     #[expect(clippy::too_many_arguments, reason = "the public constructor's fields")]
     fn new(
         response: &Bound<'_, PyString>,
@@ -170,10 +172,15 @@ impl PyGradeJob {
         func_name: FieldText,
         marker: Option<FieldText>,
         want_gt_pass: bool,
+        extract: FieldText,
+        run_main: bool,
     ) -> PyResult<Self> {
         let checked = |text: FieldText, field: &str| text.checked(field).map_err(data_error);
         let one_test = |(index, test)| checked(test, &format!("tests[{index}]"));
         let mode: Mode = checked(mode, "mode")?
+            .parse()
+            .map_err(|error| job_error(&error))?;
+        let extract: Extract = checked(extract, "extract")?
             .parse()
             .map_err(|error| job_error(&error))?;
         // An answer may hold lone surrogates; they are data, and a verdict's business.
@@ -190,6 +197,8 @@ impl PyGradeJob {
             func_name: checked(func_name, "func_name")?,
             marker: marker.map(|marker| checked(marker, "marker")).transpose()?,
             want_gt_pass,
+            extract,
+            skip_main: !run_main,
         };
         let job = Job::new(mode, fields).map_err(|error| job_error(&error))?;
         check_sources(response.py(), &job)?;
@@ -243,6 +252,16 @@ impl PyGradeJob {
         self.job.want_gt_pass
     }
 
+    #[getter]
+    fn extract(&self) -> &'static str {
+        self.job.extract.name()
+    }
+
+    #[getter]
+    fn run_main(&self) -> bool {
+        !self.job.skip_main
+    }
+
     fn __repr__(&self) -> String {
         let job = &self.job;
         format!(
@@ -265,6 +284,8 @@ impl PyGradeJob {
             this.func_name(),
             this.marker(),
             this.want_gt_pass(),
+            this.extract(),
+            this.run_main(),
         );
         Ok((slf.get_type(), arguments)
             .into_pyobject(slf.py())?
