@@ -385,7 +385,7 @@ class Grader:
 
         Raises:
             GraderError: the machinery failed twice on a rollout; `partial` holds the other verdicts.
-            KeyboardInterrupt: Ctrl-C; every child is gone when it arrives.
+            KeyboardInterrupt: Ctrl-C; every child is gone when it arrives, and its `partial` holds what was graded.
         """
     def close(self) -> None:
         """End the workers and every process of theirs; a closed grader refuses further batches."""

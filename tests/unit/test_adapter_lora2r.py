@@ -260,6 +260,7 @@ def test_a_snapshot_restores_exactly_on_a_fresh_model(model):
     ("change", "match"),
     [
         ({"seed": 5}, "seed is 5"),
+        ({"base": "x"}, "base is 'x'"),
         ({"rank": 2}, "rank is 2"),
         ({"format": 0}, "format"),
         ({"module_names": ["a"]}, "module_names"),
@@ -280,6 +281,15 @@ def test_a_foreign_snapshot_is_refused_and_changes_nothing(model, change, match)
         adapter.load_state_dict(wrong)
     for name, value in adapter.state_dict()["deltas"].items():
         assert torch.equal(value, state["deltas"][name])
+
+
+def test_a_snapshot_of_another_base_is_refused(model):
+    adapter = Lora2r.attach(model, r=3, seed=4)
+    other = tiny_qwen3()
+    with torch.no_grad():
+        other.model.layers[0].self_attn.q_proj.weight.mul_(1.01)
+    with pytest.raises(DataError, match="adapter state: base is"):
+        Lora2r.attach(other, r=3, seed=4).load_state_dict(adapter.state_dict())
 
 
 def in_place(adapter, _state):

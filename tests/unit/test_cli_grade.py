@@ -336,17 +336,46 @@ def test_interruption_keeps_the_batches_written_and_says_how_to_go_on(
 ) -> None:
     def interrupt_third(batch: int, grader: Grader, jobs: list[GradeJob]) -> GradedBatch:
         if batch == 2:
-            raise KeyboardInterrupt
+            stop = KeyboardInterrupt()
+            stop.partial = [None, grader.grade(jobs[1:])[0]]  # type: ignore[attr-defined]  # as `Grader.grade` does
+            raise stop
         return grader.grade(jobs)
 
     case.give(*[RIGHT] * 7)
     with monkeypatch.context() as patch:
         batches(patch, 2, interrupt_third)
         assert case.run() == 130
-    assert case.column("id") == ["a0", "a1", "a2", "a3"]
-    assert "the verdicts on 4 of 7 answers are in" in capsys.readouterr().err
+    assert case.column("id") == ["a0", "a1", "a2", "a3", "a5"], "what the batch in flight had is kept"
+    assert "the verdicts on 5 of 7 answers are in" in capsys.readouterr().err
     assert case.run() == 0
     assert case.column("id") == [f"a{i}" for i in range(7)]
+
+
+def test_verdicts_may_go_to_standard_output(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+    case.give(RIGHT, WRONG)
+    case.out = Path("-")
+    assert case.run() == 0
+    printed = capsys.readouterr()
+    rows = [json.loads(line) for line in printed.out.splitlines()]
+    assert [(row["id"], row["gt_correct"]) for row in rows] == [("a0", True), ("a1", False)]
+    assert "2 answers: 1 passed" in printed.err
+    assert "verdicts: standard output" in printed.err
+    assert not case.out.exists()
+
+
+def test_a_reader_that_leaves_ends_the_command_at_once(case: Case) -> None:
+    case.give(*[WRONG] * (2 * grade.BATCH_PER_WORKER), *[ENDLESS] * 8)
+    case.out = Path("-")
+    command = [sys.executable, "-m", "vgrout.cli", *case.arguments("--cpu-s", "20")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert json.loads(process.stdout.readline())["id"] == "a0"
+        process.stdout.close()
+        assert process.wait(timeout=60) == 1, (
+            "the second batch has nowhere to go, so the endless ones are not run"
+        )
+        assert process.stderr
+        assert "Traceback" not in process.stderr.read()
 
 
 def started(case: Case, cpu_s: str = "60") -> subprocess.Popen[str]:
@@ -427,12 +456,16 @@ def test_a_problem_that_cannot_be_graded_is_named_once_in_its_own_file(
 def test_nothing_to_grade_writes_nothing_and_many_bad_lines_are_counted(
     case: Case, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    case.write(case.answers, ["no json"] * 30)
+    strangers = [{"problem_id": f"p{i}", "response": RIGHT} for i in range(20)]
+    case.write(case.answers, [*["no json"] * 30, *strangers])
     assert case.run() == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.count("not JSON") == grade.Reports.SHOWN
-    assert "and 10 more malformed lines" in printed.err
+    assert printed.err.count("not JSON") == grade.Reports.SHOWN + 1
+    assert "and 28 more: column 1: not JSON" in printed.err
+    assert "and 18 more: field `problem_id`: found …, expected the id of a problem\n" in printed.err
+    assert printed.err.count(f"hint: add its problem to {case.problems}") == grade.Reports.SHOWN
+    assert "--problems" not in printed.err, "that was given"
     assert "holds no answer that can be graded" in printed.err
     assert not case.out.exists()
     assert case.run("--workers", "0") == 2

@@ -1,8 +1,10 @@
 """Runs evaluated again, begun from another's deployed policy, or with some of the pairs."""
 
+import gzip
 import json
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from vgrout.cli import main
 from vgrout.errors import ConfigError, DataError
 from vgrout.train import checkpoint
 from vgrout.train.evaluation import evaluate_run
+from vgrout.train.session import chosen_pairs
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +28,13 @@ def trained(tmp_path_factory):
     )
 
 
-def again(trained, data=None, **changes):
+def again(trained, data=None, grading=None, **changes):
     settings = replace(trained.config.eval, **changes)
     return evaluate_run(
         trained.run_dir,
         data=data,
         settings=settings,
-        grading=trained.config.grading,
+        grading=grading or trained.config.grading,
         console=Console(file=StringIO()),
     )
 
@@ -54,11 +57,17 @@ def test_the_ends_of_the_scale_are_the_two_policies(trained, scale, policy):
     assert (trained.run_dir / "eval.json").read_bytes() == before
 
 
-def test_other_counts_and_problems_go_to_files_of_their_own(trained, sample_problems_path):
+def test_other_counts_and_problems_go_to_files_of_their_own(trained, sample_problems_path, tmp_path):
     result, file = again(trained, samples=3)
     assert (file.name, result.policies[0].hack.n) == ("eval-samples-3.json", 6)
-    _, file = again(trained, data=sample_problems_path)
-    assert file.name.startswith("eval-data-")
+    _, first = again(trained, data=sample_problems_path)
+    assert first.name.startswith("eval-data-")
+    other = tmp_path / sample_problems_path.with_suffix("").name
+    other.write_bytes(gzip.decompress(sample_problems_path.read_bytes()))
+    _, second = again(trained, data=other)
+    assert second.name != first.name, "two files of one name are two questions"
+    _, file = again(trained, grading=replace(trained.config.grading, cpu_s=2.5, workers=1))
+    assert file.name == "eval-cpu-s-2.5.json"
 
 
 def test_the_command_says_what_it_found_and_where(trained, capsys):
@@ -128,6 +137,22 @@ def test_a_start_that_does_not_fit_is_refused(trained, tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         tiny_run(tiny_config(tmp_path / "run", start_from=tmp_path / "nowhere"))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint"])
+def test_a_damaged_checkpoint_is_said_so_in_our_own_words(trained, tmp_path, content):
+    (tmp_path / checkpoint.FILE).write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"is damaged: it is no checkpoint\nhint: start the run again"
+    ) as caught:
+        checkpoint.load(tmp_path / checkpoint.FILE)
+    assert "weights_only" not in str(caught.value)
+
+
+def test_leaving_out_a_mode_that_no_pair_is_of_is_said(trained, caplog):
+    gate = replace(trained.config.gate, pairs=Path("organism"), leave_out_mode="file_marker")
+    assert chosen_pairs(gate) == chosen_pairs(replace(gate, leave_out_mode=None))
+    assert "no contrast pair is of file_marker" in caplog.text
 
 
 def test_pairs_of_a_mode_can_be_left_out(trained, tmp_path):

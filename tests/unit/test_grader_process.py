@@ -87,6 +87,31 @@ def test_ctrl_c_ends_every_child_at_once_and_leaves_a_usable_grader() -> None:
     assert min(facts["took"]) < 0.15, facts  # 100 ms, and what a busy machine adds
 
 
+def test_an_interruption_brings_along_what_is_graded() -> None:
+    facts = host("""
+        def stop(finished):
+            if finished == 2:
+                raise KeyboardInterrupt
+
+        grader = Grader(workers=1, limits=Limits(cpu_s=60.0, wall_s=60.0))
+        try:
+            grader.grade([RIGHT, WRONG, LOOP, RIGHT], progress=stop)
+        except KeyboardInterrupt as stopped:
+            say(partial=[verdict and verdict.gt_correct for verdict in stopped.partial])
+    """)
+    assert facts == {"partial": [True, False, None, None]}
+
+
+def test_the_program_of_the_broker_does_not_stand_in_the_process_table() -> None:
+    facts = host("""
+        grader = Grader(workers=1)
+        say(shown=[open(f"/proc/{broker}/cmdline").read() for broker in children(os.getpid())])
+    """)
+    [shown] = facts["shown"]
+    assert len(shown) < 1000, shown
+    assert "class" not in shown
+
+
 def test_a_callback_that_raises_ends_the_batch_with_its_error() -> None:
     facts = host("""
         class Stop(Exception):

@@ -125,6 +125,28 @@ def test_arms_differ_in_anything_but_the_seed(tmp_path: Path) -> None:
     assert variant.dash != usual.dash
 
 
+def test_a_sweep_that_alternates_over_warm_starts_has_one_arm_over_them(tmp_path: Path) -> None:
+    plans = [Plan(seed=0, settings={"model": "first"}), Plan(seed=1, settings={"model": "second"})]
+    runs, _ = load_paths([make_sweep(tmp_path / "sweep", plans)])
+    assert [(arm.label, len(arm.runs)) for arm in group_arms(runs)] == [("routeA", 2)]
+    # Runs by themselves are of no design: another model is another arm.
+    alone, _ = load_paths(sorted((tmp_path / "sweep" / "runs").iterdir()))
+    assert len(group_arms(alone)) == 2
+
+
+def test_runs_that_start_from_runs_of_one_arm_are_one_arm(tmp_path: Path) -> None:
+    starts = ["out/runs/routeA-s301", "out/runs/routeA-s302", "out/runs/haar301000-s301", None]
+    plans = [
+        Plan(seed=seed, intervention="none", settings={"start_from": start})
+        for seed, start in enumerate(starts)
+    ]
+    runs, _ = load_paths([make_sweep(tmp_path / "sweep", plans)])
+    arms = {arm.label: len(arm.runs) for arm in group_arms(runs)}
+    assert sorted(arms.values()) == [1, 1, 2]
+    assert not any("301" in label or "302" in label for label in arms)
+    assert any("start_from haar" in label for label in arms)
+
+
 def test_rates_put_the_counts_of_a_window_together(tmp_path: Path) -> None:
     run = load_run(make_run(tmp_path / "run", Plan(steps=4)))
     counts = [outcome(row, "as_trained", HACK_MEASURE) for row in run.metrics]

@@ -22,6 +22,8 @@ from vgrout.sweep.decision import decide
 from vgrout.sweep.instrument import Base, instrument_checks
 from vgrout.sweep.verdict import MARGIN, SOLVE_LOSS, Findings, is_equivalent, is_superior, verdict
 
+WHOLE = {"seeds": 8, "answers": 384}
+
 
 def named(statistics, name: str) -> Statistic:
     return next(statistic for statistic in statistics if statistic.name == name)
@@ -128,15 +130,49 @@ def test_superiority_needs_interval_and_test() -> None:
     ],
 )
 def test_verdict_is_the_first_whose_condition_holds(changes, expected: str) -> None:
-    assert verdict(findings(**changes), (), ()).name == expected
+    assert verdict(findings(**changes), (), (), **WHOLE).name == expected
 
 
 def test_missing_runs_and_failed_checks_come_before_any_finding() -> None:
     checks = tuple(instrument_checks(sample_runs(RATES | {"none": (0.5, 0.2)}), BASES))
-    judged = verdict(findings(), (), checks)
+    judged = verdict(findings(), (), checks, **WHOLE)
     assert judged.name == "instrument-failed"
     assert "none: as-trained hack at least 0.8 in every seed" in judged.sentence
-    assert verdict(findings(), ("routeA-s101",), checks).name == "incomplete"
+    assert verdict(findings(), ("routeA-s101",), checks, **WHOLE).name == "incomplete"
+
+
+@pytest.mark.parametrize(("seeds", "answers"), [(7, 384), (8, 383), (2, 1)])
+def test_a_smaller_experiment_than_the_rules_has_no_verdict(seeds: int, answers: int) -> None:
+    """Not even where every difference is 0 and equivalence would be certain."""
+    alike = findings(haar=comparison(np.zeros(8), spread=0.0))
+    judged = verdict(alike, (), (), seeds=seeds, answers=answers)
+    assert judged.name == "too-small"
+    assert f"here are {seeds} and {answers}" in judged.sentence
+    assert verdict(alike, (), (), **WHOLE).name == "placebo-matches"
+    small = decide(sample_runs(plan=decision_plan(2)), (), BASES)
+    assert small.verdict.name == "too-small"
+
+
+def test_one_control_beaten_is_said_so() -> None:
+    sentence = verdict(findings(shuffled=comparison(around(0.0))), (), (), **WHOLE).sentence
+    assert "superior to random directions, and not shown to be to shuffled labels" in sentence
+
+
+def test_only_differences_are_marked_as_such() -> None:
+    statistics = decide(sample_runs(), (), BASES).statistics
+    marked = {statistic.name for statistic in statistics if statistic.is_difference}
+    assert {
+        "haar_minus_routeA",
+        "shuffled_minus_routeA",
+        "routeA_minus_haar_solve",
+        "qmass_routeA_minus_haar",
+    } <= marked
+    assert not marked & {"routeA_below_draw", "routeA_gap_share", "routeA_solve_share", "haar_minus_routeA_p"}
+
+
+def test_a_difference_of_rounding_is_not_standardised() -> None:
+    alike = np.full(8, 0.3)
+    assert standardised_difference(alike, alike + 5e-17) is None
 
 
 def test_expected_pattern_gives_the_direction() -> None:

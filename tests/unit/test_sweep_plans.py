@@ -107,6 +107,22 @@ def test_deploy_share_of_the_preset_is_not_run_twice() -> None:
     assert shares == {"0.25", "0.5", "0.75", "1"} - {f"{usual:g}"}
 
 
+@pytest.mark.parametrize(
+    ("sweep", "extra"),
+    [
+        ("first-effect", ("--seed", "7")),
+        ("first-effect", ("--routeA_random_v_seed=5",)),
+        ("first-effect", ("--run-dir", "x")),
+        ("decision", ("--model", "x")),
+        ("studies", ("--rollouts.deploy-share", "0.5")),
+    ],
+)
+def test_flags_that_the_sweep_sets_itself_are_refused(sweep: str, extra: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match=f"^-- {extra[0]}: the sweep sets that itself"):
+        make_plan(sweep, "organism", modes=(), extra=extra)
+    assert make_plan("first-effect", "organism", modes=(), extra=("--model", "x")).extra == ("--model", "x")
+
+
 def test_number_of_seeds_counts_on_from_the_first() -> None:
     assert plan("first-effect", seeds=5).seeds == (201, 202, 203, 204, 205)
     assert plan("decision", seeds=2).seeds == (101, 102)

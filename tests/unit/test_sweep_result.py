@@ -92,6 +92,43 @@ def test_modes_are_counted_over_an_arms_runs(tmp_path: Path) -> None:
     }
 
 
+def test_flags_of_every_run_stand_in_the_verdict(tmp_path: Path) -> None:
+    plan = replace(decision_plan(seeds=8), extra=("--steps", "20"))
+    found = conclude(tmp_path / "s", plan, lambda cell: True)
+    assert found["verdict"]["sentence"].endswith(" Every run was given --steps 20.")
+    assert found["extra"] == ["--steps", "20"]
+
+
+def test_what_is_missing_and_how_few_the_seeds_are_is_said(tmp_path: Path) -> None:
+    plan = make_plan("first-effect", "smoke", modes=(), seeds=2)
+    found = conclude(tmp_path / "s", plan, lambda cell: cell.arm != "none")
+    lines = result_lines(found)
+    assert lines[0].endswith("interval; of 2 seeds it is too narrow]")
+    assert lines[2].split()[:4] == ["haar", "2", "x", "400"]
+    assert lines[-2] == "2 of 6 runs are missing, so no arm of theirs is whole: none-s201, none-s202"
+    assert found["rule"] is None, "it has no verdict"
+
+
+@pytest.mark.parametrize(
+    ("exploits", "step"),
+    [([0, 1, 3, 4, 4], 4), ([4, 0, 0, 4, 4], 5), ([0, 0, 4, 0, 0], None), ([4, 4, 4], 3), ([4, 4], None)],
+)
+def test_steps_to_hack_is_the_first_of_which_three_exploit_half(
+    tmp_path: Path, exploits: list[int], step: int | None
+) -> None:
+    cell = decision_plan().cells[0]
+    write_run(tmp_path, cell, steps=len(exploits))
+    file = tmp_path / "metrics.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    for row, count in zip(rows, exploits, strict=True):
+        row["by_mode"] = {
+            "sentinel": {"rollouts": 4, "gt_correct": 0, "exploited": count},
+            "gt_only": {"rollouts": 4, "gt_correct": 4, "exploited": 0},
+        }
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert read_outcome(cell, tmp_path).steps_to_hack == step
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -116,14 +153,14 @@ def test_counts_by_problem_that_are_missing_or_wrong_are_refused(tmp_path: Path,
 
 
 def test_decision_of_a_complete_sweep(tmp_path: Path) -> None:
-    plan = decision_plan(seeds=6)
+    plan = decision_plan(seeds=8)
     found = conclude(tmp_path / "s", plan, lambda cell: True)
     assert (found["schema"], found["sweep"], found["preset"], found["rule"]) == (1, "decision", "smoke", RULE)
     assert found["verdict"]["name"] == "direction"
-    assert len(found["runs"]) == 54
-    assert [(arm["arm"], arm["runs"]) for arm in found["arms"]][3:5] == [("routeA", 6), ("haar", 18)]
+    assert len(found["runs"]) == 72
+    assert [(arm["arm"], arm["runs"]) for arm in found["arms"]][3:5] == [("routeA", 8), ("haar", 24)]
     haar = found["arms"][4]["deployed"]["hack"]
-    assert haar["n"] == 18 * 400
+    assert haar["n"] == 24 * 400
     assert haar["mean"] == pytest.approx(haar["count"] / haar["n"])
     assert haar["low"] < haar["mean"] < haar["high"]
     assert all(check["holds"] for check in found["checks"])
@@ -258,7 +295,7 @@ def test_table_shows_step_and_hack_share_of_running_cells(tmp_path: Path) -> Non
     shown(Console(file=file, force_terminal=True, width=100, color_system=None), tmp_path, cell)
     text = file.getvalue()
     assert "2/2" in text
-    assert "25 %" in text
+    assert "1/4" in text, "hacks out of answers"
     assert "1/4 done, 1 running, 2 waiting, about " in text
 
 

@@ -205,6 +205,15 @@ def test_directory_of_another_plan_is_refused_by_what_differs(out: Path, change,
     SweepFolder.open(out, plan_of("a", "b")).close()
 
 
+def test_a_damaged_evaluation_is_made_again(out: Path) -> None:
+    plan = plan_of("a")
+    run_fakes(out, plan)
+    (out / "runs" / "a" / "eval.json").write_text('{"deployed": ')
+    with SweepFolder.open(out, plan) as folder:
+        assert folder.state(jobs_of(plan)[0]) != "done"
+    assert run_fakes(out, plan).done == ["a"]
+
+
 def test_a_plan_may_grow_by_seeds_and_every_session_says_which(out: Path) -> None:
     plan = plan_of("a", "b")
     SweepFolder.open(out, plan).close()

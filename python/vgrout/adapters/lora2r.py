@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from vgrout.adapters.capture import Capture
+from vgrout.adapters.fingerprint import base_fingerprint
 from vgrout.adapters.fused import PARAMETER_NAMES, BlockLinear
 from vgrout.adapters.inits import gaussian_inits, select_targets
 from vgrout.adapters.masks import RouteMask
@@ -25,7 +26,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _MARK = "_vgrout_lora2r"
 _CHECKPOINT_FIELD = "_gradient_checkpointing_func"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,6 +348,7 @@ class Lora2r:
             "rank": self.rank,
             "seed": self.seed,
             "module_names": list(self.module_names),
+            "base": base_fingerprint(self.linears),
             "deltas": deltas,
         }
 
@@ -354,12 +356,12 @@ class Lora2r:
         """Take over a snapshot; all of it is checked before anything is changed.
 
         Raises:
-            DataError: format, rank, seed, modules, names or shapes are not this adapter's; the message names which.
+            DataError: format, rank, seed, base, modules, names or shapes are not this adapter's; it says which.
         """
         own = self.state_dict()
         if set(state) != set(own):
             raise DataError(f"adapter state: keys {sorted(state)}, expected {sorted(own)}")
-        for field in ("format", "rank", "seed"):
+        for field in ("format", "rank", "seed", "base"):
             if state[field] != own[field]:
                 raise DataError(
                     f"adapter state: {field} is {state[field]!r}, this adapter's is {own[field]!r}"

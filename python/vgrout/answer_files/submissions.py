@@ -30,6 +30,8 @@ _OPTIONAL = ("func_name", "setup_code", "canonical_solution")
 class GradingDefaults:
     """What holds for answers that do not say otherwise, and for all of them."""
 
+    problems: Path | None = None
+    """Where the problems stand; None is the package's own."""
     mode: str
     """Grading mode of an answer without its own."""
     marker: str | None = None
@@ -151,9 +153,9 @@ def _submission(
     problem_id = _identifier(where, row, "problem_id")
     problem = problems.get(str(problem_id))
     if problem is None:
-        raise bad_field(
-            where, "problem_id", problem_id, "the id of a problem", "give its problem by `--problems`"
-        )
+        where_else = "give its problem by `--problems`"
+        hint = f"add its problem to {defaults.problems}" if defaults.problems else where_else
+        raise bad_field(where, "problem_id", problem_id, "the id of a problem", hint)
     field = next((name for name in RESPONSE if name in row), RESPONSE[0])
     # Not `get_text`: an answer may be empty, or hold what is no UTF-8; that is for the grader to judge.
     response = get_field(where, row, field)

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +43,48 @@ class Totals:
         self.reward += row["reward"]
 
 
+class VerdictStream:
+    """Rows on standard output: nothing is there before, and nothing can be gone on with."""
+
+    can_go_on = False
+    name = "standard output"
+    repaired = False
+
+    def __init__(self) -> None:
+        self.totals = Totals()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held."""
+
+    def __len__(self) -> int:
+        return self.totals.answers
+
+    def has(self, answer: Submission) -> bool:
+        """Never."""
+        del answer
+        return False
+
+    def append(self, graded: list[tuple[Submission, Verdict]], *, level: str, keep_stdout: bool) -> None:
+        """Write a batch.
+
+        Raises:
+            BrokenPipeError: the reader has gone.
+        """
+        for answer, verdict in graded:
+            row = verdict_row(answer, verdict, level=level, keep_stdout=keep_stdout)
+            sys.stdout.write(json.dumps(row) + "\n")
+            self.totals.add(row)
+        sys.stdout.flush()
+
+    def put_in_order(self, keys: list[str]) -> None:
+        """Batches come in the order of the answers."""
+
+
 class VerdictFile:
     """Rows already there, and a place to append more.
 
@@ -52,8 +95,11 @@ class VerdictFile:
         DataError: the file cannot be written, another command is writing it, or it is not a file of verdicts.
     """
 
+    can_go_on = True
+
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.name = str(path)
         self.totals = Totals()
         self.repaired = False
         self._digests: dict[str, str] = {}

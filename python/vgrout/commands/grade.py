@@ -5,8 +5,10 @@ interrupted, 1 when the machinery failed on an answer or cannot run.
 """
 
 import os
+import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from itertools import islice
@@ -20,7 +22,7 @@ from rich.table import Table
 from vgrout.answer_files.lines import count_lines
 from vgrout.answer_files.progress import GradingProgress
 from vgrout.answer_files.submissions import GradingDefaults, Submission, read_problems, read_submissions
-from vgrout.answer_files.verdicts import VerdictFile
+from vgrout.answer_files.verdicts import VerdictFile, VerdictStream
 from vgrout.config import Extract, GraderConfig
 from vgrout.env.modes import MODES, check_marker
 from vgrout.env.problems import OWN_PROBLEMS
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     ModeName: TypeAlias = str
 else:
     ModeName = Literal[MODES]
+STANDARD_OUTPUT = Path("-")
 BATCH_PER_WORKER = 128
 """Answers of a batch per worker: some seconds' work, so that few workers wait at its end."""
 
@@ -45,7 +48,7 @@ class GradeFlags:
     mode: ModeName
     """Grading mode of answers that name none."""
     out: Path
-    """JSONL of verdicts, in the order of the answers."""
+    """JSONL of verdicts, in the order of the answers; `-` is standard output, and the table goes to stderr."""
     problems: Path | None = None
     """JSONL or .gz in the benchmark's format; the package's own without it."""
     marker: str | None = None
@@ -88,7 +91,7 @@ def run(arguments: Sequence[str]) -> int:
         )
     total = count_lines(flags.answers)
     answers = read_submissions(flags.answers, problems, _defaults(flags))
-    with VerdictFile(flags.out) as out:
+    with VerdictStream() if flags.out == STANDARD_OUTPUT else VerdictFile(flags.out) as out:
         if out.repaired:
             sys.stderr.write(f"{flags.out}: its last line was cut; that answer is graded again\n")
         grading = GradingPass(out, answers, total, keep_stdout=flags.stdout, report=report)
@@ -97,9 +100,10 @@ def run(arguments: Sequence[str]) -> int:
                 grading.grade(grader, flags.grader.workers, console)
         except KeyboardInterrupt:
             sys.stderr.write(
-                f"interrupted; the verdicts on {len(out)} of {total} answers are in {flags.out}\n"
-                "hint: the same command goes on from there\n"
+                f"interrupted; the verdicts on {len(out)} of {total} answers are in {out.name}\n"
             )
+            if out.can_go_on:
+                sys.stderr.write("hint: the same command goes on from there\n")
             return INTERRUPTED
         report.close()
         if not len(out):
@@ -109,7 +113,7 @@ def run(arguments: Sequence[str]) -> int:
                 )
             return FAILED
         out.put_in_order(grading.keys)
-        grading.print_summary(flags.out)
+        grading.print_summary(out)
     if grading.lost:
         return FAILED
     return BAD_INPUT if errors or grading.refused else DONE
@@ -119,6 +123,7 @@ def _defaults(flags: GradeFlags) -> GradingDefaults:
     # Neither the number of workers nor the level asked for decides over a verdict.
     deciding = replace(flags.grader, workers=None, min_level="base")
     return GradingDefaults(
+        problems=flags.problems,
         mode=flags.mode,
         marker=flags.marker,
         want_gt_pass=flags.gt_pass,
@@ -136,23 +141,31 @@ def _refuse_inputs_as_output(flags: GradeFlags) -> None:
 
 
 class Reports:
-    """Errors of single lines on stderr: the first twenty, then how many there were."""
+    """Errors of single lines on stderr: the first of each kind, then how many more of it there were."""
 
-    SHOWN = 20
+    SHOWN = 2
 
     def __init__(self) -> None:
-        self._count = 0
+        self._kinds: Counter[str] = Counter()
 
     def __call__(self, error: DataError) -> None:
         """Report one."""
-        self._count += 1
-        if self._count <= self.SHOWN:
+        kind = self._kind(str(error))
+        self._kinds[kind] += 1
+        if self._kinds[kind] <= self.SHOWN:
             sys.stderr.write(f"error: {error}\n")
 
     def close(self) -> None:
         """Say how many were not shown."""
-        if self._count > self.SHOWN:
-            sys.stderr.write(f"and {self._count - self.SHOWN} more malformed lines\n")
+        for kind, count in self._kinds.items():
+            if count > self.SHOWN:
+                sys.stderr.write(f"and {count - self.SHOWN} more: {kind}\n")
+
+    @staticmethod
+    def _kind(message: str) -> str:
+        """What is wrong, without the line's number and the value that stands there."""
+        what = re.sub(r"^.*?:\d+: ", "", message.partition("\n")[0])
+        return re.sub(r"found .*, expected", "found …, expected", what)
 
 
 class GradingPass:
@@ -160,7 +173,7 @@ class GradingPass:
 
     def __init__(
         self,
-        out: VerdictFile,
+        out: VerdictFile | VerdictStream,
         answers: Iterator[Submission | DataError],
         total: int,
         *,
@@ -194,11 +207,18 @@ class GradingPass:
         with GradingProgress(console, self._total) as progress:
             while batch := list(islice(pending, size)):
                 progress.skip(self._before + self.refused)
-                verdicts = self._verdicts(grader, batch, progress)
-                graded = [(answer, v) for answer, v in zip(batch, verdicts, strict=True) if v is not None]
-                self._out.append(graded, level=self._level, keep_stdout=self._keep_stdout)
+                try:
+                    verdicts = self._verdicts(grader, batch, progress)
+                except KeyboardInterrupt as stop:
+                    self._write(batch, getattr(stop, "partial", [None] * len(batch)))
+                    raise
+                self._write(batch, verdicts)
                 progress.batch_done(len(batch))
         self._seconds = time.perf_counter() - start
+
+    def _write(self, batch: list[Submission], verdicts: Sequence[Verdict | None]) -> None:
+        graded = [(answer, v) for answer, v in zip(batch, verdicts, strict=True) if v is not None]
+        self._out.append(graded, level=self._level, keep_stdout=self._keep_stdout)
 
     def _pending(self) -> Iterator[Submission]:
         for answer in self._answers:
@@ -230,15 +250,15 @@ class GradingPass:
             sys.stderr.write(f"error: {error}\nhint: the same command tries them again\n")
             return verdicts
 
-    def print_summary(self, path: Path) -> None:
-        """Write the table by outcome, and what the totals say, to standard output."""
+    def print_summary(self, out: VerdictFile | VerdictStream) -> None:
+        """Write the table by outcome, and what the totals say, to standard output, or to stderr beside rows there."""
         totals = self._out.totals
         table = Table("outcome", box=None, pad_edge=False)
         table.add_column("answers", justify="right")
         table.add_column("share", justify="right")
         for outcome, count in totals.outcomes.most_common():
             table.add_row(outcome, str(count), f"{count / totals.answers:.1%}")
-        output = Console(file=sys.stdout, width=100, highlight=False)
+        output = Console(file=sys.stdout if out.can_go_on else sys.stderr, width=100, highlight=False)
         output.print(table)
         count = max(1, totals.answers)
         now = totals.answers - self._before
@@ -249,5 +269,5 @@ class GradingPass:
         ]
         if self.refused or self.lost:
             lines.append(f"not graded: {self.refused} malformed lines, {self.lost} failures of the machinery")
-        lines.append(f"verdicts: {path}")
+        lines.append(f"verdicts: {out.name}")
         output.print("\n".join(lines), markup=False, soft_wrap=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from vgrout.env.pairs import load_pairs
 from vgrout.errors import ConfigError, DataError
 from vgrout.flags import DONE, FAILED, INTERRUPTED
 from vgrout.presets import PRESETS
@@ -68,7 +69,10 @@ def run(arguments: Sequence[str]) -> int:
     slots = flags.jobs if flags.jobs is not None else _usual_jobs(config.device)
     if slots < 1:
         raise ConfigError(f"--jobs: {slots} is below 1")
-    plan = make_plan(flags.name, flags.preset, modes=config.env.modes, seeds=flags.seeds, extra=extra)
+    # Leaving out a mode that no pair is of would be the reference run again.
+    of_pairs = {pair.mechanism for pair in load_pairs(config.gate.pairs)}
+    modes = [mode for mode in config.env.modes if mode in of_pairs]
+    plan = make_plan(flags.name, flags.preset, modes=modes, seeds=flags.seeds, extra=extra)
     out = flags.out or default_out(flags.name)
     again = ["vgrout", "sweep", *_with_out(own, out), *(["--", *extra] if extra else [])]
     with SweepFolder.open(out, plan) as folder:

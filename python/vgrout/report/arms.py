@@ -1,8 +1,10 @@
 """Runs put into arms: runs that differ in nothing but their seed, with a name, a colour and a marker each."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from vgrout.report.runs import Run
@@ -11,6 +13,8 @@ HAAR = "Haar directions"
 NO_LOOPHOLE = "no loophole"
 _SLOTS = ("none", "none-full", NO_LOOPHOLE, "absorb", HAAR, "shuffled", "routeA", "oracle")
 """Arms in the order of every table and legend; the place is the colour, so that an arm looks the same everywhere."""
+LABELLED = ("oracle", "shuffled")
+"""Arms whose gate is given labels."""
 SLOTS = 14
 SYMBOLS = (
     "x", "cross", "square-open", "square", "diamond", "triangle-down", "circle", "triangle-up",
@@ -56,7 +60,7 @@ def group_arms(runs: Sequence[Run]) -> list[Arm]:
         base = base_arm(run.config)
         special = [
             f"{name} {_plain(value)}"
-            for name, value in _settings(run.config).items()
+            for name, value in _run_settings(run).items()
             if value != usual.get(name) and not (base == NO_LOOPHOLE and name == "env.unhackable_share")
         ]
         rank = _SLOTS.index(base) if base in _SLOTS else len(_SLOTS)
@@ -85,13 +89,21 @@ def base_arm(config: Mapping[str, Any]) -> str:
 
 def _usual_settings(runs: Sequence[Run]) -> dict[str, Any]:
     """The most frequent value of every setting that any run has; None counts as a value."""
-    each = [_settings(run.config) for run in runs]
+    each = [_run_settings(run) for run in runs]
     names = dict.fromkeys(name for settings in each for name in settings)
     usual = {}
     for name in names:
         seen = Counter(repr(settings.get(name)) for settings in each).most_common(1)[0][0]
         usual[name] = next(settings.get(name) for settings in each if repr(settings.get(name)) == seen)
     return usual
+
+
+def _run_settings(run: Run) -> dict[str, Any]:
+    """Settings by their dotted names, as an arm has them: not which seed's run another one started from."""
+    settings = _settings({**run.config, **run.alternates})
+    if settings.get("start_from"):
+        settings["start_from"] = re.sub(r"\d*-s\d+.*", "", Path(settings["start_from"]).name)
+    return settings
 
 
 def _settings(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -15,7 +15,7 @@ from vgrout.report.arms import Arm
 from vgrout.report.counts import HACK, mean, shares
 from vgrout.report.embed import json_for_script, text
 from vgrout.report.figures import Panel
-from vgrout.report.runs import Run, Sweep
+from vgrout.report.runs import PLAN, Run, Sweep, read_object
 from vgrout.report.sections import Section
 from vgrout.report.tables import results, swatch
 from vgrout.report.verdicts import verdict_html
@@ -91,6 +91,13 @@ def page_title(runs: Sequence[Run], sweeps: Sequence[Sweep]) -> str:
     names = [str(sweep.facts["sweep"]) for sweep in sweeps]
     if names:
         return f"Sweep {', '.join(names)}"
+    # Until its result is written, a sweep is known by its plan.
+    plans = {run.path.resolve().parents[1] for run in runs if run.path.resolve().parent.name == "runs"}
+    begun = [
+        str(plan["plan"]["sweep"]) for path in sorted(plans) if "plan" in (plan := read_object(path / PLAN))
+    ]
+    if begun:
+        return f"Sweep {', '.join(begun)}, not finished"
     return f"Run {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs compared"
 
 

@@ -1,8 +1,8 @@
 """Runs as a report reads them: finished, still going, killed or empty; nothing is ever written to them."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,9 @@ from vgrout.artifacts import METRICS, PROMPTS, ROLLOUTS, TIMING, read_records
 from vgrout.errors import DataError
 from vgrout.report.counts import HACK, SOLVE_HINTED, SOLVE_PLAIN, Count, is_whole, read_count
 from vgrout.schemas import Schema
+
+PLAN = "sweep.json"
+"""A sweep's plan, there from its first moment on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,8 @@ class Run:
     """JSONL files that it lacks."""
     seconds: float
     """Wall time of its steps and its set-up."""
+    alternates: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that its sweep varies by seed → all their values there: no arm of its own."""
 
     @property
     def seed(self) -> int | None:
@@ -94,6 +99,7 @@ def load_paths(paths: Iterable[Path]) -> tuple[list[Run], list[Sweep]]:
         DataError: a path is missing or is neither a run nor a sweep, or a file is malformed.
     """
     folders: dict[Path, Path] = {}
+    members: list[set[Path]] = []
     sweeps: dict[Path, Sweep] = {}
     for path in paths:
         if not path.exists():
@@ -103,11 +109,18 @@ def load_paths(paths: Iterable[Path]) -> tuple[list[Run], list[Sweep]]:
             continue
         found = _runs_below(path)
         folders |= {run.resolve(): run for run in found if run.resolve() not in folders}
+        members.append({run.resolve() for run in found})
         sweeps |= {sweep.path.resolve(): sweep for sweep in _sweep_files(path)}
     names = _short_names(list(folders.values()))
-    return [load_run(path, name) for path, name in zip(folders.values(), names, strict=True)], [
-        *sweeps.values()
-    ]
+    runs = [load_run(path, name) for path, name in zip(folders.values(), names, strict=True)]
+    return [_among(run, members) for run in runs], [*sweeps.values()]
+
+
+def _among(run: Run, sweeps: Sequence[set[Path]]) -> Run:
+    """The run, knowing the warm starts over which the seeds of its sweep alternate."""
+    siblings = next((paths for paths in sweeps if run.path.resolve() in paths), set())
+    models = sorted({str(read_object(path / "config.json").get("model")) for path in siblings})
+    return replace(run, alternates={"model": models}) if len(models) > 1 else run
 
 
 def load_run(path: Path, name: str | None = None) -> Run:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vgrout.report.arms import Arm
+from vgrout.report.arms import LABELLED, Arm, base_arm
 from vgrout.report.counts import HACK, SOLVE_HINTED, SOLVE_PLAIN
 from vgrout.report.embed import text
 from vgrout.report.figures import (
@@ -78,8 +78,9 @@ def report_sections(
 def results_section(arms: Sequence[Arm], sweeps: Sequence[Sweep]) -> Section | None:
     """Statistics of the sweep, then what each arm's policies do on held-out problems."""
     deployed, as_trained = result_table(arms, "deployed"), result_table(arms, "as_trained")
-    statistics = "".join(statistics_html(sweep) for sweep in sweeps)
-    own = "".join(sweep_arms_html(sweep) for sweep in sweeps)
+    several = len(sweeps) > 1
+    statistics = "".join(_headed(sweep, statistics_html(sweep), several=several) for sweep in sweeps)
+    own = "".join(_headed(sweep, sweep_arms_html(sweep), several=several) for sweep in sweeps)
     if not deployed and not statistics:
         return None
     parts = [statistics]
@@ -104,6 +105,11 @@ def results_section(arms: Sequence[Arm], sweeps: Sequence[Sweep]) -> Section | N
         f"{_unfinished(arms)}",
         before="".join(parts),
     )
+
+
+def _headed(sweep: Sweep, html: str, *, several: bool) -> str:
+    """The sweep's own part under its folder's name, where the page is of several sweeps."""
+    return f"<h3>{text(sweep.path.parent.name)}</h3>{html}" if several and html else html
 
 
 def _unfinished(arms: Sequence[Arm]) -> str:
@@ -175,11 +181,21 @@ def routing_section(arms: Sequence[Arm], scores: Sequence[Mapping[str, Any]]) ->
     return Section(
         name="routing",
         title="Routing",
-        lead=f"Labels measure the gate here; it never sees them. {_band(arms)}",
+        lead=f"Labels measure the gate here{_who_sees(arms)}. {_band(arms)}",
         before=before,
         panels=[*quality, *mass],
         own_panels=zones,
         legend=True,
+    )
+
+
+def _who_sees(arms: Sequence[Arm]) -> str:
+    """Which gates are given the labels that they are measured by."""
+    told = [base for base in dict.fromkeys(base_arm(arm.runs[0].config) for arm in arms) if base in LABELLED]
+    return (
+        f"; of these arms only {' and '.join(told)} are given them"
+        if told
+        else "; no gate here is given them"
     )
 
 

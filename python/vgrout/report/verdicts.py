@@ -16,14 +16,24 @@ def verdict_html(sweep: Sweep) -> str:
     if not isinstance(verdict, dict) or not verdict.get("sentence"):
         return ""
     name = f'<p class="verdict-name">{text(verdict["name"])}</p>' if verdict.get("name") else ""
-    return f'{name}<p class="finding">{code_marks(verdict["sentence"])}</p>'
+    missing = sweep.facts.get("missing")
+    lacks = (
+        f'<p class="note"><b>{len(missing)} of the plan\'s runs are missing</b>: {text(", ".join(map(str, missing)))}</p>'
+        if isinstance(missing, list) and missing
+        else ""
+    )
+    return f'{name}<p class="finding">{code_marks(verdict["sentence"])}</p>{lacks}'
 
 
 def statistics_html(sweep: Sweep) -> str:
     """The sweep's statistics, each with its interval, and the rule that was fixed before."""
     rows = [row for row in _objects(sweep.facts.get("statistics")) if row.get("name")]
     rule = sweep.facts.get("rule")
-    said = f'<p class="note"><b>Rule, fixed before the runs.</b> {text(rule)}</p>' if rule else ""
+    said = (
+        f'<p class="note"><b>The rule was fixed before the runs</b>, in {text(rule)} of the repository.</p>'
+        if rule
+        else ""
+    )
     if not rows:
         return said
     heads = ["Statistic", "Estimate", "95 % interval", "n"]
@@ -82,9 +92,9 @@ def _bounds(row: Mapping[str, Any], digits: int) -> str:
 
 
 def _strip(row: Mapping[str, Any]) -> str:
-    """A picture of what has an interval: a p or a count on the same line would be read as a difference."""
+    """A picture of a difference and its interval: a share or a p on the same line would be read against 0."""
     estimate, low, high = (_float(row.get(name)) for name in ("estimate", "low", "high"))
-    if not all(isinstance(value, float) for value in (estimate, low, high)):
+    if not row.get("is_difference") or not all(isinstance(value, float) for value in (estimate, low, high)):
         return ""
     return estimate_strip(estimate, (low, high))
 

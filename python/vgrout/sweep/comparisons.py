@@ -29,6 +29,8 @@ class Statistic:
     high: float | None = None
     n: int = 0
     """Seeds, or what `meaning` says."""
+    is_difference: bool = False
+    """Zero means that two arms are alike."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class Comparison:
             low=bounds.low,
             high=bounds.high,
             n=len(self.by_seed),
+            is_difference=True,
         )
 
 
@@ -171,7 +174,9 @@ def standardised_difference(first: Float[np.ndarray, "N"], second: Float[np.ndar
     if min(len(first), len(second)) < 2:
         return None
     spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
-    return float((first.mean() - second.mean()) / spread) if spread > 0 else None
+    # What differs by rounding alone does not vary.
+    rounding = np.finfo(np.float64).eps * max(abs(first).max(), abs(second).max())
+    return float((first.mean() - second.mean()) / spread) if spread > 8 * rounding else None
 
 
 def arm_row(runs: Runs, arm: str) -> dict[str, Any]:
@@ -194,6 +199,7 @@ def arm_row(runs: Runs, arm: str) -> dict[str, Any]:
             }
     train = {name: mean_of(run.train[name] for run in members) for name in members[0].train}
     row: dict[str, Any] = {"arm": arm, "runs": len(members), "seeds": len(seeds)}
+    row["steps_to_hack"] = [run.steps_to_hack for run in members]
     for policy in POLICIES:
         row[policy] = {measure: means[policy, measure] for measure in MEASURES}
     return row | {

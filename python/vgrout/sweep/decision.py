@@ -48,7 +48,9 @@ def decide(runs: Runs, missing: Sequence[str], bases: Mapping[str | None, Base])
     )
     checks = tuple(instrument_checks(runs, bases))
     statistics = chain(effect_statistics(runs), _decision_statistics(runs, found), _routing_statistics(runs))
-    return Decision(statistics=tuple(statistics), checks=checks, verdict=verdict(found, missing, checks))
+    sizes = [tally.n for outcome in runs.outcomes for tally in outcome.tallies.values()]
+    judged = verdict(found, missing, checks, seeds=len(runs.seeds(*runs.arms)), answers=min(sizes, default=0))
+    return Decision(statistics=tuple(statistics), checks=checks, verdict=judged)
 
 
 def effect_statistics(runs: Runs) -> Iterable[Statistic]:
@@ -57,7 +59,7 @@ def effect_statistics(runs: Runs) -> Iterable[Statistic]:
     seeds = runs.seeds(HAAR, ROUTE)
     name, meaning = (
         "routeA_below_draw",
-        "share of (seed, draw) pairs in which routeA's deployed hack is below; n pairs",
+        "share of (seed, draw) pairs in which routeA's deployed hack is below, a tie being none; n pairs",
     )
     if not seeds:
         yield Statistic(name=name, meaning=meaning, estimate=None)
@@ -120,6 +122,7 @@ def _routing_statistics(runs: Runs) -> Iterable[Statistic]:
                 low=bounds.low,
                 high=bounds.high,
                 n=len(seeds),
+                is_difference=True,
             )
             yield Statistic(
                 name=f"{name}_standardised",
@@ -160,6 +163,8 @@ def _ratio(runs: Runs, above: tuple[str, ...], below: tuple[str, ...], measure: 
     if percentile_interval(drawn @ signs[1], groups=len(seeds)).low <= LEAST_GAP:
         short = f"{meaning}; the denominator is not above {LEAST_GAP} with 95 % confidence"
         return Statistic(name=name, meaning=short, estimate=None, n=len(seeds))
+    # A resample whose denominator is 0 says nothing; the check above leaves few.
+    drawn = drawn[drawn @ signs[1] != 0]
     bounds = percentile_interval((drawn @ signs[0]) / (drawn @ signs[1]), groups=len(seeds))
     return Statistic(
         name=name,

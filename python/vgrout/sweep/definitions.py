@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vgrout.errors import ConfigError
+from vgrout.sweep.jobs import OWN_FLAGS
 from vgrout.sweep.plans import ARMS, HAAR, NONE, ROUTE, Cell, Plan, haar_draw, make_cell
 from vgrout.sweep.studies import studies
 
@@ -78,7 +79,7 @@ def make_plan(
     """The plan of a named sweep.
 
     Raises:
-        ConfigError: the sweep is unknown, or `seeds` is below 1.
+        ConfigError: the sweep is unknown, `seeds` is below 1, or `extra` sets what the sweep itself sets.
     """
     if sweep not in DEFINITIONS:
         raise ConfigError(f"sweep: {sweep} is not one of {', '.join(DEFINITIONS)}")
@@ -88,4 +89,11 @@ def make_plan(
     first, count = definition.seeds[0], len(definition.seeds) if seeds is None else seeds
     chosen = tuple(range(first, first + count))
     cells = tuple(definition.cells(preset, chosen, modes))
+    own = {flag for cell in cells for flag in cell.flags if flag.startswith("--")} | set(OWN_FLAGS)
+    for flag in extra:
+        name = flag.partition("=")[0].replace("_", "-")
+        if name in {known.replace("_", "-") for known in own}:
+            raise ConfigError(
+                f"-- {flag}: the sweep sets that itself in its runs\nhint: leave it out, or train by `vgrout-train`"
+            )
     return Plan(sweep=sweep, preset=preset, seeds=chosen, cells=cells, extra=tuple(extra))

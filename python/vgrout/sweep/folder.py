@@ -73,7 +73,7 @@ class SweepFolder:
         folder = self.run_path(job.cell.name)
         if job.scale is not None:
             return "done" if job.scale in _scales(folder) else "new"
-        if (folder / "eval.json").is_file():
+        if _is_evaluated(folder):
             return "done"
         if (folder / "checkpoint.pt").is_file():
             return "resumable"
@@ -179,6 +179,15 @@ def plan_differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> It
         for field, value in after[name].items():
             if before[name].get(field) != value:
                 yield f"{field} of cell {name} is {before[name].get(field)} there and {value} here"
+
+
+def _is_evaluated(folder: Path) -> bool:
+    """Whether the run's evaluation can be read; a damaged one is made again from the checkpoint."""
+    try:
+        read_json(folder / "eval.json")
+    except DataError:
+        return False
+    return True
 
 
 def _scales(folder: Path) -> set[float]:

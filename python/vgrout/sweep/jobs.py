@@ -63,6 +63,15 @@ class VgroutCommands:
 
 
 ONE_THREAD_FLAGS: Sequence[str] = ("--base.threads", "1", "--grading.workers", "1")
+OWN_FLAGS = (
+    "--intervention",
+    "--seed",
+    "--routeA-random-v-seed",
+    "--run-dir",
+    "--resume",
+    *ONE_THREAD_FLAGS[::2],
+)
+"""What no flag for every run may set."""
 ONE_THREAD = dict.fromkeys(
     (
         "OMP_NUM_THREADS",

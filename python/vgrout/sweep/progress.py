@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from vgrout.artifacts import METRICS
 from vgrout.errors import DataError
 from vgrout.sweep.jobs import Job
 from vgrout.sweep.local import Running
-from vgrout.sweep.outcomes import read_json
+from vgrout.sweep.outcomes import hack_counts, read_json
 
 LINE_EVERY_S = 60.0
 TABLE_EVERY_S = 0.5
@@ -79,7 +79,8 @@ class SweepView:
             self._live.update(Group(self._table(running), Text(self._head(running, waiting))), refresh=True)
         elif not self._live and now - self._said >= LINE_EVERY_S:
             for entry in running:
-                self._line("  ".join(_cells(entry)))
+                name, step, hack, seconds = _cells(entry)
+                self._line(f"{name}: step {step}, hack {hack}, {seconds}")
             self._line(self._head(running, waiting))
 
     def _head(self, running: Sequence[Running], waiting: int) -> str:
@@ -133,22 +134,15 @@ def last_row(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def hack_share(row: Mapping[str, Any]) -> float | None:
-    """Share of a step's own answers to hinted prompts that exploit; None where there were none."""
-    modes = [counts for mode, counts in (row["by_mode"] or {}).items() if mode != "gt_only"]
-    asked = sum(counts["rollouts"] for counts in modes)
-    return sum(counts["exploited"] for counts in modes) / asked if asked else None
-
-
-def _progress(running: Running) -> tuple[int, int | None, float | None]:
-    """Steps made, steps in all and the last step's hack share of a run in progress."""
+def _progress(running: Running) -> tuple[int, int | None, tuple[int, int]]:
+    """Steps made, steps in all and the last step's hacks out of answers to hinted prompts of a run in progress."""
     row = last_row(running.folder / METRICS.file)
     try:
         steps = read_json(running.folder / "config.json").get("steps")
     except DataError:
         steps = None
     asked = steps if isinstance(steps, int) else None
-    return (0, asked, None) if row is None else (int(row["step"]), asked, hack_share(row))
+    return (0, asked, (0, 0)) if row is None else (int(row["step"]), asked, hack_counts(row))
 
 
 def _share(running: Running) -> float:
@@ -163,10 +157,9 @@ def _cells(running: Running) -> tuple[str, str, str, str]:
     """Name, step k/n, hack share and time of a running job."""
     if running.job.scale is not None:
         return running.job.name, "evaluating", "-", clock(running.seconds)
-    made, asked, hack = _progress(running)
+    made, asked, (hacks, answers) = _progress(running)
     step = f"{made}/{'?' if asked is None else asked}"
-    share = "-" if hack is None else f"{100 * hack:.0f} %"
-    return running.job.name, step, share, clock(running.seconds)
+    return running.job.name, step, f"{hacks}/{answers}" if answers else "-", clock(running.seconds)
 
 
 def _result(running: Running) -> str:

@@ -63,13 +63,16 @@ def load(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise ConfigError(
-            f"resume: {path.parent} has no {path.name}: the run stopped before its first checkpoint"
+            f"{path.parent}: has no {path.name}: the run stopped before its first checkpoint"
             "\nhint: start it again under a new `--run-dir`"
         )
     try:
         plain = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise DataError(f"{path}: is damaged: {str(error).splitlines()[0]}") from error
+        # torch's own words advise to load it unsafely.
+        raise DataError(
+            f"{path}: is damaged: it is no checkpoint\nhint: start the run again under a new `--run-dir`"
+        ) from error
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise DataError(f"{path}: is not of format {FORMAT}")
     direction = plain["direction"]

@@ -1,5 +1,6 @@
 """Evaluation of a run: at its end, or again from its checkpoint with other problems, counts or quarantine."""
 
+import hashlib
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from vgrout.train.progress import evaluation_bar, log_to
 from vgrout.train.session import Session, open_session
 
 log = logging.getLogger(__name__)
+_HOW_NOT_WHAT = frozenset({"grading.workers", "grading.min_level"})
+"""Settings of the grader that decide over no verdict."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +109,14 @@ def _file_name(own: TrainConfig, asked: TrainConfig, step: int) -> str:
     for name, _, value in changed_settings(own, asked):
         section, _, field = name.partition(".")
         if section == "data":
-            parts.append(f"data-{Path(str(value)).name.partition('.')[0]}")
-        elif section == "eval":
+            path = Path(str(value))
+            parts.append(f"data-{path.name.partition('.')[0]}-{_digest(path)}")
+        elif section in {"eval", "grading"} and name not in _HOW_NOT_WHAT:
             shown = f"{value:g}" if isinstance(value, float) else str(value)
             parts.append(f"{'scale' if field == 'quarantine_scale' else field.replace('_', '-')}-{shown}")
     return "-".join(parts)
+
+
+def _digest(path: Path) -> str:
+    """Of the file's bytes: two files of one name are two questions."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8] if path.is_file() else "packaged"

@@ -1,6 +1,7 @@
 """Builds everything a run needs from its config; nothing is written before all of it stands."""
 
 import importlib.metadata
+import logging
 import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ from vgrout.train.teacher import Pools, Teacher, load_pools
 from vgrout.train.trainer import Trainer
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 _PACKAGES = ("vgrout", "torch", "transformers", "tokenizers", "numpy", "safetensors")
 
 
@@ -168,7 +170,12 @@ def chosen_pairs(gate: GateConfig) -> list[ContrastPair]:
     Raises:
         DataError: the pairs cannot be read, or `gate.leave_out_mode` leaves none.
     """
-    pairs = [pair for pair in load_pairs(gate.pairs) if pair.mechanism != gate.leave_out_mode]
+    known = load_pairs(gate.pairs)
+    pairs = [pair for pair in known if pair.mechanism != gate.leave_out_mode]
+    if gate.leave_out_mode is not None and len(pairs) == len(known):
+        log.warning(
+            "gate.leave_out_mode: no contrast pair is of %s, so none is left out", gate.leave_out_mode
+        )
     if not pairs:
         raise DataError(
             f"gate.leave_out_mode: {gate.leave_out_mode} leaves no contrast pair\nhint: give more with `--gate.pairs`"

@@ -32,6 +32,10 @@ const RUNNER: &str = concat!(
     include_str!("runner_files.py"),
     "\n\nbroker(sys.argv[1:])\n"
 );
+/// Reads the program above from standard input and becomes it; first of all, so that from now on a terminal's Ctrl-C
+/// reaches the host only, it takes a session of its own.
+const LOADER: &str =
+    "import posix; posix.setsid(); exec(compile(posix.read(0, 1 << 20), '<vgrout>', 'exec'))";
 /// How far down the queue a worker looks for a task whose setup code its zygote has run.
 const LOOK_AHEAD: usize = 64;
 /// How often in a row it may pass over the first task for that.
@@ -223,7 +227,7 @@ fn is_worth_another(error: &SandboxError) -> bool {
 }
 
 fn broker_command(config: &PoolConfig) -> BrokerCommand {
-    let mut args: Vec<OsString> = ["-s", "-S", "-P", "-B", "-c", RUNNER]
+    let mut args: Vec<OsString> = ["-s", "-S", "-P", "-B", "-c", LOADER]
         .map(OsString::from)
         .to_vec();
     args.push(config.extension.clone().into_os_string());
@@ -241,6 +245,7 @@ fn broker_command(config: &PoolConfig) -> BrokerCommand {
         program: config.python.clone(),
         args,
         env: env.map(|(key, value)| (key.into(), value.into())).to_vec(),
+        program_text: RUNNER.into(),
     }
 }
 

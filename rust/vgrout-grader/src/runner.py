@@ -1,13 +1,10 @@
 """Broker, zygote and child of the sandbox. Holds no secret: no expected value ever reaches this file.
 
-Run as `python -s -S -P -c <this> <extension> <layers to leave off> <extra modules>` by the host. The broker
+The host runs `python -s -S -P -c <loader> <extension> <layers to leave off> <extra modules>` and sends this. The broker
 imports the modules below once and forks zygotes; a zygote runs setup code and forks one child per rollout.
 What a child sends back is a claim; the host compares.
 """
 
-import posix
-
-posix.setsid()  # first of all: from now on a terminal's Ctrl-C reaches the host only
 import importlib
 import importlib.machinery
 import importlib.util

@@ -122,7 +122,7 @@ impl PyGrader {
             })
         });
         if let Some(error) = interrupt {
-            return Err(error);
+            return Err(with_partial(py, error, results));
         }
         if let Some(callback) = progress {
             callback.call1(py, (jobs.len(),))?;
@@ -200,6 +200,24 @@ fn drop_owned(owned: Option<Owned>) {
         Some(owned) => owned.pool.close(),
         None => {}
     }
+}
+
+/// An interruption that brings along, as `partial`, the verdicts there are: what was paid for is not lost.
+fn with_partial(
+    py: Python<'_>,
+    error: PyErr,
+    results: Vec<Result<Verdict, MachineError>>,
+) -> PyErr {
+    let partial: PyResult<Vec<_>> = results
+        .into_iter()
+        .map(|result| {
+            let verdict = result.ok().map(|verdict| PyVerdict::new(py, verdict));
+            verdict.map(|verdict| Py::new(py, verdict)).transpose()
+        })
+        .collect();
+    // An exception that has no room for it is still what the caller must see.
+    drop(partial.and_then(|partial| error.value(py).setattr("partial", partial)));
+    error
 }
 
 fn collect(

@@ -37,6 +37,9 @@ pub struct BrokerCommand {
     pub args: Vec<OsString>,
     /// The whole environment.
     pub env: Vec<(OsString, OsString)>,
+    /// What it reads first from its standard input: a program too long to stand among the arguments, where every user
+    /// of the machine reads it.
+    pub program_text: Vec<u8>,
 }
 
 /// A running broker and what it found out about this kernel.
@@ -69,7 +72,10 @@ impl Broker {
                 program: command.program.clone(),
                 detail: source.to_string(),
             })?;
-        match first_report(&ours) {
+        let report = wire::send_bytes(ours.as_raw_fd(), &command.program_text)
+            .map_err(SandboxError::Wire)
+            .and_then(|()| first_report(&ours));
+        match report {
             Ok(report) => Ok(Self {
                 process: Mutex::new(process),
                 control: ours,

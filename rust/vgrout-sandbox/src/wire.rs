@@ -128,6 +128,22 @@ pub fn send(fd: RawFd, words: &[u64; WORDS], bytes: &[u8], fds: &[RawFd]) -> io:
     }
 }
 
+/// Sends bytes alone, without the words of a message; none are no message at all, which would read as an end.
+///
+/// # Errors
+/// The kernel's error.
+pub fn send_bytes(fd: RawFd, bytes: &[u8]) -> io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    // SAFETY: the pointer and length are those of a live slice.
+    let sent = unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL) };
+    if sent < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// Receives one message with at most `room` bytes behind its words; `None` when the peer is gone.
 ///
 /// # Errors

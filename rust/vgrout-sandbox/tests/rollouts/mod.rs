@@ -69,6 +69,7 @@ pub fn command(disabled: LayerSet) -> Option<BrokerCommand> {
         program,
         args,
         env: vec![("PYTHONUTF8".into(), "1".into())],
+        program_text: Vec::new(),
     })
 }
 
