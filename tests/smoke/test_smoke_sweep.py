@@ -33,4 +33,4 @@ def test_sweep_of_real_runs_is_written_and_not_run_twice(tmp_path, monkeypatch, 
     assert sweep.run(command) == 0
     captured = capfd.readouterr()
     assert captured.err == "2 of 2 were finished before\n"
-    assert "verdict: none. " in captured.out
+    assert "no verdict. " in captured.out

@@ -29,6 +29,7 @@ HOSTS = {
     "semver.org",
     "www.apache.org",
     "www.kernel.org",
+    "www.w3.org",  # the namespace of a picture
 }
 LOCK_FILES = {"uv.lock", "poetry.lock", "pdm.lock", "pip.conf", "uv.toml", ".netrc", ".pypirc"}
 # Attacks name the paths that a hostile answer would try.

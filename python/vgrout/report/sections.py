@@ -76,14 +76,14 @@ def report_sections(
 
 
 def results_section(arms: Sequence[Arm], sweeps: Sequence[Sweep]) -> Section | None:
-    """Statistics of the sweep, then what each arm's policies do on held-out problems."""
+    """What each arm's policies do on held-out problems, then the statistics of the sweep."""
     deployed, as_trained = result_table(arms, "deployed"), result_table(arms, "as_trained")
     several = len(sweeps) > 1
     statistics = "".join(_headed(sweep, statistics_html(sweep), several=several) for sweep in sweeps)
     own = "".join(_headed(sweep, sweep_arms_html(sweep), several=several) for sweep in sweeps)
     if not deployed and not statistics:
         return None
-    parts = [statistics]
+    parts = []
     if deployed:
         parts.append(
             f"<h3>Deployed <small>quarantine ablated, unless the arm deploys it</small></h3>{deployed}"
@@ -92,6 +92,8 @@ def results_section(arms: Sequence[Arm], sweeps: Sequence[Sweep]) -> Section | N
         parts.append(
             f"<details><summary>Every run, with its own intervals</summary>{run_table(arms)}</details>"
         )
+    if statistics:
+        parts.append(f"<h3>Comparisons <small>the sweep's own statistics</small></h3>{statistics}")
     if own:
         parts.append(
             f"<details><summary>The arms as the sweep's own file states them</summary>{own}</details>"
