@@ -153,8 +153,8 @@ def _submission(
     problem_id = _identifier(where, row, "problem_id")
     problem = problems.get(str(problem_id))
     if problem is None:
-        where_else = "give its problem by `--problems`"
-        hint = f"add its problem to {defaults.problems}" if defaults.problems else where_else
+        known = defaults.problems
+        hint = f"add its problem to {known}" if known else "give its problem by `--problems`"
         raise bad_field(where, "problem_id", problem_id, "the id of a problem", hint)
     field = next((name for name in RESPONSE if name in row), RESPONSE[0])
     # Not `get_text`: an answer may be empty, or hold what is no UTF-8; that is for the grader to judge.

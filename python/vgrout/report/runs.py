@@ -113,14 +113,17 @@ def load_paths(paths: Iterable[Path]) -> tuple[list[Run], list[Sweep]]:
         sweeps |= {sweep.path.resolve(): sweep for sweep in _sweep_files(path)}
     names = _short_names(list(folders.values()))
     runs = [load_run(path, name) for path, name in zip(folders.values(), names, strict=True)]
-    return [_among(run, members) for run in runs], [*sweeps.values()]
+    return _with_alternates(runs, members), [*sweeps.values()]
 
 
-def _among(run: Run, sweeps: Sequence[set[Path]]) -> Run:
-    """The run, knowing the warm starts over which the seeds of its sweep alternate."""
-    siblings = next((paths for paths in sweeps if run.path.resolve() in paths), set())
-    models = sorted({str(read_object(path / "config.json").get("model")) for path in siblings})
-    return replace(run, alternates={"model": models}) if len(models) > 1 else run
+def _with_alternates(runs: Sequence[Run], sweeps: Sequence[set[Path]]) -> list[Run]:
+    """The runs, each knowing the warm starts over which the seeds of its sweep alternate."""
+    alternates: dict[Path, Mapping[str, Any]] = {}
+    for paths in sweeps:
+        models = sorted({str(run.config.get("model")) for run in runs if run.path.resolve() in paths})
+        if len(models) > 1:
+            alternates = {path: {"model": models} for path in paths} | alternates
+    return [replace(run, alternates=alternates.get(run.path.resolve(), {})) for run in runs]
 
 
 def load_run(path: Path, name: str | None = None) -> Run:
