@@ -6,7 +6,6 @@
 
 pub mod assertion;
 mod cache;
-pub mod check;
 pub mod codec;
 pub mod decoy;
 mod equality;
@@ -16,11 +15,9 @@ pub mod job;
 pub mod literal;
 pub mod modes;
 pub mod oracle;
-mod ordering;
 pub mod output;
 pub mod pool;
 pub mod response;
-mod scan;
 mod setups;
 pub mod value;
 pub mod verdict;

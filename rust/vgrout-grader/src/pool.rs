@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use vgrout_sandbox::exchange;
 use vgrout_sandbox::supervise::{Broker, BrokerCommand, RunReport, Stop, ZygoteLink};
 use vgrout_sandbox::{FenceReport, Layer, LayerSet, SandboxError};
 
@@ -30,6 +32,8 @@ const RUNNER: &str = concat!(
     include_str!("runner.py"),
     "\n\n",
     include_str!("runner_files.py"),
+    "\n\n",
+    include_str!("runner_exchange.py"),
     "\n\nbroker(sys.argv[1:])\n"
 );
 /// Reads the program above from standard input and becomes it; first of all, so that from now on a terminal's Ctrl-C
@@ -323,8 +327,9 @@ impl Shared {
 struct Worker {
     shared: Arc<Shared>,
     number: usize,
-    link: Option<ZygoteLink>,
-    setup: Option<Arc<str>>,
+    answers: Seat,
+    /// Whose children run tests and never an answer.
+    judges: Seat,
     /// Tasks taken in a row for their setup code.
     passed_over: usize,
     cancelled: Arc<AtomicBool>,
@@ -335,8 +340,8 @@ impl Worker {
         Self {
             shared,
             number,
-            link: None,
-            setup: None,
+            answers: Seat::default(),
+            judges: Seat::default(),
             passed_over: 0,
             cancelled: Arc::default(),
         }
@@ -344,11 +349,11 @@ impl Worker {
 
     fn serve(mut self) {
         while let Some(task) = self.shared.next_task(self.favourite()) {
-            let stays = self.setup.as_ref() == Some(&task.job.setup_code);
+            let stays = self.answers.setup.as_ref() == Some(&task.job.setup_code);
             self.passed_over = if stays { self.passed_over + 1 } else { 0 };
             let graded = catch_unwind(AssertUnwindSafe(|| self.grade_task(&task)));
             let result = graded.unwrap_or_else(|panic| {
-                self.discard_zygote();
+                self.discard_zygotes();
                 let what = panic.downcast_ref::<String>().cloned();
                 let what = what.unwrap_or_else(|| "a worker panicked".to_owned());
                 Err(MachineError::Panicked { what })
@@ -359,7 +364,8 @@ impl Worker {
     }
 
     fn favourite(&self) -> Option<&Arc<str>> {
-        self.setup
+        self.answers
+            .setup
             .as_ref()
             .filter(|_| self.passed_over % (MOST_PASSED_OVER + 1) < MOST_PASSED_OVER)
     }
@@ -389,7 +395,7 @@ impl Worker {
         }
         let result = grade(job, limits, self);
         if matches!(result, Err(MachineError::Sandbox(_))) {
-            self.discard_zygote();
+            self.discard_zygotes();
         }
         match result {
             Err(MachineError::Sandbox(SandboxError::Cancelled)) => Err(MachineError::Cancelled),
@@ -397,38 +403,61 @@ impl Worker {
         }
     }
 
-    fn discard_zygote(&mut self) {
+    fn discard_zygotes(&mut self) {
+        self.answers.discard(&self.shared);
+        self.judges.discard(&self.shared);
+    }
+}
+
+/// A zygote that has run one setup code and no other.
+#[derive(Default)]
+struct Seat {
+    link: Option<ZygoteLink>,
+    setup: Option<Arc<str>>,
+}
+
+impl Seat {
+    fn discard(&mut self, shared: &Shared) {
         self.setup = None;
         if let Some(link) = self.link.take()
-            && let Some(broker) = lock(&self.shared.broker).as_ref()
+            && let Some(broker) = lock(&shared.broker).as_ref()
         {
             broker.kill(&link);
         }
     }
 
-    /// A zygote that has run `setup` and no other.
-    fn prepared(&mut self, setup: &Arc<str>) -> Result<&mut ZygoteLink, MachineError> {
+    /// Its zygote, after `setup`.
+    fn prepared(
+        &mut self,
+        setup: &Arc<str>,
+        shared: &Shared,
+        cancelled: &AtomicBool,
+    ) -> Result<&mut ZygoteLink, MachineError> {
         if self.setup.as_ref().is_some_and(|known| known != setup) {
-            self.discard_zygote();
+            self.discard(shared);
         }
         if self.link.is_none() {
-            self.link = Some(self.shared.zygote(&self.cancelled)?);
+            self.link = Some(shared.zygote(cancelled)?);
         }
         if self.setup.is_none() {
-            self.set_up(setup)?;
+            self.set_up(setup, shared, cancelled)?;
         }
         Ok(self.link.as_mut().ok_or(SandboxError::ZygoteGone)?)
     }
 
-    /// Runs `setup` in the zygote.
-    fn set_up(&mut self, setup: &Arc<str>) -> Result<(), MachineError> {
-        if let Some(what) = self.shared.failed_setups.refusal(setup) {
+    fn set_up(
+        &mut self,
+        setup: &Arc<str>,
+        shared: &Shared,
+        cancelled: &AtomicBool,
+    ) -> Result<(), MachineError> {
+        if let Some(what) = shared.failed_setups.refusal(setup) {
             return Err(MachineError::Setup { what });
         }
         let link = self.link.as_mut().ok_or(SandboxError::ZygoteGone)?;
-        let wall = Duration::from_secs_f64(self.shared.config.limits.wall_s);
+        let wall = Duration::from_secs_f64(shared.config.limits.wall_s);
         let within = wall.clamp(SETUP_TIME.0, SETUP_TIME.1);
-        let done = link.setup(setup.as_bytes(), within, &self.cancelled);
+        let done = link.setup(setup.as_bytes(), within, cancelled);
         let (what, is_of_time) = match done {
             Ok(Ok(())) => {
                 self.setup = Some(Arc::clone(setup));
@@ -441,10 +470,52 @@ impl Worker {
             Err(other) => return Err(other.into()),
         };
         // What it did before it failed must not meet the next answer.
-        self.discard_zygote();
-        self.shared.failed_setups.note(setup, &what, is_of_time);
+        self.discard(shared);
+        shared.failed_setups.note(setup, &what, is_of_time);
         Err(MachineError::Setup { what })
     }
+}
+
+/// The head of a child's payload.
+fn header(request: &Request<'_>) -> Vec<u8> {
+    let job = request.job;
+    let source = Text::from_bytes(request.source.to_vec()).map_or(Value::None, Value::Str);
+    let marker = if request.role.needs_marker(job.mode) {
+        job.marker.as_str()
+    } else {
+        ""
+    };
+    let header = Value::Tuple(vec![
+        text(request.role.name()),
+        source,
+        text(&job.graded),
+        text(&job.method),
+        text(job.mode.name()),
+        text(marker),
+        request.extra.clone(),
+        Value::Bool(job.skip_main),
+    ]);
+    let mut encoded = vec![0; 4];
+    encode(&header, &mut encoded);
+    let length = length_word(encoded.len() - 4);
+    encoded[..4].copy_from_slice(&length);
+    encoded
+}
+
+/// Runs one child in `link`.
+fn run_child(
+    link: &mut ZygoteLink,
+    request: &Request<'_>,
+    exchange: Option<OwnedFd>,
+    cancelled: &AtomicBool,
+    sink: &mut dyn FnMut(&[u8]),
+) -> Result<RunReport, MachineError> {
+    let payload = [&header(request)[..], request.calls];
+    let report = link.run(&payload, &request.limits, exchange, cancelled, sink)?;
+    if report.stop == Some(Stop::Cancelled) {
+        return Err(MachineError::Cancelled);
+    }
+    Ok(report)
 }
 
 impl Machine for Worker {
@@ -453,37 +524,35 @@ impl Machine for Worker {
         request: &Request<'_>,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<RunReport, MachineError> {
-        let cancelled = Arc::clone(&self.cancelled);
-        let link = self.prepared(&request.job.setup_code)?;
-        let job = request.job;
-        let source = Text::from_bytes(request.source.to_vec()).map_or(Value::None, Value::Str);
-        let marker = if request.role.needs_marker(job.mode) {
-            job.marker.as_str()
-        } else {
-            ""
-        };
-        let header = Value::Tuple(vec![
-            text(request.role.name()),
-            source,
-            text(&job.method),
-            text(job.mode.name()),
-            text(marker),
-            request.extra.clone(),
-            Value::Bool(job.skip_main),
-        ]);
-        let mut encoded = vec![0; 4];
-        encode(&header, &mut encoded);
-        let length = length_word(encoded.len() - 4);
-        encoded[..4].copy_from_slice(&length);
-        let report = link.run(
-            &[&encoded, request.calls],
-            &request.limits,
-            &cancelled,
-            sink,
-        )?;
-        if report.stop == Some(Stop::Cancelled) {
-            return Err(MachineError::Cancelled);
-        }
-        Ok(report)
+        let (shared, cancelled) = (&self.shared, &self.cancelled);
+        let link = self
+            .answers
+            .prepared(&request.job.setup_code, shared, cancelled)?;
+        run_child(link, request, None, cancelled, sink)
+    }
+
+    fn run_judged(
+        &mut self,
+        answer: &Request<'_>,
+        judge: &Request<'_>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(RunReport, RunReport), MachineError> {
+        let (shared, cancelled) = (&self.shared, &self.cancelled);
+        let setup = &answer.job.setup_code;
+        let asked = self.answers.prepared(setup, shared, cancelled)?;
+        let asking = self.judges.prepared(setup, shared, cancelled)?;
+        let (one, other) = exchange::pair().map_err(SandboxError::Wire)?;
+        std::thread::scope(|scope| {
+            // The judge's own output is nobody's business.
+            let judging =
+                scope.spawn(|| run_child(asking, judge, Some(other), cancelled, &mut |_| {}));
+            let answered = run_child(asked, answer, Some(one), cancelled, sink);
+            let judged = judging.join().unwrap_or_else(|_| {
+                Err(MachineError::Panicked {
+                    what: "the judge's thread panicked".to_owned(),
+                })
+            });
+            Ok((answered?, judged?))
+        })
     }
 }

@@ -22,7 +22,7 @@ encodings.raw_unicode_escape encodings.unicode_escape encodings.punycode _strpti
 """.split()
 
 COMPILED, COMPILE_ERROR, MODULE_ERROR, VALUE, RAISED, BAD_TYPE, EXIT, DONE = 1, 2, 3, 4, 5, 6, 7, 8
-SENTINEL, FILE, FLAG, EQUAL = 9, 10, 11, 12
+SENTINEL, FILE, FLAG, EQUAL, HELD, FAILED, UNASKED = 9, 10, 11, 12, 13, 14, 15
 MODULE_LEVEL = 0xFFFFFFFF
 ARBITRARY, HINTED, CANONICAL_FAILS, ANSWERED, PLAIN = 0, 1, 2, 3, 4
 
@@ -88,15 +88,18 @@ def child(zygote, box, module):
     """Run one rollout and exit; never returns."""
     import gc
 
-    role, source, method, mode, marker, extra, skip_main = box.pop()
+    role, source, graded, method, mode, marker, extra, skip_main = box.pop()
     sys.modules["__main__"] = module
     namespace = module.__dict__
     gc.enable()
     # Answers print when they are run as scripts; a flush below stands for the interpreter's own at exit.
     files = InMemoryFiles(zygote, marker).install() if mode == "file_marker" else None
-    run = Rollout(zygote, namespace, method, files, skip_main)
+    run = Rollout(zygote, namespace, graded, method, files, skip_main)
     # The frames of this file are not the answer's.
     sys.setrecursionlimit(sys.getrecursionlimit() + 8)
+    if role == "judge":
+        Judge(zygote, namespace, graded, extra[0]).run(extra[1])
+        run.leave(0)
     if role == "oracle":
         run.oracle(source, marker if mode == "sentinel" else None)
         if extra and run.calls_made:
@@ -200,10 +203,12 @@ class stubbed:
 
 
 class Rollout:
-    def __init__(self, zygote, namespace, method, files, skip_main):
+    def __init__(self, zygote, namespace, graded, method, files, skip_main):
         self.zygote = zygote
         self.record = zygote.record
         self.namespace = namespace
+        self.setup = dict(namespace)
+        self.graded = graded
         self.method = method
         self.files = files
         self.skip_main = skip_main
@@ -248,6 +253,8 @@ class Rollout:
             self.record(COMPILE_ERROR, 0, describe(error))
             return False
         self.record(COMPILED, 0, "")
+        # The graded name is the answer's own, whatever the setup code calls so.
+        self.namespace.pop(self.graded, None)
         try:
             exec(code, self.namespace)
         except SystemExit as error:
@@ -262,67 +269,60 @@ class Rollout:
     def oracle(self, source, sentinel):
         if not self.load(source):
             return
-        zygote, record, namespace = self.zygote, self.record, self.namespace
-        index = 0
+        zygote, record = self.zygote, self.record
         for position in range(zygote.calls()):
-            item = zygote.call(position)
-            scope, borrowed = (namespace, {}) if item[0] else (None, None)
-            for step in item[1]:
-                instance = None
-                try:
-                    if scope is None:
-                        instance = namespace["Solution"]()
-                        value = getattr(instance, step[0])(*step[1], **step[2])
-                    else:
-                        prelude = compile(step[0], "<test>", "exec", dont_inherit=True)
-                        for name in prelude.co_names:
-                            borrowed.setdefault(name, scope.get(name, borrowed))
-                        exec(prelude, scope)
-                        value = eval(step[1], scope)
-                    zygote.claim(index, value)
-                except SystemExit as error:
-                    self.stop_at_exit(index, error)
-                except BaseException as error:
-                    record(RAISED, index, describe(error))
-                if sentinel is not None:
-                    try:
-                        flag = getattr(instance, sentinel) is True
-                    except BaseException:
-                        flag = False
-                    record(SENTINEL, index, "1" if flag else "0")
-                instance = value = None
-                index += 1
-            # What a test defines, the answer may call; the next test finds the names as they were.
-            for name, before in (borrowed or {}).items():
-                if before is borrowed:
-                    namespace.pop(name, None)
+            index, is_method, name, arguments, keywords = zygote.call(position)
+            instance = None
+            try:
+                if is_method:
+                    instance = self.owner("Solution")()
+                    value = getattr(instance, name)(*arguments, **keywords)
                 else:
-                    namespace[name] = before
-        record(DONE, index, "")
+                    value = self.owner(name)(*arguments, **keywords)
+                zygote.claim(index, value)
+            except SystemExit as error:
+                self.stop_at_exit(index, error)
+            except BaseException as error:
+                record(RAISED, index, describe(error))
+            if sentinel is not None:
+                try:
+                    flag = getattr(instance, sentinel) is True
+                except BaseException:
+                    flag = False
+                record(SENTINEL, index, "1" if flag else "0")
+            instance = value = None
+        if zygote.is_judged():
+            AnswerSide(self, self.setup, sentinel).serve()
+        record(DONE, 0, "")
         self.calls_made = True
+
+    def owner(self, name):
+        try:
+            return self.namespace[name]
+        except KeyError:
+            raise NameError(f"name {name!r} is not defined") from None
 
     def equality(self, source):
         """Compare every returned object with decoys of the expected type, by the object's own `==`."""
         if not self.load(source):
             return
         for position in range(self.zygote.calls()):
-            item = self.zygote.call(position)
-            method, arguments, keywords, decoys = item[1][0]
+            index, is_method, name, arguments, keywords, decoys = self.zygote.call(position)
             try:
-                value = getattr(self.namespace["Solution"](), method)(*arguments, **keywords)
+                call = getattr(self.namespace["Solution"](), name) if is_method else self.namespace[name]
+                value = call(*arguments, **keywords)
                 equal = all(bool(value == decoy) for decoy in decoys)
             except BaseException:
                 equal = False
-            self.record(EQUAL, position, "1" if equal else "0")
+            self.record(EQUAL, index, "1" if equal else "0")
         self.record(DONE, 0, "")
 
     def own_tests(self, source, name, canonical):
         """Load the answer in this child, then question its test function."""
-        setup = dict(self.namespace)
         if self.load(source):
-            self.question(name, canonical, setup)
+            self.question(name, canonical)
 
-    def question(self, name, canonical, setup=None):
+    def question(self, name, canonical):
         """Call the answer's own test function on a stub, on its own solution, on the canonical one."""
         namespace, record = self.namespace, self.record
         solution = namespace.get("Solution")
@@ -345,7 +345,7 @@ class Rollout:
         record(FLAG, HINTED, passes())
         if canonical:
             try:
-                scope = dict(setup)
+                scope = dict(self.setup)
                 exec(canonical, scope)
                 reference = scope["Solution"]
                 # A test function that is a method, and what it calls, come with the answer's class.

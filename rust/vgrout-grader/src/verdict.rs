@@ -6,7 +6,7 @@ use std::time::Duration;
 use vgrout_sandbox::supervise::Stop;
 
 use crate::facts::{End, OracleFacts, StepResult};
-use crate::job::{Mode, TestSet};
+use crate::job::Mode;
 
 /// What became of the answer's own code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,23 +186,13 @@ impl Verdict {
     }
 }
 
-/// Per test: all of its checks hold.
+/// Per test: whether it holds.
 #[must_use]
-pub fn bitmap(facts: &OracleFacts, tests: &TestSet) -> Vec<bool> {
-    let mut steps = facts.steps.iter();
-    let holds = |count| {
-        steps
-            .by_ref()
-            .take(count)
-            .filter(|step| **step != StepResult::Right)
-            .count()
-            == 0
-    };
-    tests
-        .tests
+pub fn bitmap(facts: &OracleFacts) -> Vec<bool> {
+    facts
+        .steps
         .iter()
-        .map(|test| test.steps.len())
-        .map(holds)
+        .map(|step| *step == StepResult::Right)
         .collect()
 }
 
@@ -290,7 +280,7 @@ fn early_end(facts: &OracleFacts) -> String {
         0
     };
     format!(
-        "exited with status {status} after {answered} of {} calls",
+        "exited with status {status} after {answered} of {} tests",
         facts.steps.len()
     )
 }

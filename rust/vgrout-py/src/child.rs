@@ -4,16 +4,23 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use vgrout_grader::{Budget, RecordKind};
 use vgrout_sandbox::LayerSet;
 use vgrout_sandbox::broker;
 use vgrout_sandbox::child::{Next, Zygote, exit_now};
+use vgrout_sandbox::exchange::Exchange;
 
-use crate::value::{Classes, EncodeRefusal, decode_py, encode_py};
+use crate::value::{ARGUMENTS, Classes, EncodeRefusal, decode_py, encode_py};
 
+/// What one message of an exchange may hold.
+const EXCHANGE: Budget = Budget {
+    max_bytes: 64 << 20,
+    max_depth: 8,
+    max_elements: 4_000_000,
+};
 /// Exit status of a child whose records no longer fit.
 const RECORDS_FULL: i32 = 70;
 
@@ -29,6 +36,7 @@ struct State {
     payload_len: usize,
     record_capacity: usize,
     calls: Vec<(usize, usize)>,
+    exchange: Option<Exchange>,
     scratch: Vec<u8>,
 }
 
@@ -47,6 +55,7 @@ pub fn serve_zygote(py: Python<'_>, disabled_layers: u8) -> PyResult<Option<PyZy
         payload_len: 0,
         record_capacity: 0,
         calls: Vec::new(),
+        exchange: None,
         scratch: Vec::new(),
     };
     Ok(Some(PyZygote {
@@ -61,7 +70,7 @@ pub fn round_trip(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny
     let classes = Classes::capture(py)?;
     let mut bytes = Vec::new();
     encode_py(value, &mut bytes, &classes, &Budget::default()).map_err(failed)?;
-    decode_py(py, &bytes, &classes)
+    decode_py(py, &bytes, &classes, &ARGUMENTS)
 }
 
 fn failed(error: impl std::fmt::Display) -> PyErr {
@@ -88,14 +97,16 @@ impl PyZygote {
             Next::Child {
                 payload_len,
                 record_capacity,
+                exchange,
             } => {
+                state.exchange = exchange;
                 state.payload_len = payload_len;
                 state.record_capacity = record_capacity;
                 let header = state
                     .open_payload()
                     .ok_or_else(|| failed("payload is cut short"))?;
                 let bytes = &state.zygote.arena().payload(payload_len)[header.0..header.1];
-                let header = decode_py(py, bytes, &state.classes)?;
+                let header = decode_py(py, bytes, &state.classes, &ARGUMENTS)?;
                 Ok(Some(("child", header).into_pyobject(py)?.into_any()))
             }
         }
@@ -104,6 +115,39 @@ impl PyZygote {
     /// Answers a setup; an empty text means it ran.
     fn setup_done(&self, failure: &str) -> PyResult<()> {
         self.state().zygote.setup_done(failure).map_err(failed)
+    }
+
+    /// Whether a judge is at the other end of an exchange.
+    fn is_judged(&self) -> bool {
+        self.state().exchange.is_some()
+    }
+
+    /// Sends plain values through the exchange; false if the other side is gone.
+    ///
+    /// Raises `ValueError` for what is no plain value, or too much of it.
+    fn send(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        state.scratch.clear();
+        encode_py(message, &mut state.scratch, &state.classes, &EXCHANGE)
+            .map_err(|refusal| PyValueError::new_err(refusal.to_string()))?;
+        let Some(exchange) = state.exchange.as_mut() else {
+            return Ok(false);
+        };
+        Ok(exchange.send(&state.scratch)?)
+    }
+
+    /// The next message; None if the other side is gone. Raises `ValueError` for what is none.
+    fn receive(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let Some(exchange) = state.exchange.as_mut() else {
+            return Ok(None);
+        };
+        let Some(bytes) = exchange.receive(EXCHANGE.max_bytes)? else {
+            return Ok(None);
+        };
+        decode_py(py, &bytes, &state.classes, &EXCHANGE).map(Some)
     }
 
     /// How many calls this rollout has to make.
@@ -126,7 +170,7 @@ impl PyZygote {
         let bytes = bytes
             .ok_or_else(|| failed("payload is cut short"))?
             .to_vec();
-        decode_py(py, &bytes, &state.classes)
+        decode_py(py, &bytes, &state.classes, &ARGUMENTS)
     }
 
     /// The classes whose instances count as lists and trees of nodes.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
-use vgrout_grader::assertion::{CallForm, Test};
+use vgrout_grader::error::shortened;
 use vgrout_grader::response::Extract;
 use vgrout_grader::{Job, JobError, JobFields, Limits, Mode};
 
@@ -160,8 +160,8 @@ impl PyGradeJob {
     #[pyo3(signature = (
         response, tests, mode=FieldText::from("run_tests"), setup_code=FieldText::empty(),
         canonical_solution=FieldText::empty(), func_name=FieldText::empty(), marker=None, want_gt_pass=false,
-        extract=FieldText::from("joined"), run_main=true
-    ), text_signature = "(response, tests, mode='run_tests', setup_code='', canonical_solution='', func_name='', marker=None, want_gt_pass=False, extract='joined', run_main=True)")]
+        extract=FieldText::from("joined"), run_main=true, entry_point=FieldText::empty()
+    ), text_signature = "(response, tests, mode='run_tests', setup_code='', canonical_solution='', func_name='', marker=None, want_gt_pass=False, extract='joined', run_main=True, entry_point='')")]
     #[expect(clippy::too_many_arguments, reason = "the public constructor's fields")]
     fn new(
         response: &Bound<'_, PyString>,
@@ -174,6 +174,7 @@ impl PyGradeJob {
         want_gt_pass: bool,
         extract: FieldText,
         run_main: bool,
+        entry_point: FieldText,
     ) -> PyResult<Self> {
         let checked = |text: FieldText, field: &str| text.checked(field).map_err(data_error);
         let one_test = |(index, test)| checked(test, &format!("tests[{index}]"));
@@ -199,6 +200,7 @@ impl PyGradeJob {
             want_gt_pass,
             extract,
             skip_main: !run_main,
+            entry_point: checked(entry_point, "entry_point")?,
         };
         let job = Job::new(mode, fields).map_err(|error| job_error(&error))?;
         check_sources(response.py(), &job)?;
@@ -236,7 +238,12 @@ impl PyGradeJob {
     #[getter]
     fn func_name(&self) -> String {
         if self.job.method.is_empty() {
-            String::new()
+            let is_function = self.job.entry_point.is_empty() && self.job.graded != "Solution";
+            if is_function {
+                self.job.graded.clone()
+            } else {
+                String::new()
+            }
         } else {
             format!("Solution().{}", self.job.method)
         }
@@ -255,6 +262,11 @@ impl PyGradeJob {
     #[getter]
     fn extract(&self) -> &'static str {
         self.job.extract.name()
+    }
+
+    #[getter]
+    fn entry_point(&self) -> &str {
+        &self.job.entry_point
     }
 
     #[getter]
@@ -286,6 +298,7 @@ impl PyGradeJob {
             this.want_gt_pass(),
             this.extract(),
             this.run_main(),
+            this.entry_point(),
         );
         Ok((slf.get_type(), arguments)
             .into_pyobject(slf.py())?
@@ -293,31 +306,19 @@ impl PyGradeJob {
     }
 }
 
-/// Tests that the child evaluates as source must be Python, or every answer would fail them.
+/// A test that is no Python would fail every answer.
 fn check_sources(py: Python<'_>, job: &Job) -> PyResult<()> {
-    let indirect = |(_, test): &(usize, &Test)| !test.is_direct();
-    for (index, test) in job.tests.tests.iter().enumerate().filter(indirect) {
-        for step in &test.steps {
-            let CallForm::Source {
-                prelude,
-                expression,
-            } = &step.call
-            else {
-                continue;
-            };
-            for (source, kind) in [(prelude, "exec"), (expression, "eval")] {
-                let compiled = py
-                    .import("builtins")?
-                    .call_method1("compile", (source, "<test>", kind));
-                compiled.map_err(|error| {
-                    job_error(&JobError::TestSyntax {
-                        index,
-                        text: source.clone(),
-                        what: error.to_string(),
-                    })
-                })?;
-            }
-        }
+    for (index, source) in job.tests.judged() {
+        let compiled = py
+            .import("builtins")?
+            .call_method1("compile", (source, "<test>", "exec"));
+        compiled.map_err(|error| {
+            job_error(&JobError::TestSyntax {
+                index,
+                text: shortened(source),
+                what: error.to_string(),
+            })
+        })?;
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use vgrout_grader::Budget;
 use vgrout_grader::codec::{Kind, Writer};
 use vgrout_grader::value::MAX_DEPTH;
 
-pub use arguments::decode_py;
+pub use arguments::{ARGUMENTS, decode_py};
 use nodes::{Layout, Layouts, Native, Shape};
 
 /// The classes whose instances count as values although they are no builtins.

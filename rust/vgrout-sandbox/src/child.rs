@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::arena::MappedArena;
 use crate::error::{RawErrno, SandboxError};
+use crate::exchange::Exchange;
 use crate::fence::{fence_child, fence_zygote};
 use crate::limits::ChildLimits;
 use crate::namespaces::{Forked, fork_child};
@@ -37,6 +38,8 @@ pub enum Next {
         payload_len: usize,
         /// Bytes of record area behind it.
         record_capacity: usize,
+        /// One end of the exchange with another rollout's child, where the host made one.
+        exchange: Option<Exchange>,
     },
     /// The host or the broker is gone: exit.
     Ended,
@@ -150,7 +153,7 @@ impl Zygote {
     /// The control socket's error, or a fork that failed.
     pub fn wait(&mut self) -> Result<Next, SandboxError> {
         loop {
-            let Some(message) =
+            let Some(mut message) =
                 wire::recv(self.control.as_raw_fd(), 0).map_err(SandboxError::Wire)?
             else {
                 return Ok(Next::Ended);
@@ -161,7 +164,7 @@ impl Zygote {
                     return Ok(Next::Setup { source });
                 }
                 kind::RUN => {
-                    if let Some(child) = self.run(&message)? {
+                    if let Some(child) = self.run(&mut message)? {
                         return Ok(child);
                     }
                 }
@@ -193,7 +196,7 @@ impl Zygote {
         &self.arena
     }
 
-    fn run(&self, message: &Message) -> Result<Option<Next>, SandboxError> {
+    fn run(&self, message: &mut Message) -> Result<Option<Next>, SandboxError> {
         let limits = ChildLimits::new(
             message.words[3],
             self.base_address_space.saturating_add(message.words[4]),
@@ -206,12 +209,17 @@ impl Zygote {
         };
         // SAFETY: the zygote is single-threaded.
         match unsafe { fork_child() }.map_err(raw_error)? {
-            Forked::Parent { pid } => self.attend(pid).map(|()| None),
+            Forked::Parent { pid } => {
+                // The child's alone: its peer must see its end.
+                message.fds.clear();
+                self.attend(pid).map(|()| None)
+            }
             Forked::Child => {
                 self.become_child(zygote_pid, &limits);
                 Ok(Some(Next::Child {
                     payload_len: word(message, 1),
                     record_capacity: word(message, 2),
+                    exchange: message.fds.pop().map(Exchange::new),
                 }))
             }
         }

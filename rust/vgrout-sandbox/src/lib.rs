@@ -14,6 +14,7 @@ pub mod broker;
 pub mod cgroup;
 pub mod child;
 pub mod error;
+pub mod exchange;
 pub mod fence;
 pub mod landlock;
 mod last_words;

@@ -259,7 +259,8 @@ impl ZygoteLink {
         })
     }
 
-    /// Runs one rollout to its end; `sink` sees its output as it comes.
+    /// Runs one rollout to its end; `sink` sees its output as it comes. The child gets `exchange`, one end of
+    /// [`exchange::pair`], and nobody else keeps it.
     ///
     /// # Errors
     /// The machinery failed: the zygote died, its fence did not go on, or the machine gave the child no CPU; or the
@@ -268,6 +269,7 @@ impl ZygoteLink {
         &mut self,
         payload: &[&[u8]],
         limits: &RunLimits,
+        exchange: Option<OwnedFd>,
         cancelled: &AtomicBool,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<RunReport, SandboxError> {
@@ -277,7 +279,7 @@ impl ZygoteLink {
         let length: usize = payload.iter().map(|part| part.len()).sum();
         let backstop = limits.cpu.as_secs() + 2;
         let started = Instant::now();
-        self.tell(&[
+        let words = [
             kind::RUN,
             length as u64,
             limits.record_bytes as u64,
@@ -286,7 +288,11 @@ impl ZygoteLink {
             0,
             0,
             0,
-        ])?;
+        ];
+        let ends: Vec<_> = exchange.iter().map(AsRawFd::as_raw_fd).collect();
+        wire::send(self.control.as_raw_fd(), &words, &[], &ends)
+            .map_err(|_| SandboxError::ZygoteGone)?;
+        drop(exchange);
         let mut watch = Watch::since(started, limits, self.number);
         let exit = loop {
             if let Some(exit) = self.wait_once(&mut watch, limits, sink)? {

@@ -13,22 +13,27 @@ use vgrout_grader::value::MAX_DEPTH;
 
 use super::Classes;
 
-/// Deeper than any argument list around values of the greatest depth.
-const MAX_ARGUMENT_DEPTH: usize = MAX_DEPTH + 16;
+/// For the host's own bytes: deeper than any argument list around values of the greatest depth.
+pub const ARGUMENTS: Budget = Budget {
+    max_bytes: usize::MAX,
+    max_depth: MAX_DEPTH + 16,
+    max_elements: usize::MAX,
+};
 
-/// Builds fresh objects from the host's bytes.
+/// Builds fresh objects from the bytes of one value.
 ///
 /// # Errors
 /// `ValueError` where the bytes are not one value, `TypeError` where a node class is missing, and whatever a node
 /// class raises.
-pub fn decode_py(py: Python<'_>, bytes: &[u8], classes: &Classes) -> PyResult<Py<PyAny>> {
-    let budget = Budget {
-        max_bytes: usize::MAX,
-        max_depth: MAX_ARGUMENT_DEPTH,
-        max_elements: usize::MAX,
-    };
+pub fn decode_py(
+    py: Python<'_>,
+    bytes: &[u8],
+    classes: &Classes,
+    budget: &Budget,
+) -> PyResult<Py<PyAny>> {
     let mut decoder = Decoder {
-        reader: Reader::new(bytes, &budget).map_err(bad_bytes)?,
+        reader: Reader::new(bytes, budget).map_err(bad_bytes)?,
+        max_depth: budget.max_depth,
         classes,
         py,
     };
@@ -55,6 +60,7 @@ fn node_class<'py>(
 
 struct Decoder<'a, 'py> {
     reader: Reader<'a>,
+    max_depth: usize,
     classes: &'a Classes,
     py: Python<'py>,
 }
@@ -93,9 +99,10 @@ impl<'py> Decoder<'_, 'py> {
     }
 
     fn container(&mut self, kind: Kind, count: usize, depth: usize) -> PyResult<Bound<'py, PyAny>> {
-        if depth > MAX_ARGUMENT_DEPTH {
+        if depth > self.max_depth {
             return Err(PyValueError::new_err(format!(
-                "arguments nest deeper than {MAX_ARGUMENT_DEPTH}"
+                "arguments nest deeper than {}",
+                self.max_depth
             )));
         }
         let py = self.py;
