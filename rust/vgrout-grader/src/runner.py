@@ -75,7 +75,7 @@ def serve(zygote):
             exec(compile(source, "<setup>", "exec", dont_inherit=True), module.__dict__)
             sys.__stdout__.flush()  # what is left in the buffer would be printed by every rollout
         except BaseException as error:
-            failure = describe(error)
+            failure = describe(error) + line_of(error, source)
         gc.freeze()
         zygote.setup_done(failure)
     # The header must not live on in this frame, where the answer could read it.
@@ -121,6 +121,20 @@ def describe(error):
     except BaseException:
         text = ""
     return name + ": " + text[:500] if text else name
+
+
+def line_of(error, source):
+    """Where in its own source the code raised."""
+    number = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<setup>":
+            number = trace.tb_lineno
+        trace = trace.tb_next
+    lines = source.splitlines()
+    if not isinstance(number, int) or not 1 <= number <= len(lines):
+        return ""
+    return f" (line {number}: {lines[number - 1].strip()[:100]})"
 
 
 def without_main(source):

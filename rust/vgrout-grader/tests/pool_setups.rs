@@ -79,7 +79,7 @@ fn a_setup_that_raises_is_named_and_spoils_no_other() {
     }
     assert_eq!(
         refused(&pool, "x = 1 / 0"),
-        "ZeroDivisionError: division by zero"
+        "ZeroDivisionError: division by zero (line 1: x = 1 / 0)"
     );
     assert!(refused(&pool, "def f(:").starts_with("SyntaxError"));
     assert!(refused(&pool, "raise SystemExit(3)").starts_with("SystemExit"));
@@ -195,7 +195,10 @@ fn a_setup_has_no_network_no_files_and_no_further_processes() {
 fn a_setup_cannot_take_the_memory_of_the_machine() {
     let _turn = alone();
     let Some(pool) = pool(1, LIMITS) else { return };
-    assert_eq!(refused(&pool, "x = bytearray(1 << 33)"), "MemoryError");
+    assert_eq!(
+        refused(&pool, "x = bytearray(1 << 33)"),
+        "MemoryError (line 1: x = bytearray(1 << 33))"
+    );
     let half = "x = bytearray(100 << 20)";
     assert_eq!(
         one(&pool, &with_setup(ADD, half)).outcome,

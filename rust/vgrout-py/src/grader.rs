@@ -224,25 +224,17 @@ fn collect(
     py: Python<'_>,
     results: Vec<Result<Verdict, MachineError>>,
 ) -> PyResult<Vec<Py<PyVerdict>>> {
-    let lost: Vec<String> = results
-        .iter()
-        .enumerate()
-        .filter_map(|(index, result)| {
-            result
-                .as_ref()
-                .err()
-                .map(|error| format!("jobs[{index}]: {error}"))
-        })
-        .collect();
-    let verdicts = results
-        .into_iter()
-        .map(|result| {
-            result
-                .ok()
-                .map(|verdict| Py::new(py, PyVerdict::new(py, verdict)))
-                .transpose()
-        })
-        .collect::<PyResult<Vec<_>>>()?;
+    let mut lost = Vec::new();
+    let mut verdicts = Vec::with_capacity(results.len());
+    for (index, result) in results.into_iter().enumerate() {
+        verdicts.push(match result {
+            Ok(verdict) => Some(Py::new(py, PyVerdict::new(py, verdict))?),
+            Err(error) => {
+                lost.push((index, error));
+                None
+            }
+        });
+    }
     if lost.is_empty() {
         Ok(verdicts.into_iter().flatten().collect())
     } else {
