@@ -239,6 +239,16 @@ pub enum MachineError {
         /// The exception.
         what: String,
     },
+    /// The job asks for more memory than the grader's processes were made for.
+    #[error(
+        "limits.memory_bytes: {wanted} is above the grader's {most}; make a grader with higher limits"
+    )]
+    Memory {
+        /// What the job asks for.
+        wanted: u64,
+        /// What the grader has.
+        most: u64,
+    },
     /// A worker panicked on this rollout.
     #[error("a defect of the grader: {what}")]
     Panicked {

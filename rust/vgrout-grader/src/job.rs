@@ -256,6 +256,8 @@ pub struct JobFields {
     pub extract: Extract,
     /// Leave out what stands under `if __name__ == "__main__":`.
     pub skip_main: bool,
+    /// In place of the grader's own limits.
+    pub limits: Option<Limits>,
 }
 
 /// One checked job.
@@ -285,6 +287,8 @@ pub struct Job {
     pub extract: Extract,
     /// Leave out what stands under `if __name__ == "__main__":`.
     pub skip_main: bool,
+    /// In place of the grader's own limits.
+    pub limits: Option<Limits>,
 }
 
 impl Job {
@@ -349,6 +353,7 @@ impl Job {
             want_gt_pass: fields.want_gt_pass,
             extract: fields.extract,
             skip_main: fields.skip_main,
+            limits: fields.limits,
         })
     }
 

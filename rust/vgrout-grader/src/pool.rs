@@ -376,7 +376,12 @@ impl Worker {
         if self.shared.closing.load(Ordering::Relaxed) {
             return Err(MachineError::Closed);
         }
-        let limits = self.shared.config.limits;
+        let limits = task.job.limits.unwrap_or(self.shared.config.limits);
+        let most = self.shared.config.limits.memory_bytes;
+        if limits.memory_bytes > most {
+            let wanted = limits.memory_bytes;
+            return Err(MachineError::Memory { wanted, most });
+        }
         let mut result = self.attempt(&task.job, &limits);
         if matches!(result, Err(MachineError::Sandbox(_))) {
             result = self.attempt(&task.job, &limits);

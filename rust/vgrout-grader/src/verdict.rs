@@ -172,6 +172,14 @@ impl Verdict {
         compiled + passed
     }
 
+    /// The share of tests that hold; 0 where there is no code.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "tests are few")]
+    pub fn score(&self) -> f64 {
+        let held = self.test_bitmap.iter().filter(|held| **held).count();
+        held as f64 / self.test_bitmap.len().max(1) as f64
+    }
+
     /// The benchmark's five-way label.
     #[must_use]
     pub fn label(&self) -> &'static str {

@@ -58,10 +58,8 @@ pub fn rollouts_lost(
     partial: Vec<Option<Py<PyVerdict>>>,
 ) -> PyErr {
     let is_fault = |error: &MachineError| {
-        matches!(
-            error,
-            MachineError::Setup { .. } | MachineError::Test { .. }
-        )
+        use MachineError::{Memory, Setup, Test};
+        matches!(error, Setup { .. } | Test { .. } | Memory { .. })
     };
     let all_faults = lost.iter().all(|(_, error)| is_fault(error));
     let shown: Vec<_> = lost

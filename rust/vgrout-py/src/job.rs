@@ -152,16 +152,17 @@ pub struct PyGradeJob {
     pub job: Arc<Job>,
     /// As the caller gave it.
     response: Py<PyString>,
+    limits: Option<Py<PyLimits>>,
 }
 
 #[pymethods]
 impl PyGradeJob {
     #[new]
     #[pyo3(signature = (
-        response, tests, mode=FieldText::from("run_tests"), setup_code=FieldText::empty(),
+        response, tests, mode=FieldText::from("gt_only"), setup_code=FieldText::empty(),
         canonical_solution=FieldText::empty(), func_name=FieldText::empty(), marker=None, want_gt_pass=false,
-        extract=FieldText::from("joined"), run_main=true, entry_point=FieldText::empty()
-    ), text_signature = "(response, tests, mode='run_tests', setup_code='', canonical_solution='', func_name='', marker=None, want_gt_pass=False, extract='joined', run_main=True, entry_point='')")]
+        extract=FieldText::from("joined"), run_main=true, entry_point=FieldText::empty(), limits=None
+    ), text_signature = "(response, tests, mode='gt_only', setup_code='', canonical_solution='', func_name='', marker=None, want_gt_pass=False, extract='joined', run_main=True, entry_point='', limits=None)")]
     #[expect(clippy::too_many_arguments, reason = "the public constructor's fields")]
     fn new(
         response: &Bound<'_, PyString>,
@@ -175,6 +176,7 @@ impl PyGradeJob {
         extract: FieldText,
         run_main: bool,
         entry_point: FieldText,
+        limits: Option<Py<PyLimits>>,
     ) -> PyResult<Self> {
         let checked = |text: FieldText, field: &str| text.checked(field).map_err(data_error);
         let one_test = |(index, test)| checked(test, &format!("tests[{index}]"));
@@ -201,12 +203,14 @@ impl PyGradeJob {
             extract,
             skip_main: !run_main,
             entry_point: checked(entry_point, "entry_point")?,
+            limits: limits.as_ref().map(|limits| limits.get().limits()),
         };
         let job = Job::new(mode, fields).map_err(|error| job_error(&error))?;
         check_sources(response.py(), &job)?;
         Ok(Self {
             job: Arc::new(job),
             response: response.clone().unbind(),
+            limits,
         })
     }
 
@@ -270,6 +274,11 @@ impl PyGradeJob {
     }
 
     #[getter]
+    fn limits(&self, py: Python<'_>) -> Option<Py<PyLimits>> {
+        self.limits.as_ref().map(|limits| limits.clone_ref(py))
+    }
+
+    #[getter]
     fn run_main(&self) -> bool {
         !self.job.skip_main
     }
@@ -286,9 +295,9 @@ impl PyGradeJob {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let this = slf.get();
+        let (py, this) = (slf.py(), slf.get());
         let arguments = (
-            this.response.clone_ref(slf.py()),
+            this.response.clone_ref(py),
             this.tests(),
             this.mode(),
             this.setup_code(),
@@ -299,10 +308,9 @@ impl PyGradeJob {
             this.extract(),
             this.run_main(),
             this.entry_point(),
+            this.limits(py),
         );
-        Ok((slf.get_type(), arguments)
-            .into_pyobject(slf.py())?
-            .into_any())
+        Ok((slf.get_type(), arguments).into_pyobject(py)?.into_any())
     }
 }
 
