@@ -72,8 +72,8 @@ def run(arguments: Sequence[str]) -> int:
         arguments,
         program="vgrout grade",
         description="Grade a file of answers. Run it again to go on where it stopped: answers whose verdict is in "
-        "OUT are not graded twice. An answer is a JSON object with problem_id, response (or completion) and, if "
-        "wanted, id, mode and marker. docs/guides/rewards.md describes both rows.",
+        "OUT are not graded twice. An answer is a JSON object with problem_id (or task_id), response (or completion) "
+        "and, if wanted, id, mode and marker. Problems may be HumanEval's file as it is published. docs/guides/rewards.md describes both rows.",
         hint="`vgrout grade --help` lists every flag",
         bare_switches=True,
     )
