@@ -41,6 +41,19 @@ LIBRARY = {
 LIBRARY_NAMES = {kind.__name__: kind for kind in LIBRARY}
 
 
+# What else an object of the answer's may be asked for: each gives data. Comparing is not among them.
+ACCESS = {
+    "__getitem__": lambda value, key: value[key],
+    "__setitem__": lambda value, key, item: value.__setitem__(key, item),
+    "__delitem__": lambda value, key: value.__delitem__(key),
+    "__len__": len,
+    "__bool__": bool,
+    "__iter__": lambda value: Packer.drawn(value),
+    "__str__": str,
+    "__repr__": repr,
+}
+
+
 class CannotCross(Exception):
     """A value that is no data; the text names it."""
 
@@ -132,7 +145,11 @@ class Packer:
     def attributes(self, value, name):
         """An object of the setup code's class `name`."""
         found = {}
-        for base in type(value).__mro__:
+        for base in reversed(type(value).__mro__[:-1]):
+            # A field may be the class's own until an instance sets it.
+            for field, default in base.__dict__.items():
+                if not field.startswith("_") and not hasattr(type(default), "__get__"):
+                    found[field] = default
             slots = base.__dict__.get("__slots__", ())
             for slot in (slots,) if isinstance(slots, str) else slots:
                 try:
@@ -411,6 +428,8 @@ class AnswerSide(Side):
             return setattr(target, *arguments)
         if operation == "isinstance":
             return isinstance(arguments[0], target)
+        if operation in ACCESS:
+            return ACCESS[operation](target, *arguments)
         return target
 
     def look_for_sentinel(self, target):
@@ -478,7 +497,10 @@ class AnswerSide(Side):
 
 
 class Proxy:
-    """A name or an object of the answer's, in the judge: to be called and to be asked for attributes, nothing else."""
+    """A name or an object of the answer's, in the judge: to be called and asked for attributes, items and text.
+
+    It has no operators: comparing is identity, whatever the answer's class makes of it.
+    """
 
     __slots__ = ("__judge", "__target")
 
@@ -499,6 +521,30 @@ class Proxy:
 
     def __instancecheck__(self, value):
         return self.__judge.ask("isinstance", self.__target, (value,), {}) is True
+
+    def __getitem__(self, key):
+        return self.__judge.ask("__getitem__", self.__target, (key,), {})
+
+    def __setitem__(self, key, value):
+        self.__judge.ask("__setitem__", self.__target, (key, value), {})
+
+    def __delitem__(self, key):
+        self.__judge.ask("__delitem__", self.__target, (key,), {})
+
+    def __iter__(self):
+        return iter(self.__judge.ask("__iter__", self.__target, (), {}))
+
+    def __len__(self):
+        return self.__judge.ask("__len__", self.__target, (), {})
+
+    def __bool__(self):
+        return self.__judge.ask("__bool__", self.__target, (), {}) is True
+
+    def __str__(self):
+        return self.__judge.ask("__str__", self.__target, (), {})
+
+    def __repr__(self):
+        return self.__judge.ask("__repr__", self.__target, (), {})
 
 
 class Builtins(dict):
