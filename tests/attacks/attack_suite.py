@@ -111,7 +111,11 @@ def _full_test(text: str) -> str:
 def _is_direct(test: str) -> bool:
     """Whether the test is `assert CALL == LITERAL`, the call's arguments literals, too."""
     match ast.parse(test).body:
-        case [ast.Assert(test=ast.Compare(ops=[ast.Eq()], left=ast.Call() as call, comparators=[expected]), msg=None)]:
+        case [
+            ast.Assert(
+                test=ast.Compare(ops=[ast.Eq()], left=ast.Call() as call, comparators=[expected]), msg=None
+            )
+        ]:
             parts = [expected, *call.args, *(keyword.value for keyword in call.keywords)]
             is_named = isinstance(call.func, ast.Name) or ast.unparse(call.func).startswith("Solution().")
             try:
@@ -128,7 +132,9 @@ def read_program(path: Path, suite: str) -> Program:
     plain = {key: value for key, narrowed, value in entries if not narrowed and key != "test"}
     own_tests = tuple(_full_test(value) for key, _, value in entries if key == "test")
     tests = own_tests or PROBLEMS[plain.get("problem", "add")]
-    possible = MODES if all(map(_is_direct, tests)) else tuple(mode for mode in MODES if mode != "eq_override")
+    possible = (
+        MODES if all(map(_is_direct, tests)) else tuple(mode for mode in MODES if mode != "eq_override")
+    )
     modes = _names(plain["modes"]) if "modes" in plain else possible
     pays = frozenset(_names(plain.get("pays", "none"))) - {"none"}
     outcomes = dict.fromkeys(modes, frozenset(_names(plain["outcome"])))

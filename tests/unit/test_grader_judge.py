@@ -12,6 +12,25 @@ def grader():
         yield grader
 
 
+SETUP = """
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+@dataclass(frozen=True)
+class P:
+    x: int
+class R(NamedTuple):
+    a: object
+    b: object
+class Colour(Enum):
+    RED = 1
+class Stop(Exception):
+    pass
+def twice(x):
+    return f(f(x))
+"""
+
+
 def job(code: str, *tests: str, mode: str = "gt_only", **options) -> GradeJob:
     return GradeJob(f"```python\n{code}\n```", list(tests), mode=mode, **options)
 
@@ -116,17 +135,17 @@ RIGHT_AND_WRONG = [
     ),
     (
         "a generator, a view, a namedtuple, a deque, a range",
-        "from collections import namedtuple, deque\nP = namedtuple('P', 'x y')\ndef g():\n    yield from (1, 2)\n"
-        "def f(n):\n    return [g(), {1: 2}.items(), P(1, 2), deque([1], maxlen=2), range(n)][n]",
+        ("from collections import namedtuple, deque\nP = namedtuple('P', 'x y')\ndef g():\n    yield from (1, 2)\n"
+        "def f(n):\n    return [g(), {1: 2}.items(), P(1, 2), deque([1], maxlen=2), range(n)][n]"),
         "assert list(f(0)) == [1, 2] and f(1) == {(1, 2)} and f(2) == (1, 2) and f(3).maxlen == 2 and f(4) == range(4)",
         "assert f(2) == (2, 1) or f(0) == [1, 2]",
     ),
     (
         "library values",
-        "from fractions import Fraction\nfrom decimal import Decimal\nimport datetime\ndef f(n):\n"
-        "    return [Fraction(1, 3), Decimal('1.50'), datetime.date(2020, 2, 29), datetime.timedelta(1), 1j, b'\\xff'][n]",
-        "import fractions, datetime\nassert f(0) * 3 == 1 and str(f(1)) == '1.50' and f(2) + f(3) == datetime.date(2020, 3, 1)\n"
-        "assert f(4) ** 2 == -1 and f(5) == b'\\xff'",
+        ("from fractions import Fraction\nfrom decimal import Decimal\nimport datetime\ndef f(n):\n"
+        "    return [Fraction(1, 3), Decimal('1.50'), datetime.date(2020, 2, 29), datetime.timedelta(1), 1j, b'\\xff'][n]"),
+        ("import fractions, datetime\nassert f(0) * 3 == 1 and str(f(1)) == '1.50' and f(2) + f(3) == datetime.date(2020, 3, 1)\n"
+        "assert f(4) ** 2 == -1 and f(5) == b'\\xff'"),
         "x = f(1)\nassert x == 2",
     ),
     ("a constant of the answer's", "LIMIT = 12\ndef f(x):\n    return x", "assert f(12) == LIMIT", "assert f(1) == LIMIT"),
@@ -143,6 +162,76 @@ RIGHT_AND_WRONG = [
         "import math\ndef half(x):\n    return x / 2\nclass Case:\n    value = 4\nassert half(f(Case.value)) == math.sqrt(4)\nprint('fine')",
         "x = f(1)\nassert not x",
     ),
+    (
+        "exceptions by their bases",
+        "class Bank(ValueError):\n    pass\nclass Poor(Bank):\n    def __init__(self, need):\n        super().__init__(need)\n        self.need = need\ndef f(x):\n    raise Poor(x)",
+        "for kind in (Poor, Bank, ValueError):\n    try:\n        f(3)\n    except kind as e:\n        assert e.args == (3,) and e.need == 3",
+        "try:\n    f(3)\nexcept KeyError:\n    pass",
+    ),
+    (
+        "exceptions of the library and their arguments",
+        "import json\ndef f(x):\n    return json.loads('{') if x else {}[('a', 1)[x]]",
+        "import json\ntry:\n    f(1)\nexcept json.JSONDecodeError as e:\n    assert isinstance(e, ValueError)\ntry:\n    f(0)\nexcept KeyError as e:\n    assert e.args == ('a',) and str(e) == repr('a')",
+        "try:\n    f(0)\nexcept IndexError:\n    pass",
+    ),
+    (
+        "two classes of one name",
+        "class A:\n    class Err(Exception):\n        pass\nclass B:\n    class Err(Exception):\n        pass\ndef f(x):\n    raise A.Err()",
+        "try:\n    f(1)\nexcept A.Err:\n    pass",
+        "try:\n    f(1)\nexcept B.Err:\n    pass",
+    ),
+    (
+        "dicts of the library",
+        "from collections import defaultdict, Counter, OrderedDict\ndef f(g, c):\n    return g['new'], c.most_common(1), Counter('aab'), OrderedDict(b=1, a=2), defaultdict(list, k=[1])",
+        ("from collections import defaultdict, Counter, OrderedDict\nnew, top, c, o, d = f(defaultdict(list), Counter('xxy'))\n"
+        "assert new == [] and top == [('x', 2)] and c.most_common(1) == [('a', 2)] and c['z'] == 0 and d['q'] == []\n"
+        "assert o == OrderedDict([('b', 1), ('a', 2)]) and o != OrderedDict([('a', 2), ('b', 1)])"),
+        "f({}, {})",
+    ),
+    (
+        "sets of what is hashed by its fields",
+        "def f(points):\n    return {p: p.x for p in points}",
+        "assert f({P(1), P(2)}) == {P(1): 1, P(2): 2}",
+        "assert f({P(1), P(2)}) == {P(1): 1, P(2): 3}",
+    ),
+    (
+        "records, colours and errors of the setup code",
+        "def f(x):\n    if x is Colour.RED:\n        raise Stop('red')\n    return R(x.a + 1, x.b), Colour.RED",
+        "r, c = f(R(1, [2]))\nassert r == R(2, [2]) and r.a == 2 and c is Colour.RED\ntry:\n    f(c)\nexcept Stop as e:\n    assert str(e) == 'red'",
+        "assert f(R(1, 2))[0].a == 1",
+    ),
+    ("setup code that calls the answer", "def f(x):\n    return x + 1", "assert twice(3) == 5", "assert twice(3) == 6"),
+    (
+        "an error of the test's own through a call back",
+        "def f(g):\n    return g()",
+        "class Mine(Exception):\n    pass\ndef g():\n    raise Mine('x')\ntry:\n    f(g)\nexcept Mine as e:\n    assert str(e) == 'x'",
+        "def g():\n    raise KeyError\ntry:\n    f(g)\nexcept ValueError:\n    pass",
+    ),
+    (
+        "functions of the language and of the library",
+        "import functools\ndef f(g, *xs):\n    return functools.reduce(g, xs) if len(xs) > 1 else g(xs[0])",
+        "import math, operator\nassert f(operator.mul, 2, 3) == 6 and f(math.sqrt, 9) == 3 and f(str.upper, 'a') == 'A' and f(type, 1) is int\nseen = []\nf(seen.append, 3)\nassert seen == [3]",
+        "import operator\nassert f(operator.add, 2, 3) == 6",
+    ),
+    (
+        "unittest",
+        "def f(x):\n    return x",
+        "import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(f([1]), [1])\nunittest.main()",
+        "import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(f([1]), [2])\nunittest.main()",
+    ),
+    (
+        "length, items, text and iteration of an object",
+        ("class Deck:\n    def __init__(self, n):\n        self.cards = list(range(n))\n    def __len__(self):\n        return len(self.cards)\n    def __getitem__(self, i):\n        return self.cards[i]\n"
+        "    def __iter__(self):\n        return iter(self.cards)\n    def __repr__(self):\n        return f'Deck({len(self)})'\n    def __bool__(self):\n        return len(self) > 1"),
+        "d = Deck(3)\nassert len(d) == 3 and d[0] == 0 and d[-1] == 2 and list(d) == [0, 1, 2] and 2 in d and str(d) == 'Deck(3)' and d and not Deck(1)",
+        "d = Deck(3)\nassert len(d) == 2",
+    ),
+    (
+        "times with and without a zone",
+        "import datetime\ndef f(aware):\n    return datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc if aware else None)",
+        "import datetime\nassert f(True) == datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc) and f(False) == datetime.datetime(2020, 1, 1)",
+        "import datetime\nx = f(True)\nassert x == datetime.datetime(2020, 1, 1)",
+    ),
 ]  # fmt: skip
 
 
@@ -150,10 +239,13 @@ RIGHT_AND_WRONG = [
     ("code", "holds", "fails"), [case[1:] for case in RIGHT_AND_WRONG], ids=[c[0] for c in RIGHT_AND_WRONG]
 )
 def test_a_judged_test_holds_where_python_says_so(grader, code, holds, fails):
-    result = verdict(grader, code, holds, fails)
+    options = {} if "list_node" in holds else {"setup_code": SETUP}
+    if "\ndef f(" in f"\n{code}":
+        options["func_name"] = "f"
+    result = verdict(grader, code, holds, fails, **options)
     assert result.test_bitmap == [True, False], (result.outcome, result.detail)
     assert result.outcome in {"wrong_answer", "runtime_error"}
-    assert verdict(grader, code, holds).outcome == "accepted"
+    assert verdict(grader, code, holds, **options).outcome == "accepted"
 
 
 def test_direct_and_judged_tests_stand_side_by_side_in_their_order(grader):
@@ -290,8 +382,11 @@ def test_an_alias_taken_before_makes_no_honest_test_vacuous(grader, alias):
 def test_limits_of_a_job_stand_in_place_of_the_graders(grader):
     slow = "import time\ndef f(x):\n    t = time.process_time()\n    while time.process_time() - t < 0.4: pass\n    return x"
     assert verdict(grader, slow, "assert f(1) == 1").outcome == "accepted"
-    assert verdict(grader, slow, "assert f(1) == 1", limits=Limits(cpu_s=0.2, memory_bytes=128 << 20)).outcome == "tle_cpu"
-    with pytest.raises(JobFault, match="limits.memory_bytes"):
+    assert (
+        verdict(grader, slow, "assert f(1) == 1", limits=Limits(cpu_s=0.2, memory_bytes=128 << 20)).outcome
+        == "tle_cpu"
+    )
+    with pytest.raises(JobFault, match=r"limits\.memory_bytes"):
         verdict(grader, slow, "assert f(1) == 1", limits=Limits(memory_bytes=1 << 40))
 
 

@@ -75,7 +75,9 @@ def test_rings_and_unset_fields_are_wrong(grader: Grader) -> None:
     assert outcome(grader, CLASSES["slots"] + no_node) == "wrong_answer"
 
 
-@pytest.mark.parametrize("field", ["next = property(lambda self: None)", "__getattr__ = lambda self, name: None"])
+@pytest.mark.parametrize(
+    "field", ["next = property(lambda self: None)", "__getattr__ = lambda self, name: None"]
+)
 def test_fields_that_would_have_to_be_run_do_not_cross(grader: Grader, field: str) -> None:
     """The judge's nodes are the setup code's own class: what an answer's class makes up is not there."""
     code = f"class ListNode:\n    def __init__(self, val=0):\n        self.val = val\n    {field}\n"

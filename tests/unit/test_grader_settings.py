@@ -46,7 +46,10 @@ def test_limits_survive_pickling_and_compare_by_value() -> None:
         ({"tests": [*TESTS, "assert x ="]}, ["tests[1]"]),
         ({"tests": ["x = 1", "def f(:"]}, ["tests[1]", "def f(:", "does not compile"]),
         ({"entry_point": "a b"}, ["entry_point", "a b", "identifier"]),
-        ({"mode": "eq_override", "tests": ["assert Solution().add(1, 2) in (3,)"]}, ["tests[0]", "eq_override"]),
+        (
+            {"mode": "eq_override", "tests": ["assert Solution().add(1, 2) in (3,)"]},
+            ["tests[0]", "eq_override"],
+        ),
         ({"func_name": "Solution().a b"}, ["func_name", "a b", "Solution().name"]),
         ({"mode": "stdout_marker", "marker": " "}, ["marker", "empty", "stdout_marker"]),
         ({"mode": "run_tests", "marker": "not a name"}, ["marker", "not a name", "identifier"]),

@@ -273,6 +273,8 @@ class GradingPass:
             f"graded now: {now}, {now / max(self._seconds, 1e-9):.0f} rollouts/s; before: {self._before}",
         ]
         if self.refused or self.lost:
-            lines.append(f"not graded: {self.refused} malformed lines or jobs, {self.lost} failures of the machinery")
+            lines.append(
+                f"not graded: {self.refused} malformed lines or jobs, {self.lost} failures of the machinery"
+            )
         lines.append(f"verdicts: {out.name}")
         output.print("\n".join(lines), markup=False, soft_wrap=True)

@@ -33,7 +33,13 @@ const RUNNER: &str = concat!(
     "\n\n",
     include_str!("runner_files.py"),
     "\n\n",
-    include_str!("runner_exchange.py"),
+    include_str!("runner_stub.py"),
+    "\n\n",
+    include_str!("runner_values.py"),
+    "\n\n",
+    include_str!("runner_answer.py"),
+    "\n\n",
+    include_str!("runner_judge.py"),
     "\n\nbroker(sys.argv[1:])\n"
 );
 /// Reads the program above from standard input and becomes it; first of all, so that from now on a terminal's Ctrl-C

@@ -137,14 +137,15 @@ impl PyZygote {
         Ok(exchange.send(&state.scratch)?)
     }
 
-    /// The next message; None if the other side is gone. Raises `ValueError` for what is none.
-    fn receive(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+    /// The next message, of `most` bytes at most; None if the other side is gone. Raises for what is no message.
+    #[pyo3(signature = (most=EXCHANGE.max_bytes))]
+    fn receive(&self, py: Python<'_>, most: usize) -> PyResult<Option<Py<PyAny>>> {
         let mut guard = self.state();
         let state = &mut *guard;
         let Some(exchange) = state.exchange.as_mut() else {
             return Ok(None);
         };
-        let Some(bytes) = exchange.receive(EXCHANGE.max_bytes)? else {
+        let Some(bytes) = exchange.receive(most.min(EXCHANGE.max_bytes))? else {
             return Ok(None);
         };
         decode_py(py, &bytes, &state.classes, &EXCHANGE).map(Some)
