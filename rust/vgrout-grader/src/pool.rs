@@ -31,10 +31,14 @@ use crate::verdict::Verdict;
 const RUNNER: &str = concat!(
     include_str!("runner.py"),
     "\n\n",
+    include_str!("runner_library.py"),
+    "\n\n",
+    include_str!("runner_streams.py"),
+    "\n\n",
     include_str!("runner_files.py"),
     "\n\n",
     include_str!("runner_exchange.py"),
-    "\n\nbroker(sys.argv[1:])\n"
+    "\n\nFILES = Files()\n"
 );
 /// Reads the program above from standard input and becomes it; first of all, so that from now on a terminal's Ctrl-C
 /// reaches the host only, it takes a session of its own.
@@ -64,6 +68,8 @@ pub struct PoolConfig {
     pub disabled: LayerSet,
     /// Further modules answers may import.
     pub preload: Vec<String>,
+    /// Where they are looked for: the host's own `sys.path`. No answer gets to know it.
+    pub path: Vec<String>,
     /// The Python interpreter.
     pub python: PathBuf,
     /// The extension module that the runner loads.
@@ -230,6 +236,15 @@ fn is_worth_another(error: &SandboxError) -> bool {
     is_start || is_broker_loss(error)
 }
 
+/// The texts as a Python list; every letter escaped, so that a path is data whatever stands in it.
+fn python_list(texts: &[String]) -> String {
+    let escaped = |letter: char| format!("\\U{:08x}", u32::from(letter));
+    let items = texts
+        .iter()
+        .map(|text| format!("'{}'", text.chars().map(escaped).collect::<String>()));
+    format!("[{}]", items.collect::<Vec<_>>().join(", "))
+}
+
 fn broker_command(config: &PoolConfig) -> BrokerCommand {
     let mut args: Vec<OsString> = ["-s", "-S", "-P", "-B", "-c", LOADER]
         .map(OsString::from)
@@ -249,7 +264,11 @@ fn broker_command(config: &PoolConfig) -> BrokerCommand {
         program: config.python.clone(),
         args,
         env: env.map(|(key, value)| (key.into(), value.into())).to_vec(),
-        program_text: RUNNER.into(),
+        program_text: format!(
+            "{RUNNER}broker(sys.argv[1:], {})\n",
+            python_list(&config.path)
+        )
+        .into(),
     }
 }
 

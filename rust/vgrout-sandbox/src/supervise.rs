@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use crate::arena::{self, ArenaRecords, HostArena};
 use crate::error::SandboxError;
 use crate::last_words::last_words;
+use crate::oom::OomKills;
 use crate::pipe::OutputPipe;
 use crate::report::FenceReport;
+use crate::sys::PlainLayout;
 use crate::waiting::WallClock;
 use crate::watch::Watch;
 use crate::wire::{self, kind};
@@ -59,19 +61,22 @@ impl Broker {
         let (ours, theirs) = wire::socket_pair().map_err(SandboxError::Wire)?;
         // Standard input carries the socket: no pre-exec hook, so std starts the broker without
         // running any of our code in a fork of a process that may hold CUDA and threads.
-        let mut process = Command::new(&command.program)
+        // Its standard output is a pipe, as a rollout's will be: the interpreter looks once and remembers.
+        let layout = PlainLayout::enter();
+        let spawned = Command::new(&command.program)
             .args(&command.args)
             .env_clear()
             .envs(command.env.iter().map(|(key, value)| (key, value)))
             .current_dir("/")
             .stdin(Stdio::from(theirs))
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|source| SandboxError::StartBroker {
-                program: command.program.clone(),
-                detail: source.to_string(),
-            })?;
+            .spawn();
+        drop(layout);
+        let mut process = spawned.map_err(|source| SandboxError::StartBroker {
+            program: command.program.clone(),
+            detail: source.to_string(),
+        })?;
         let report = wire::send_bytes(ours.as_raw_fd(), &command.program_text)
             .map_err(SandboxError::Wire)
             .and_then(|()| first_report(&ours));
@@ -130,6 +135,7 @@ impl Broker {
             output,
             arena,
             number: None,
+            oom_kills: OomKills::now(),
         };
         let mut patience = WallClock::of_setup(None, ZYGOTE_STEP);
         let ready = link.reply(kind::READY, &mut patience, cancelled)?;
@@ -200,6 +206,8 @@ pub enum Stop {
     Wall,
     /// Too much output.
     Output,
+    /// The kernel ended it because the machine, or its control group, had no memory left.
+    Memory,
     /// The caller cancelled.
     Cancelled,
 }
@@ -232,6 +240,7 @@ pub struct ZygoteLink {
     arena: HostArena,
     /// The zygote's number in `/proc`, where the kernel counts waits.
     number: Option<u32>,
+    oom_kills: OomKills,
 }
 
 impl ZygoteLink {
@@ -312,6 +321,10 @@ impl ZygoteLink {
         }
         if watch.output > limits.output_bytes {
             watch.stop.get_or_insert(Stop::Output);
+        }
+        if watch.stop.is_none() && wait_status & 0x7f == libc::SIGKILL && self.oom_kills.increased()
+        {
+            watch.stop = Some(Stop::Memory);
         }
         let records = self
             .arena
