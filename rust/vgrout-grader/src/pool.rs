@@ -41,9 +41,29 @@ const RUNNER: &str = concat!(
     "\n\nFILES = Files()\n"
 );
 /// Reads the program above from standard input and becomes it; first of all, so that from now on a terminal's Ctrl-C
-/// reaches the host only, it takes a session of its own.
-const LOADER: &str =
-    "import posix; posix.setsid(); exec(compile(posix.read(0, 1 << 20), '<vgrout>', 'exec'))";
+/// reaches the host only, it takes a session of its own. Another process compiles it: what a compiler leaves behind
+/// would be copied by every fork.
+const LOADER: &str = "
+import marshal, posix
+posix.setsid()
+text = posix.read(0, 1 << 20)
+source, sink = posix.pipe()
+if posix.fork() == 0:
+    code = marshal.dumps(compile(text, '<vgrout>', 'exec'))
+    while code:
+        code = code[posix.write(sink, code):]
+    posix._exit(0)
+posix.close(sink)
+code = b''.join(iter(lambda: posix.read(source, 1 << 16), b''))
+posix.close(source)
+try:
+    posix.waitpid(-1, 0)
+except ChildProcessError:
+    pass
+code = marshal.loads(code)
+del text, source, sink, marshal, posix
+exec(code)
+";
 /// How far down the queue a worker looks for a task whose setup code its zygote has run.
 const LOOK_AHEAD: usize = 64;
 /// How often in a row it may pass over the first task for that.

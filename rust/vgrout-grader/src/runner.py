@@ -12,13 +12,9 @@ import sys
 
 # What most answers import; the rest of the standard library is kept unloaded (runner_library.py), `preload` adds to it.
 MODULES = """
-abc array ast base64 bisect builtins calendar cmath codecs collections collections.abc colorsys contextlib copy
-copyreg dataclasses datetime decimal difflib enum errno fractions functools gc graphlib hashlib heapq hmac
-html inspect io itertools json keyword linecache locale logging math numbers operator os os.path pathlib pprint
-queue random re reprlib secrets signal socket stat statistics string struct subprocess sys tempfile textwrap
-threading time timeit token tokenize traceback types typing unicodedata unittest warnings weakref zlib
-encodings.ascii encodings.idna encodings.latin_1 encodings.utf_16 encodings.utf_32 encodings.cp1252
-encodings.raw_unicode_escape encodings.unicode_escape encodings.punycode _strptime __future__
+abc array ast bisect builtins cmath collections collections.abc contextlib copy copyreg dataclasses datetime decimal
+enum errno fractions functools gc heapq io itertools json keyword math numbers operator os os.path random re reprlib
+statistics string struct sys textwrap time traceback types typing warnings weakref _strptime __future__
 """.split()
 
 COMPILED, COMPILE_ERROR, MODULE_ERROR, VALUE, RAISED, BAD_TYPE, EXIT, DONE = 1, 2, 3, 4, 5, 6, 7, 8

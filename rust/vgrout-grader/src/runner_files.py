@@ -291,7 +291,6 @@ class Files:
         import builtins
         import io
         import os
-        import shutil
 
         builtins.open = io.open = self.open
         io.FileIO = file_io(self)
@@ -305,7 +304,9 @@ class Files:
         os.getcwdb = lambda: self.here.encode()
         machine = os.uname()
         os.uname = lambda: os.uname_result((machine.sysname, "localhost", "", "", machine.machine))
-        shutil._use_fd_functions = False
+        os.supports_dir_fd.clear()
+        if "shutil" in sys.modules:
+            sys.modules["shutil"]._use_fd_functions = False
         return self
 
 
