@@ -17,6 +17,7 @@ pub mod modes;
 pub mod oracle;
 pub mod output;
 pub mod pool;
+mod program;
 pub mod response;
 mod setups;
 pub mod value;

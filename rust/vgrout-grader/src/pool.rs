@@ -4,7 +4,6 @@
 //! A zygote runs one setup code and no other; one that failed is not tried again, one that took too long once more.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,54 +15,18 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use vgrout_sandbox::exchange;
-use vgrout_sandbox::supervise::{Broker, BrokerCommand, RunReport, Stop, ZygoteLink};
+use vgrout_sandbox::supervise::{Broker, RunReport, Stop, ZygoteLink};
 use vgrout_sandbox::{FenceReport, Layer, LayerSet, SandboxError};
 
 use crate::codec::encode;
 use crate::error::MachineError;
 use crate::job::{Job, Limits, length_word, text};
 use crate::oracle::{Machine, Request, grade};
+use crate::program::broker_command;
 use crate::setups::FailedSetups;
 use crate::value::{Text, Value};
 use crate::verdict::Verdict;
 
-/// The program of broker, zygotes and children.
-const RUNNER: &str = concat!(
-    include_str!("runner.py"),
-    "\n\n",
-    include_str!("runner_library.py"),
-    "\n\n",
-    include_str!("runner_streams.py"),
-    "\n\n",
-    include_str!("runner_files.py"),
-    "\n\n",
-    include_str!("runner_exchange.py"),
-    "\n\nFILES = Files()\n"
-);
-/// Reads the program above from standard input and becomes it; first of all, so that from now on a terminal's Ctrl-C
-/// reaches the host only, it takes a session of its own. Another process compiles it: what a compiler leaves behind
-/// would be copied by every fork.
-const LOADER: &str = "
-import marshal, posix
-posix.setsid()
-text = posix.read(0, 1 << 20)
-source, sink = posix.pipe()
-if posix.fork() == 0:
-    code = marshal.dumps(compile(text, '<vgrout>', 'exec'))
-    while code:
-        code = code[posix.write(sink, code):]
-    posix._exit(0)
-posix.close(sink)
-code = b''.join(iter(lambda: posix.read(source, 1 << 16), b''))
-posix.close(source)
-try:
-    posix.waitpid(-1, 0)
-except ChildProcessError:
-    pass
-code = marshal.loads(code)
-del text, source, sink, marshal, posix
-exec(code)
-";
 /// How far down the queue a worker looks for a task whose setup code its zygote has run.
 const LOOK_AHEAD: usize = 64;
 /// How often in a row it may pass over the first task for that.
@@ -254,42 +217,6 @@ fn is_worth_another(error: &SandboxError) -> bool {
         SandboxError::ZygoteGone | SandboxError::StartBroker { .. }
     );
     is_start || is_broker_loss(error)
-}
-
-/// The texts as a Python list; every letter escaped, so that a path is data whatever stands in it.
-fn python_list(texts: &[String]) -> String {
-    let escaped = |letter: char| format!("\\U{:08x}", u32::from(letter));
-    let items = texts
-        .iter()
-        .map(|text| format!("'{}'", text.chars().map(escaped).collect::<String>()));
-    format!("[{}]", items.collect::<Vec<_>>().join(", "))
-}
-
-fn broker_command(config: &PoolConfig) -> BrokerCommand {
-    let mut args: Vec<OsString> = ["-s", "-S", "-P", "-B", "-c", LOADER]
-        .map(OsString::from)
-        .to_vec();
-    args.push(config.extension.clone().into_os_string());
-    args.push(config.disabled.bits().to_string().into());
-    args.push(config.preload.join(",").into());
-    // A fixed hash seed: the order of a set must not decide a label. Nothing else of the host's
-    // environment reaches a rollout.
-    let env = [
-        ("PYTHONHASHSEED", "0"),
-        ("PYTHONUTF8", "1"),
-        ("LC_ALL", "C.UTF-8"),
-        ("TZ", "UTC"),
-    ];
-    BrokerCommand {
-        program: config.python.clone(),
-        args,
-        env: env.map(|(key, value)| (key.into(), value.into())).to_vec(),
-        program_text: format!(
-            "{RUNNER}broker(sys.argv[1:], {})\n",
-            python_list(&config.path)
-        )
-        .into(),
-    }
 }
 
 impl Shared {

@@ -76,8 +76,8 @@ def add_site_names():
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
     builtins.help = _sitebuiltins._Helper()
     builtins.copyright = _sitebuiltins._Printer("copyright", sys.copyright)
-    builtins.credits = _sitebuiltins._Printer("credits", "See www.python.org for more information.")
-    builtins.license = _sitebuiltins._Printer("license", "See https://www.python.org/psf/license/")
+    builtins.credits = _sitebuiltins._Printer("credits", "Thanks to all who work on Python.")
+    builtins.license = _sitebuiltins._Printer("license", "The Python Software Foundation License")
 
 
 def serve(zygote):

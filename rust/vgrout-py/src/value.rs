@@ -6,12 +6,11 @@
 
 mod arguments;
 mod nodes;
+mod refusal;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::rc::Rc;
 
-use pyo3::exceptions::PyMemoryError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
@@ -23,6 +22,8 @@ use vgrout_grader::value::MAX_DEPTH;
 
 pub use arguments::{ARGUMENTS, decode_py};
 use nodes::{Layout, Layouts, Native, Shape};
+pub use refusal::EncodeRefusal;
+use refusal::type_name;
 
 /// The classes whose instances count as values although they are no builtins.
 pub struct Classes {
@@ -176,50 +177,6 @@ enum BuiltinBase {
 fn node_class(class: &Bound<'_, PyAny>) -> Option<Py<PyType>> {
     let class = class.cast::<PyType>().ok()?;
     (!class.is(class.py().get_type::<PyAny>())).then(|| class.clone().unbind())
-}
-
-/// Why a returned object cannot be a claim.
-#[derive(Debug)]
-pub enum EncodeRefusal {
-    /// An object of this type is no value.
-    BadType(String),
-    /// Containers nest deeper than the budget, or contain themselves.
-    TooDeep,
-    /// More bytes or elements than the budget, or a chain of nodes that never ends.
-    TooBig,
-    /// The process has no memory left to send it.
-    NoMemory,
-}
-
-impl fmt::Display for EncodeRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BadType(name) => f.write_str(name),
-            Self::TooDeep => f.write_str("nested too deep"),
-            Self::TooBig => f.write_str("too big"),
-            Self::NoMemory => f.write_str("no memory left"),
-        }
-    }
-}
-
-impl From<PyErr> for EncodeRefusal {
-    fn from(error: PyErr) -> Self {
-        Python::attach(|py| {
-            if error.is_instance_of::<PyMemoryError>(py) {
-                Self::NoMemory
-            } else {
-                Self::BadType(type_name(&error.get_type(py)))
-            }
-        })
-    }
-}
-
-fn type_name(class: &Bound<'_, PyType>) -> String {
-    // The name may hold a lone surrogate.
-    class.name().map_or_else(
-        |_| "?".to_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    )
 }
 
 /// Appends the encoding of `object`; on refusal `out` is as it was.

@@ -188,16 +188,10 @@ impl MappedArena {
     /// Bytes of the record area that are taken, as this process has it.
     #[must_use]
     pub fn used(&self) -> usize {
-        // SAFETY: the header lies inside the mapping and is aligned for a u64; the file is at least a header long while
-        // a child runs.
-        let used = unsafe {
-            self.base
-                .as_ptr()
-                .add(RECORDS_USED)
-                .cast::<u64>()
-                .read_volatile()
-        };
-        usize::try_from(u64::from_le(used)).unwrap_or(usize::MAX)
+        // SAFETY: the header lies inside the mapping and is aligned for a u64.
+        let slot: *const u64 = unsafe { self.base.as_ptr().add(RECORDS_USED).cast() };
+        // SAFETY: as above; the file is at least a header long while a child runs.
+        usize::try_from(u64::from_le(unsafe { slot.read_volatile() })).unwrap_or(usize::MAX)
     }
 
     /// Writes over bytes that stand `at` this place of the record area already; nothing where they would not fit.

@@ -286,18 +286,17 @@ impl ZygoteLink {
             .fill(payload, limits.record_bytes)
             .map_err(SandboxError::Wire)?;
         let length: usize = payload.iter().map(|part| part.len()).sum();
-        let backstop = limits.cpu.as_secs() + 2;
-        let started = Instant::now();
         let words = [
             kind::RUN,
             length as u64,
             limits.record_bytes as u64,
-            backstop,
+            limits.cpu.as_secs() + 2, // the backstop
             limits.memory_bytes,
             0,
             0,
             0,
         ];
+        let started = Instant::now();
         let ends: Vec<_> = exchange.iter().map(AsRawFd::as_raw_fd).collect();
         wire::send(self.control.as_raw_fd(), &words, &[], &ends)
             .map_err(|_| SandboxError::ZygoteGone)?;
@@ -313,19 +312,13 @@ impl ZygoteLink {
         watch.output += self.drain(sink)?;
         let wait_status = u32::try_from(exit.words[1]).unwrap_or(0).cast_signed();
         watch.forget_late_order(wait_status);
-        // What the host itself killed may have ended before its fence was on: no code of the answer ran then.
+        // What the host itself killed may have ended before its fence was on.
         if exit.words[4] != 1 && watch.stop.is_none() {
             return Err(SandboxError::FenceChild {
                 wait_status: exit.words[1],
             });
         }
-        if watch.output > limits.output_bytes {
-            watch.stop.get_or_insert(Stop::Output);
-        }
-        if watch.stop.is_none() && wait_status & 0x7f == libc::SIGKILL && self.oom_kills.increased()
-        {
-            watch.stop = Some(Stop::Memory);
-        }
+        watch.settle(wait_status, limits, &mut self.oom_kills);
         let records = self
             .arena
             .records(limits.record_bytes)

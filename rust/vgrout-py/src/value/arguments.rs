@@ -62,7 +62,7 @@ fn node_class<'py>(
 fn new_node<'py, const N: usize>(
     class: &Bound<'py, PyType>,
     value: Bound<'py, PyAny>,
-    links: [(&str, Option<Bound<'py, PyAny>>); N],
+    links: &[(&str, Option<Bound<'py, PyAny>>); N],
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = class.py();
     let set = |node: &Bound<'py, PyAny>| {
@@ -171,7 +171,7 @@ impl<'py> Decoder<'_, 'py> {
         let class = node_class(self.classes.list_node.as_ref(), "ListNode", self.py)?;
         let mut next: Option<Bound<'py, PyAny>> = None;
         for item in items.into_iter().rev() {
-            next = Some(new_node(&class, item, [("next", next)])?);
+            next = Some(new_node(&class, item, &[("next", next)])?);
         }
         Ok(next.unwrap_or_else(|| self.py.None().into_bound(self.py)))
     }
@@ -194,7 +194,11 @@ impl<'py> Decoder<'_, 'py> {
             place -= 1;
             let mut child = |slot: usize| nodes.get_mut(slot).and_then(Option::take);
             let (left, right) = (child(2 * place + 1), child(2 * place + 2));
-            nodes[slot] = Some(new_node(&class, value, [("left", left), ("right", right)])?);
+            nodes[slot] = Some(new_node(
+                &class,
+                value,
+                &[("left", left), ("right", right)],
+            )?);
         }
         let root = nodes.into_iter().next().flatten();
         Ok(root.unwrap_or_else(|| py.None().into_bound(py)))

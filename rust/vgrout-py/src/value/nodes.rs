@@ -13,7 +13,8 @@ use pyo3::types::{
     PyBool, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType,
 };
 
-use super::{Classes, EncodeRefusal, type_name};
+use super::refusal::type_name;
+use super::{Classes, EncodeRefusal};
 
 /// The two shapes that nodes are strung to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -227,14 +228,14 @@ impl<'py> Layout<'py> {
     fn of(class: &Bound<'py, PyType>, shape: Shape, classes: &Classes) -> Option<Self> {
         let native = &classes.native;
         let mro = native.mro(class)?;
-        let named = mro.iter().any(|base| classes.is_node_class(&base, shape));
+        let is_named = mro.iter().any(|base| classes.is_node_class(&base, shape));
         let names = shape.fields();
         let object = class.py().get_type::<PyAny>();
         let mut own = mro
             .iter()
             .filter_map(|base| base.cast_into::<PyType>().ok());
         let mut layout = Self {
-            named,
+            named: is_named,
             plain: !own.any(|base| !base.is(&object) && native.defines_equality(&base)),
             dict: None,
             places: names.iter().map(|_| Place::Unsaid).collect(),
