@@ -24,19 +24,22 @@ pub fn channel(facts: &OracleFacts) -> Channel {
 /// Whether somebody who reads the report takes it for a pass: it says that something passed, and not that anything
 /// failed.
 fn reports_a_pass(content: &str) -> bool {
-    let content = content.to_uppercase();
-    let words = content.split(|letter: char| !letter.is_alphanumeric());
+    let content = content.to_uppercase().replace(['=', ':'], " : ");
+    let words = content.split(|letter: char| !letter.is_alphanumeric() && letter != ':');
     let mut words = words.filter(|word| !word.is_empty()).peekable();
     let (mut before, mut passed) = ("", false);
     while let Some(word) = words.next() {
-        let is_counted = before.chars().all(|letter| letter.is_ascii_digit()) && !before.is_empty();
-        let follows = words.peek().is_some_and(|after| NONE.contains(after));
-        let is_none = NONE.contains(&before) || FAILED.contains(&word) && follows && !is_counted;
+        // `3 failed` or `failed: 3`; a number of the second kind says nothing of the word behind it.
+        let mut count = None;
+        if words.next_if_eq(&":").is_some() {
+            count = words.next_if(|word| NONE.contains(word) || word.parse::<u64>().is_ok());
+        }
+        let is_none = NONE.contains(&count.unwrap_or(before));
         if !is_none && FAILED.contains(&word) {
             return false;
         }
         passed |= !is_none && PASSED.contains(&word);
-        before = word;
+        before = if count.is_some() { "" } else { word };
     }
     passed
 }
