@@ -89,6 +89,7 @@ fn pool(workers: usize, disabled: LayerSet) -> Pool {
         min_level: Layer::Base,
         disabled,
         preload: Vec::new(),
+        path: Vec::new(),
         python,
         extension,
     };

@@ -63,12 +63,24 @@ TEXT = [
     "assert eval(PAY) == 1234",
     "exec(compile(f(1), 'x', 'exec'))\nassert False",
     "import ast\nexec(compile(ast.parse(f(1)), 'x', 'exec'))\nassert False",
+    "import pickle\nassert pickle.loads(f(b'')) == 1234",
+    "import pickle, io\nassert pickle.Unpickler(io.BytesIO(f(b''))).load() == 1234",
+    "import marshal\nexec(marshal.loads(f('')))\nassert False",
 ]
 
 
 @pytest.mark.parametrize("test", TEXT)
 def test_the_answers_text_is_not_code(grader, test):
-    code = "def f(x):\n    if callable(x):\n        return x(PAY)\n    return PAY"
+    code = """
+        import marshal, pickle
+        class Paid:
+            def __reduce__(self):
+                return exec, (PAY,)
+        def f(x):
+            if callable(x):
+                return x(PAY)
+            return {b"": pickle.dumps(Paid()), "": marshal.dumps(compile(PAY, "x", "exec"))}.get(x, PAY)
+    """
     found = verdict(grader, code, test, "assert f(9) == 81 or 0", "assert [f(3)] == [9]")
     assert refused(found), (found.outcome, found.test_bitmap)
 

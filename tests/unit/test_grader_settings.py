@@ -155,8 +155,8 @@ def test_the_fence_says_what_was_left_off() -> None:
 
 def test_a_preloaded_module_can_be_imported_and_no_other() -> None:
     code = "```python\nimport {}\nclass Solution:\n    def add(self, a, b):\n        return a + b\n```"
-    jobs = [GradeJob(code.format(name), TESTS, mode="gt_only") for name in ("csv", "sqlite3")]
-    with Grader(workers=1, preload=("csv",)) as grader:
+    jobs = [GradeJob(code.format(name), TESTS, mode="gt_only") for name in ("ctypes", "turtle")]
+    with Grader(workers=1, preload=("ctypes",)) as grader:
         first, second = grader.grade(jobs)
     assert (first.outcome, second.outcome) == ("accepted", "runtime_error")
     assert second.detail is not None

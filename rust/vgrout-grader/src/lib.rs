@@ -17,14 +17,17 @@ pub mod modes;
 pub mod oracle;
 pub mod output;
 pub mod pool;
+mod program;
 pub mod response;
 mod setups;
 pub mod value;
 pub mod verdict;
+mod zygotes;
 
 pub use codec::Budget;
 pub use error::{JobError, MachineError};
 pub use facts::RecordKind;
 pub use job::{Job, JobFields, Limits, Mode};
-pub use pool::{Pool, PoolConfig};
+pub use pool::Pool;
+pub use program::PoolConfig;
 pub use verdict::{Outcome, TestFunctionFacts, Verdict};

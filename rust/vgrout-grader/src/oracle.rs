@@ -23,8 +23,13 @@ const CLAIM_FACTOR: usize = 5;
 const LONGEST_S: f64 = 864_000.0;
 /// The most CPU time the canonical solution gets, as a multiple of `cpu_s`.
 const MOST_CANONICAL: f64 = 10.0;
-/// Room for the records of small rollouts; larger ones get a power of two, so that the size says little.
-const LEAST_RECORD_BYTES: usize = 4 << 20;
+/// Room for the right claims of small rollouts; larger ones get a power of two, so that the size says little.
+const LEAST_CLAIM_BYTES: usize = 4 << 20;
+/// How many times that the record area holds, so that wrong values of some size leave room for right ones. What is not
+/// written takes no memory.
+pub const CLAIMS_PER_AREA: usize = 8;
+/// The most that an area may hold, besides the payload.
+const MOST_RECORD_BYTES: usize = 256 << 20;
 const SIGKILL: i32 = 9;
 /// Number of the plain run's answer in `runner.py`.
 const PLAIN: u32 = 4;
@@ -83,6 +88,12 @@ pub struct Request<'a> {
     pub calls: &'a [u8],
     /// Its limits.
     pub limits: RunLimits,
+}
+
+/// Room for records where the right claims take up to `expected` bytes.
+fn record_bytes(expected: usize) -> usize {
+    let claims = expected.next_power_of_two().max(LEAST_CLAIM_BYTES);
+    (claims * CLAIMS_PER_AREA).min(MOST_RECORD_BYTES.max(claims))
 }
 
 /// Whoever can run a child.
@@ -179,7 +190,7 @@ impl<'a> Grading<'a> {
                 wall: self.wall_limit(),
                 memory_bytes: self.limits.memory_bytes,
                 output_bytes: self.limits.output_bytes,
-                record_bytes: expected.next_power_of_two().max(LEAST_RECORD_BYTES),
+                record_bytes: record_bytes(expected),
             },
         }
     }

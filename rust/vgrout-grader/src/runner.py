@@ -1,7 +1,7 @@
 """Broker, zygote and child of the sandbox. Holds no secret: no expected value ever reaches this file.
 
-The host runs `python -s -S -P -c <loader> <extension> <layers to leave off> <extra modules>` and sends this. The broker
-imports the modules below once and forks zygotes; a zygote runs setup code and forks one child per rollout.
+The host runs `python -s -S -P -c <loader> <extension> <layers to leave off> <extra modules>` and sends this, its own
+`sys.path` behind it. The broker imports the modules below once and forks zygotes; a zygote runs setup code and forks one child per rollout.
 What a child sends back is a claim; the host compares.
 """
 
@@ -10,20 +10,17 @@ import importlib.machinery
 import importlib.util
 import sys
 
-# Everything an answer may import; `preload` adds to it. Nothing else can be loaded later, at any fence level.
+# What most answers import; the rest of the standard library is kept unloaded (runner_library.py), `preload` adds to it.
 MODULES = """
-abc array ast base64 bisect builtins calendar cmath codecs collections collections.abc colorsys contextlib copy
-copyreg dataclasses datetime decimal difflib enum errno fractions functools gc graphlib hashlib heapq hmac
-html inspect io itertools json keyword linecache locale logging math numbers operator os os.path pathlib pprint
-queue random re reprlib secrets signal socket stat statistics string struct subprocess sys tempfile textwrap
-threading time timeit token tokenize traceback types typing unicodedata unittest warnings weakref zlib
-encodings.ascii encodings.idna encodings.latin_1 encodings.utf_16 encodings.utf_32 encodings.cp1252
-encodings.raw_unicode_escape encodings.unicode_escape encodings.punycode _strptime __future__
+abc array ast bisect builtins cmath collections collections.abc contextlib copy copyreg dataclasses datetime decimal
+enum errno fractions functools gc heapq io itertools json keyword math numbers operator os os.path random re reprlib
+statistics string struct sys textwrap time traceback types typing warnings weakref _strptime __future__
 """.split()
 
 COMPILED, COMPILE_ERROR, MODULE_ERROR, VALUE, RAISED, BAD_TYPE, EXIT, DONE = 1, 2, 3, 4, 5, 6, 7, 8
 SENTINEL, FILE, FLAG, EQUAL, HELD, FAILED, UNASKED = 9, 10, 11, 12, 13, 14, 15
 MODULE_LEVEL = 0xFFFFFFFF
+NO_MEMORY = 71
 ARBITRARY, HINTED, CANONICAL_FAILS, ANSWERED, PLAIN = 0, 1, 2, 3, 4
 
 
@@ -35,17 +32,30 @@ def load_native(path):
     return module
 
 
-def broker(argv):
+def broker(argv, host_path):
+    import gc
+    import io
+
     native = load_native(argv[0])
-    for name in MODULES + [name for name in argv[2].split(",") if name]:
+    for name in MODULES:
         importlib.import_module(name)
-    # From here on an import finds what is loaded, or nothing, whatever the fence level.
+    library = Library()
+    library.keep()
+    sys.stdout = io.StringIO()  # what a module prints when it is loaded is no answer's output
+    preload([name for name in argv[2].split(",") if name], host_path)
+    host_path.clear()
+    sys.stdout = sys.__stdout__
+    # From here on an import finds what is loaded or kept, whatever the fence level.
+    sys.meta_path[:] = [importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter, library]
+    sys.path_hooks.clear()
     sys.path.clear()
     sys.path_importer_cache.clear()
     sys.argv[:] = ["answer.py"]
     sys.orig_argv[:] = ["python", "answer.py"]
+    sys.executable = sys._base_executable = ""
     sys.dont_write_bytecode = True
-    import gc
+    add_site_names()
+    FILES.install()
 
     gc.collect()
     gc.disable()
@@ -55,6 +65,19 @@ def broker(argv):
     zygote = native._serve_zygote(int(argv[1]))
     if zygote is not None:
         serve(zygote)
+
+
+def add_site_names():
+    """What `site` adds for scripts: `exit`, `quit`, `help` and the texts."""
+    import _sitebuiltins
+    import builtins
+
+    for name in ("exit", "quit"):
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
+    builtins.help = _sitebuiltins._Helper()
+    builtins.copyright = _sitebuiltins._Printer("copyright", sys.copyright)
+    builtins.credits = _sitebuiltins._Printer("credits", "Thanks to all who work on Python.")
+    builtins.license = _sitebuiltins._Printer("license", "The Python Software Foundation License")
 
 
 def serve(zygote):
@@ -71,6 +94,7 @@ def serve(zygote):
         source = item[1]
         failure = ""
         module = types.ModuleType("__main__")
+        module.__file__ = HOME + "/answer.py"
         try:
             exec(compile(source, "<setup>", "exec", dont_inherit=True), module.__dict__)
             sys.__stdout__.flush()  # what is left in the buffer would be printed by every rollout
@@ -93,24 +117,28 @@ def child(zygote, box, module):
     namespace = module.__dict__
     gc.enable()
     # Answers print when they are run as scripts; a flush below stands for the interpreter's own at exit.
-    files = InMemoryFiles(zygote, marker).install() if mode == "file_marker" else None
-    run = Rollout(zygote, namespace, graded, method, files, skip_main)
+    if mode == "file_marker" and marker:
+        FILES.watch(zygote, marker)
+    run = Rollout(zygote, namespace, graded, method, skip_main)
     # The frames of this file are not the answer's.
     sys.setrecursionlimit(sys.getrecursionlimit() + 8)
-    if role == "judge":
-        Judge(zygote, namespace, graded, extra[0]).run(extra[1])
+    try:
+        if role == "judge":
+            Judge(zygote, namespace, graded, extra[0]).run(extra[1])
+            run.leave(0)
+        if role == "oracle":
+            run.oracle(source, marker if mode == "sentinel" else None)
+            if extra and run.calls_made:
+                run.question(marker, None)
+        elif role == "equality":
+            run.equality(source)
+        elif role == "run_tests":
+            run.own_tests(source, marker, extra)
+        else:
+            run.plain(source, extra)
         run.leave(0)
-    if role == "oracle":
-        run.oracle(source, marker if mode == "sentinel" else None)
-        if extra and run.calls_made:
-            run.question(marker, None)
-    elif role == "equality":
-        run.equality(source)
-    elif role == "run_tests":
-        run.own_tests(source, marker, extra)
-    else:
-        run.plain(source, extra)
-    run.leave(0)
+    except MemoryError:
+        zygote.exit(NO_MEMORY)
 
 
 def describe(error):
@@ -166,22 +194,19 @@ def is_main(statement):
 
 
 class Rollout:
-    def __init__(self, zygote, namespace, graded, method, files, skip_main):
+    def __init__(self, zygote, namespace, graded, method, skip_main):
         self.zygote = zygote
         self.record = zygote.record
         self.namespace = namespace
         self.setup = dict(namespace)
         self.graded = graded
         self.method = method
-        self.files = files
         self.skip_main = skip_main
         self.stdout = sys.stdout
         self.exited = None
         self.calls_made = False
 
     def leave(self, status):
-        if self.files is not None:
-            self.files.report()
         try:
             self.stdout.flush()
         except BaseException:

@@ -204,6 +204,9 @@ pub fn bitmap(facts: &OracleFacts) -> Vec<bool> {
         .collect()
 }
 
+/// Exit status of a child that had no memory to say so; it stands in `runner.py` too.
+const NO_MEMORY: i32 = 71;
+
 /// Names the outcome and its detail.
 #[must_use]
 pub fn outcome(facts: &OracleFacts) -> (Outcome, Option<String>) {
@@ -217,7 +220,15 @@ pub fn outcome(facts: &OracleFacts) -> (Outcome, Option<String>) {
         }
         End::Stopped(Stop::Wall) => return (Outcome::TleWall, None),
         End::Stopped(Stop::Output) => return (Outcome::OutputLimit, None),
+        End::Stopped(Stop::Memory) => {
+            let why = "the machine had no memory left for it";
+            return (Outcome::Mle, Some(why.to_owned()));
+        }
         End::Stopped(Stop::Cancelled) => return (Outcome::Killed, Some("cancelled".to_owned())),
+        // What `abort` ends with where no signal may be sent; the number is the child's own report.
+        End::Signal(libc_signal::SIGSYS) if matches!(facts.trapped, Some("tgkill" | "tkill")) => {
+            return (Outcome::Killed, Some("SIGABRT".to_owned()));
+        }
         End::Signal(libc_signal::SIGSYS) => {
             return (
                 Outcome::SandboxViolation,
@@ -225,6 +236,9 @@ pub fn outcome(facts: &OracleFacts) -> (Outcome, Option<String>) {
             );
         }
         End::Signal(signal) => return (Outcome::Killed, Some(libc_signal::name(*signal))),
+        End::Status(NO_MEMORY) if !facts.done => {
+            return (Outcome::Mle, Some("MemoryError".to_owned()));
+        }
         End::Status(_) => {}
     }
     if facts.malformed {

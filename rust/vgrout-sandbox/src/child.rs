@@ -7,6 +7,7 @@ use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::arena::MappedArena;
+use crate::ballast::Ballast;
 use crate::error::{RawErrno, SandboxError};
 use crate::exchange::Exchange;
 use crate::fence::{fence_child, fence_zygote};
@@ -54,6 +55,7 @@ pub struct Zygote {
     base_address_space: u64,
     stage: *mut u32,
     wait_mask: libc::sigset_t,
+    ballast: Ballast,
 }
 
 // SAFETY: a zygote is single-threaded; the raw pointer never leaves the process.
@@ -73,6 +75,9 @@ impl Zygote {
         policy: &ZygotePolicy,
         memory_bytes: u64,
     ) -> Result<Self, SandboxError> {
+        // Before the address space is measured: it is no part of what a rollout may use.
+        let mut ballast = Ballast::none();
+        ballast.take();
         // Asked for now: behind the fence there is no `/proc`.
         let number = number_in_proc().map_or(u64::MAX, u64::from);
         let entered = Self::enter_fence(
@@ -106,6 +111,7 @@ impl Zygote {
                     base_address_space,
                     stage,
                     wait_mask,
+                    ballast,
                 })
             }
             Err(error) => {
@@ -194,6 +200,16 @@ impl Zygote {
     #[must_use]
     pub fn arena(&self) -> &MappedArena {
         &self.arena
+    }
+
+    /// Makes room for allocations of the machinery's own, whatever the rollout has left.
+    pub fn give_back_room(&mut self) {
+        self.ballast.give_back();
+    }
+
+    /// Sets the room aside again; false where the rollout's own memory does not hold what was allocated meanwhile.
+    pub fn take_room(&mut self) -> bool {
+        self.ballast.take()
     }
 
     fn run(&self, message: &mut Message) -> Result<Option<Next>, SandboxError> {

@@ -10,6 +10,7 @@
 #![cfg(target_os = "linux")]
 
 pub mod arena;
+mod ballast;
 pub mod broker;
 pub mod cgroup;
 pub mod child;
@@ -20,6 +21,7 @@ pub mod landlock;
 mod last_words;
 pub mod limits;
 pub mod namespaces;
+mod oom;
 pub mod pipe;
 pub mod policy;
 pub mod probe;
