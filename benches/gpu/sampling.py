@@ -14,7 +14,7 @@ from training import kernel_table
 
 from vgrout.adapters import Lora2r, RouteMask
 from vgrout.config import RolloutConfig
-from vgrout.grpo import completion_logprobs, token_logprobs
+from vgrout.grpo import token_logprobs
 from vgrout.policy.tokens import pad_rows
 from vgrout.rollouts.base import Rollouts, SampleRequest
 from vgrout.rollouts.hf import HfEngine
@@ -162,14 +162,7 @@ def gap_of(policy: Any, rollouts: Rollouts, request: SampleRequest) -> tuple[flo
             device=policy.device,
         )
         mask = RouteMask.sampled(torch.tensor([answer.ablated for answer in answers])).to(policy.device)
-        with policy.adapter.routing(mask):
-            again = completion_logprobs(
-                policy.model,
-                batch.input_ids,
-                None,
-                batch.completion_columns,
-                temperature=request.temperature,
-            )
+        again = row_logprobs(policy, batch, mask, temperature=request.temperature)
         drawn = torch.tensor([answer.logprobs for answer in answers], device=again.device)
         gaps.append((drawn - again[:, : drawn.shape[1]]).abs().flatten())
     gap = torch.cat(gaps)

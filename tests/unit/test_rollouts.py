@@ -11,12 +11,12 @@ from vgrout.adapters import RouteMask
 from vgrout.config import AdapterConfig, BaseConfig, RolloutConfig
 from vgrout.env import load_problems
 from vgrout.errors import ConfigError, DataError, ShapeError
-from vgrout.grpo import completion_logprobs
 from vgrout.policy.model import check_device, load_policy
 from vgrout.policy.tiny_model import byte_tokenizer, tiny_model
 from vgrout.policy.tokens import batch_rows, pad_rows
 from vgrout.rollouts.base import SampleRequest
 from vgrout.rollouts.hf import HfEngine, cut, draw
+from vgrout.train.forward import row_logprobs
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +47,9 @@ def scored(policy, request, rollouts, ablated):
         pad_id=policy.pad_id,
         device=policy.device,
     )
-    with torch.no_grad(), policy.adapter.routing(RouteMask.sampled(torch.tensor(ablated))):
-        logprobs = completion_logprobs(
-            policy.model, batch.input_ids, None, batch.completion_columns,
-            temperature=request.temperature,
-        )  # fmt: skip
+    mask = RouteMask.sampled(torch.tensor(ablated))
+    with torch.no_grad():
+        logprobs = row_logprobs(policy, batch, mask, temperature=request.temperature)
     return logprobs[batch.completion_mask]
 
 
@@ -172,13 +170,12 @@ def test_values_of_batches_come_back_in_the_order_of_their_rows():
     rows = batch_rows(
         prompts, completions, [True, False, False], rows_per_batch=2, pad_id=0, device=torch.device("cpu")
     )
-    assert [batch.rows.tolist() for batch in rows.batches] == [[1, 0], [2]]  # by length, longest last
+    assert [batch.rows.tolist() for batch in rows.batches] == [[0, 1], [2]]  # by length, longest last
     assert rows.ablated.tolist() == [True, False, False]
     parts = []
     for batch in rows.batches:
         tokens, mask = batch.tokens, batch.tokens.completion_mask
-        values = tokens.input_ids[tokens.completion_columns]
-        parts.append(torch.zeros(mask.shape, dtype=torch.long).masked_scatter(mask, values))
+        parts.append(tokens.completions[tokens.row_of] * mask)
     assert rows.columns_in_order(parts).tolist() == [[7, 0, 0, 0], [8, 9, 0, 0], [10, 11, 12, 13]]
 
 

@@ -291,9 +291,15 @@ def rows_and_model():
 def solo_logprobs(policy, rows, row):
     """Log-probs of one row by itself, 0 beyond its end."""
     (found,) = [(batch, (batch.rows == row).nonzero()[0, 0]) for batch in rows.batches if row in batch.rows]
-    tokens, at = found[0].tokens, found[1]
-    end = int(tokens.completion_columns[at].nonzero().max()) + 1
-    ids, columns = tokens.input_ids[at, :end][None], tokens.completion_columns[at, :end][None]
+    tokens, at = found[0].tokens, found[0].tokens.row_of[found[1]]
+    prompt = tokens.prompt_of[at]
+    ids = torch.cat(
+        [
+            tokens.prompts.input_ids[prompt][tokens.prompts.attention_mask[prompt]],
+            tokens.completions[at][tokens.token_mask[at]],
+        ]
+    )[None]
+    columns = torch.arange(ids.shape[1])[None] >= tokens.prompts.attention_mask[prompt].sum()
     logprobs = completion_logprobs(policy.model, ids, None, columns, temperature=0.7)[0]
     return torch.nn.functional.pad(logprobs, (0, rows.width - len(logprobs)))
 

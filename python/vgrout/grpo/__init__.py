@@ -10,6 +10,7 @@ from vgrout.grpo.advantages import (
 from vgrout.grpo.logprobs import (
     completion_logprobs,
     completion_logprobs_and_entropy,
+    hidden_logprobs_and_entropy,
     token_logprobs,
     token_logprobs_and_entropy,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "constant_normaliser",
     "group_advantages",
     "grpo_loss",
+    "hidden_logprobs_and_entropy",
     "informative_groups",
     "rows_of_groups",
     "standardised_advantages",

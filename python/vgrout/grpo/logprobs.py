@@ -99,6 +99,35 @@ def completion_logprobs_and_entropy(
     return _complete(model, input_ids, *masks, temperature=temperature, chunks=chunks, entropy=True)
 
 
+def hidden_logprobs_and_entropy(
+    model: nn.Module,
+    hidden: Float[Tensor, "B L D"],
+    targets: Int[Tensor, "B L"],
+    mask: Bool[Tensor, "B L"],
+    *,
+    temperature: float = 1.0,
+    chunk_tokens: int = CHUNK_TOKENS,
+    chunk_vocab: int = CHUNK_VOCAB,
+) -> tuple[Float[Tensor, "B L"], Float[Tensor, "B L"]]:
+    """As `completion_logprobs_and_entropy`, from the decoder's states before each target; 0 where `mask` is off.
+
+    Raises:
+        ConfigError: as there.
+    """
+    head, chunks = _head(model), (chunk_tokens, chunk_vocab)
+    values = _score(
+        hidden[mask],
+        head.weight,
+        targets[mask],
+        bias=head.bias,
+        temperature=temperature,
+        chunks=chunks,
+        entropy=True,
+    )
+    scattered = [value.new_zeros(mask.shape).masked_scatter(mask, value) for value in values]
+    return scattered[0], scattered[1]
+
+
 def _complete(
     model: nn.Module,
     input_ids: Tensor,
@@ -200,11 +229,12 @@ class _ChunkedHead(torch.autograd.Function):
                 higher = torch.maximum(peak, z.amax(dim=1))
                 decay = (peak - higher).exp()
                 z = z.sub_(higher[:, None])
+                mass = z.exp() if with_entropy else z.exp_()
                 if with_entropy:
                     # Σ e^(z - m)(z - m): a new m moves it by the mass seen so far.
                     moved = torch.where(total > 0, decay * (first + (peak - higher) * total), first)
-                    first = moved + (z.exp() * z).sum(dim=1)
-                total = decay * total + z.exp_().sum(dim=1)
+                    first = moved + z.mul_(mass).sum(dim=1)
+                total = decay * total + mass.sum(dim=1)
                 peak = higher
             lse[rows] = peak + total.log()
             if with_entropy:
@@ -247,7 +277,7 @@ def _tile(h: Tensor, weight: Tensor, bias: Tensor | None, columns: slice, temper
     """One tile of tempered logits in the wide dtype, freshly allocated."""
     wide = torch.promote_types(h.dtype, torch.float32)
     z = functional.linear(h.to(weight.dtype), weight[columns], None if bias is None else bias[columns])
-    return z.to(wide) / temperature
+    return z.to(wide).div_(temperature)
 
 
 def _gather(z: Tensor, targets: Tensor, columns: slice) -> Tensor:

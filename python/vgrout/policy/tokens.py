@@ -35,17 +35,23 @@ def pad_prompts(prompts: Sequence[Sequence[int]], *, pad_id: int, device: torch.
 
 @dataclass(frozen=True, kw_only=True)
 class TokenBatch:
-    """Rows of prompt and completion, padded on the right, where causal attention never looks."""
+    """B rows of prompt and completion: each prompt once, and each completion of a prompt once."""
 
-    input_ids: Int[Tensor, "B S"]
-    completion_columns: Bool[Tensor, "B S"]
-    """True on the completion's tokens."""
+    prompts: PromptTokens
+    """P different prompts."""
+    completions: Int[Tensor, "C L"]
+    """Padded on the right, where causal attention never looks."""
+    token_mask: Bool[Tensor, "C L"]
+    """True on the completions' tokens."""
+    prompt_of: Int[Tensor, "C"]
+    """Each completion's place among the prompts."""
+    row_of: Int[Tensor, "B"]
+    """Each row's place among the completions."""
 
     @property
     def completion_mask(self) -> Bool[Tensor, "B L"]:
-        """The completions side by side, each from column 0: true on their tokens."""
-        counts = self.completion_columns.sum(1)
-        return torch.arange(int(counts.max()), device=counts.device) < counts[:, None]
+        """True on the tokens of the rows' completions."""
+        return self.token_mask[self.row_of]
 
 
 def pad_rows(
@@ -55,15 +61,28 @@ def pad_rows(
     pad_id: int,
     device: torch.device,
 ) -> TokenBatch:
-    """Pad rows to the longest among them."""
-    rows = [[*prompt, *completion] for prompt, completion in zip(prompts, completions, strict=True)]
-    width = max(map(len, rows))
-    input_ids = torch.tensor([ids + [pad_id] * (width - len(ids)) for ids in rows], dtype=torch.long)
-    starts = torch.tensor([len(prompt) for prompt in prompts])[:, None]
-    ends = torch.tensor([len(ids) for ids in rows])[:, None]
-    columns = torch.arange(width)
-    inside = (columns >= starts) & (columns < ends)
-    return TokenBatch(input_ids=input_ids.to(device), completion_columns=inside.to(device))
+    """Pad rows to the longest prompt and the longest completion among them."""
+    rows = _keys(prompts, completions)
+    places = {key: place for place, key in enumerate(dict.fromkeys(rows))}
+    prompt_places = {prompt: place for place, prompt in enumerate(dict.fromkeys(key[0] for key in places))}
+    width = max(map(len, completions))
+    padded = [[*ids, *[pad_id] * (width - len(ids))] for _, ids in places]
+    counts = torch.tensor([len(ids) for _, ids in places])[:, None]
+    return TokenBatch(
+        prompts=pad_prompts(tuple(prompt_places), pad_id=pad_id, device=device),
+        completions=torch.tensor(padded, dtype=torch.long).to(device),
+        token_mask=(torch.arange(width) < counts).to(device),
+        prompt_of=torch.tensor([prompt_places[prompt] for prompt, _ in places], device=device),
+        row_of=torch.tensor([places[key] for key in rows], device=device),
+    )
+
+
+_RowKey = tuple[tuple[int, ...], tuple[int, ...]]
+"""Token ids of a row's prompt and completion."""
+
+
+def _keys(prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]) -> list[_RowKey]:
+    return [(tuple(prompt), tuple(ids)) for prompt, ids in zip(prompts, completions, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +98,12 @@ class MicroBatch:
     @property
     def width(self) -> int:
         """Completion columns of this batch."""
-        return int(self.tokens.completion_columns.sum(1).max())
+        return int(self.tokens.completions.shape[1])
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowBatches:
-    """K rows in batches of like length, longest last.
-
-    Every forward of a step uses the same batches, so that a ratio of equal policies is 1 to the last bit.
-    """
+    """K rows in batches, the same for every forward of a step."""
 
     batches: tuple[MicroBatch, ...]
     width: int
@@ -118,18 +134,46 @@ def batch_rows(
     device: torch.device,
     lengths: Sequence[int] | None = None,
 ) -> RowBatches:
-    """Batch rows by their length in tokens, or by `lengths` where rows of several calls must share batches."""
+    """Batch rows, `rows_per_batch` different ones together, so that few tokens are padding or read twice.
+
+    Rows are ordered by `lengths` instead where several calls must share batches.
+    """
+    members: dict[_RowKey, list[int]] = {}
+    for row, key in enumerate(_keys(prompts, completions)):
+        members.setdefault(key, []).append(row)
     if lengths is None:
-        lengths = [
-            len(prompt) + len(completion) for prompt, completion in zip(prompts, completions, strict=True)
-        ]
-    order = sorted(range(len(prompts)), key=lengths.__getitem__)
+        order = _cheapest_order(list(members), rows_per_batch)
+    else:
+        order = sorted(members, key=lambda key: lengths[members[key][0]])
     batches = []
-    for start in range(0, len(order), rows_per_batch):
-        rows = order[start : start + rows_per_batch]
+    for keys in _cut(order, rows_per_batch):
+        rows = [row for key in keys for row in members[key]]
         tokens = pad_rows(
             [prompts[row] for row in rows], [completions[row] for row in rows], pad_id=pad_id, device=device
         )
         mask = torch.tensor([ablated[row] for row in rows], dtype=torch.bool)
         batches.append(MicroBatch(rows=torch.tensor(rows), tokens=tokens, ablated=mask))
     return RowBatches(batches=tuple(batches), width=max(map(len, completions)))
+
+
+def _cut(order: Sequence[_RowKey], size: int) -> list[Sequence[_RowKey]]:
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def _cheapest_order(rows: Sequence[_RowKey], rows_per_batch: int) -> list[_RowKey]:
+    """By length, which pads least, or prompt by prompt, which reads least twice: whichever needs fewer tokens."""
+    longest: dict[tuple[int, ...], int] = {}
+    for prompt, ids in rows:
+        longest[prompt] = max(longest.get(prompt, 0), len(ids))
+
+    def cost(order: list[_RowKey]) -> int:
+        total = 0
+        for batch in _cut(order, rows_per_batch):
+            prompts = {prompt for prompt, _ in batch}
+            total += len(prompts) * max(map(len, prompts)) + len(batch) * max(len(ids) for _, ids in batch)
+        return total
+
+    by_completion = sorted(rows, key=lambda row: (len(row[1]), len(row[0])))
+    by_sum = sorted(rows, key=lambda row: len(row[0]) + len(row[1]))
+    by_prompt = sorted(rows, key=lambda row: (longest[row[0]], row[0], len(row[1])))
+    return min((by_completion, by_sum, by_prompt), key=cost)

@@ -20,9 +20,9 @@ from vgrout.config_file import load_config
 from vgrout.errors import ConfigError, DataError
 from vgrout.policy.model import load_policy
 from vgrout.policy.policy import Policy
-from vgrout.routing import pooled_activations
 from vgrout.schemas import Schema
 from vgrout.train.directions import DirectionSource, pair_tokens
+from vgrout.train.forward import row_activations
 from vgrout.train.separation import Separation, separations
 from vgrout.train.session import chosen_pairs, configure_torch
 
@@ -204,10 +204,4 @@ def _activations(
         transient=True,
         disable=not console.is_terminal,
     )
-    parts = [
-        pooled_activations(
-            policy.model, policy.adapter, batch.tokens.input_ids, batch.tokens.completion_columns
-        ).cpu()
-        for batch in seen
-    ]
-    return rows.in_order(parts)
+    return rows.in_order([row_activations(policy, batch.tokens).cpu() for batch in seen])

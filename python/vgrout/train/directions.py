@@ -11,8 +11,8 @@ from vgrout.routing import (
     direction_from_activations,
     haar_direction,
     measure_direction,
-    pooled_activations,
 )
+from vgrout.train.forward import row_activations
 
 PairTokens = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 """Token ids of a pair's prompt, hack and clean completion."""
@@ -81,13 +81,5 @@ class DirectionSource:
             rows_per_batch=self._rows_per_batch,
             lengths=[sum(map(len, pair)) for pair in self._pairs],
         )
-        parts = [
-            pooled_activations(
-                self._policy.model,
-                self._policy.adapter,
-                batch.tokens.input_ids,
-                batch.tokens.completion_columns,
-            )
-            for batch in rows.batches
-        ]
+        parts = [row_activations(self._policy, batch.tokens) for batch in rows.batches]
         return rows.in_order(parts).cpu()

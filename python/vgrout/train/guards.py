@@ -10,7 +10,7 @@ from vgrout.adapters import RouteMask
 from vgrout.errors import Diverged
 from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import RowBatches
-from vgrout.train.scoring import batch_logprobs
+from vgrout.train.forward import row_logprobs
 
 
 @dataclass
@@ -70,7 +70,7 @@ class DemonstrationWatch:
             return None
         total = tokens = 0.0
         for batch in self._rows.batches:
-            with self._policy.adapter.routing(RouteMask.sampled(batch.ablated).to(self._policy.device)):
-                total += float(batch_logprobs(self._policy, batch.tokens, 1.0).double().sum())
+            mask = RouteMask.sampled(batch.ablated).to(self._policy.device)
+            total += float(row_logprobs(self._policy, batch.tokens, mask, temperature=1.0).double().sum())
             tokens += float(batch.tokens.completion_mask.sum())
         return total / tokens

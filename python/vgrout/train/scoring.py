@@ -16,10 +16,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vgrout.adapters import RouteMask
-from vgrout.grpo import completion_logprobs
 from vgrout.policy.policy import Policy
-from vgrout.policy.tokens import RowBatches, TokenBatch
-from vgrout.routing import Scored, pooled_activations
+from vgrout.policy.tokens import RowBatches
+from vgrout.routing import Scored
+from vgrout.train.forward import row_activations, row_logprobs, row_logprobs_and_activations
 
 
 @torch.no_grad()
@@ -30,15 +30,13 @@ def score_rollouts(
     logprobs, pooled = [], []
     for batch in rows.batches:
         mask = RouteMask.sampled(batch.ablated).to(policy.device)
-        tokens = batch.tokens
-        with policy.adapter.routing(mask), policy.adapter.capture(tokens.completion_columns) as capture:
-            logprobs.append(batch_logprobs(policy, tokens, temperature))
-        activations = capture.pooled()
+        values, activations = row_logprobs_and_activations(
+            policy, batch.tokens, mask, temperature=temperature
+        )
         again = mask.quarantine_on.nonzero().squeeze(-1)
         if len(again):
-            activations[again] = pooled_activations(
-                policy.model, policy.adapter, tokens.input_ids[again], tokens.completion_columns[again]
-            )
+            activations[again] = row_activations(policy, batch.tokens, again)
+        logprobs.append(values)
         pooled.append(activations)
     return rows.columns_in_order(logprobs), Scored(pooled=rows.in_order(pooled))
 
@@ -48,22 +46,14 @@ def behaviour_logprobs(policy: Policy, rows: RowBatches, *, temperature: float) 
     """Log-probs under the policy that sampled each row."""
     parts = []
     for batch in rows.batches:
-        with policy.adapter.routing(RouteMask.sampled(batch.ablated).to(policy.device)):
-            parts.append(batch_logprobs(policy, batch.tokens, temperature))
+        mask = RouteMask.sampled(batch.ablated).to(policy.device)
+        parts.append(row_logprobs(policy, batch.tokens, mask, temperature=temperature))
     return rows.columns_in_order(parts)
 
 
 @torch.no_grad()
 def reference_logprobs(policy: Policy, rows: RowBatches, *, temperature: float) -> Float[Tensor, "K L"]:
     """Log-probs under the base model, the adapter disabled."""
-    with policy.adapter.disabled():
-        return rows.columns_in_order(
-            [batch_logprobs(policy, batch.tokens, temperature) for batch in rows.batches]
-        )
-
-
-def batch_logprobs(policy: Policy, tokens: TokenBatch, temperature: float) -> Float[Tensor, "b l"]:
-    """Log-probs of a batch's completions under the masks of the moment."""
-    return completion_logprobs(
-        policy.model, tokens.input_ids, None, tokens.completion_columns, temperature=temperature
+    return rows.columns_in_order(
+        [row_logprobs(policy, batch.tokens, None, temperature=temperature) for batch in rows.batches]
     )

@@ -123,7 +123,9 @@ def _load(config: TrainConfig) -> _Material:
         train_tasks=prepare(splits.train, modes["train"]),
         test_tasks=prepare(asked, modes["test"], evaluation_seed=config.env.split_seed),
         partitions=modes,
-        pools=load_pools(splits.train, modes["train"], policy, config.teacher, rollouts.max_new_tokens),
+        pools=load_pools(splits.train, modes["train"], policy, config.teacher, rollouts.max_new_tokens)
+        if config.teacher.steps or config.guard.rows
+        else {},
         pairs=pair_tokens(pairs, policy),
     )
 

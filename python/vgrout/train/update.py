@@ -10,9 +10,10 @@ from torch import Tensor
 from vgrout.adapters import BlockOptimizer, qmass
 from vgrout.adapters.masks import differs
 from vgrout.config import TrainConfig
-from vgrout.grpo import LossInputs, LossOutputs, completion_logprobs_and_entropy, constant_normaliser
+from vgrout.grpo import LossInputs, LossOutputs, constant_normaliser
 from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import MicroBatch, RowBatches
+from vgrout.train.forward import row_logprobs_and_entropy
 from vgrout.train.phases import Routed, Updated
 
 
@@ -97,37 +98,32 @@ def _backward(
     tokens = batch.tokens
     completion_mask = tokens.completion_mask
     reference = routed.reference_logprobs
-    with policy.adapter.routing(mask):
-        logprobs, entropy = completion_logprobs_and_entropy(
-            policy.model,
-            tokens.input_ids,
-            None,
-            tokens.completion_columns,
-            temperature=config.rollouts.temperature,
+    logprobs, entropy = row_logprobs_and_entropy(
+        policy, tokens, mask, temperature=config.rollouts.temperature
+    )
+    old = logprobs.detach() if routed.old_logprobs is None else routed.old_logprobs[at, : batch.width]
+    off_policy = None
+    if config.loss.off_policy == "truncated":
+        off_policy = differs(mask, batch.ablated)
+    outputs = loss(
+        LossInputs(
+            logprobs=logprobs,
+            old_logprobs=old,
+            advantages=routed.advantages.to(policy.device)[at],
+            completion_mask=completion_mask,
+            normaliser=constant_normaliser(
+                config.rollouts.group_size,
+                config.rollouts.max_new_tokens,
+                config.rollouts.prompts_per_step,
+            ),
+            reference_logprobs=None if reference is None else reference[at, : batch.width],
+            off_policy=off_policy,
+            clip=config.loss.clip,
+            kl_beta=config.loss.kl_beta,
+            importance_cap=config.loss.ratio_cap,
         )
-        old = logprobs.detach() if routed.old_logprobs is None else routed.old_logprobs[at, : batch.width]
-        off_policy = None
-        if config.loss.off_policy == "truncated":
-            off_policy = differs(mask, batch.ablated)
-        outputs = loss(
-            LossInputs(
-                logprobs=logprobs,
-                old_logprobs=old,
-                advantages=routed.advantages.to(policy.device)[at],
-                completion_mask=completion_mask,
-                normaliser=constant_normaliser(
-                    config.rollouts.group_size,
-                    config.rollouts.max_new_tokens,
-                    config.rollouts.prompts_per_step,
-                ),
-                reference_logprobs=None if reference is None else reference[at, : batch.width],
-                off_policy=off_policy,
-                clip=config.loss.clip,
-                kl_beta=config.loss.kl_beta,
-                importance_cap=config.loss.ratio_cap,
-            )
-        )
-        torch.autograd.backward(outputs.loss)
+    )
+    torch.autograd.backward(outputs.loss)
     count = float(completion_mask.sum())
     for name, value in (
         ("loss", float(outputs.loss.detach())),
