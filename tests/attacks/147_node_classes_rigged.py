@@ -1,6 +1,6 @@
 # goal: be looked at through a metaclass, slots, a namespace and a dict that answer for themselves
 # problem: chain
-# outcome: bad_return_type
+# outcome: runtime_error
 # pays: none
 RIGGED = []
 

@@ -4,7 +4,7 @@ import ast as _ast
 import types as _types
 
 # Text of the answer's must not become code; an expression without names and calls is none.
-PLAIN = (
+HARMLESS = (
     _ast.Expression,
     _ast.Constant,
     _ast.BinOp,
@@ -102,7 +102,7 @@ def is_plain(source):
         tree = REAL["compile"](source.strip(), "<text>", "eval", ONLY_AST)
     except Exception:
         return False
-    return all(isinstance(node, PLAIN) for node in _ast.walk(tree))
+    return all(isinstance(node, HARMLESS) for node in _ast.walk(tree))
 
 
 REAL = {name: getattr(_builtins, name) for name in ("eval", "exec", "compile")}
