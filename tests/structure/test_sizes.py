@@ -88,8 +88,12 @@ def test_no_name_of_the_runner_is_defined_twice():
     twice = []
     for path in sorted((ROOT / "rust/vgrout-grader/src").glob("runner*.py")):
         for node in ast.parse(path.read_text()).body:
-            targets = node.targets if isinstance(node, ast.Assign) else []
-            names = {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+            names = {
+                name.id
+                for target in getattr(node, "targets", [])
+                for name in ast.walk(target)
+                if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+            }
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 names.add(node.name)
             twice += [(name, owners[name], path.name) for name in names if name in owners]
