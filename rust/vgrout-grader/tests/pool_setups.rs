@@ -172,7 +172,7 @@ fn a_setup_has_no_network_no_files_and_no_further_processes() {
     let Some(pool) = pool(1, LIMITS) else { return };
     for attempt in [
         "import socket; socket.socket()",
-        "open('/etc/passwd')",
+        "import posix; posix.open('/etc/passwd', 0)",
         "import os; os.fork()",
         "import threading; threading.Thread(target=print).start()",
         "import subprocess; subprocess.run(['true'])",
@@ -184,6 +184,8 @@ fn a_setup_has_no_network_no_files_and_no_further_processes() {
             "{attempt}: {what}"
         );
     }
+    // `open` itself knows files in memory alone.
+    assert!(refused(&pool, "open('/etc/passwd')").starts_with("FileNotFoundError"));
     assert!(rollouts().is_empty());
     assert_eq!(
         outcomes(grade(&pool, &[job(ADD), job(ADD)])),
