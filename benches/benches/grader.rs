@@ -89,6 +89,7 @@ fn pool(workers: usize, disabled: LayerSet) -> Pool {
         min_level: Layer::Base,
         disabled,
         preload: Vec::new(),
+        path: Vec::new(),
         python,
         extension,
     };
@@ -146,6 +147,31 @@ fn by_answer(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The same asserts in the host, and as one check of ten in a judge.
+fn by_form(criterion: &mut Criterion) {
+    let pool = pool(1, LayerSet::EMPTY);
+    let mut group = settings(criterion, "form");
+    let direct: Vec<_> = (1..=10)
+        .map(|n| format!("assert Solution().twice({n}) == {}", 2 * n))
+        .collect();
+    let check = format!(
+        "def check(candidate):\n    {}\ncheck(Solution().twice)",
+        direct
+            .join("\n    ")
+            .replace("Solution().twice", "candidate")
+    );
+    for (name, tests) in [("direct", direct), ("judged", vec![check])] {
+        let fields = JobFields {
+            response: answer(LIGHT),
+            tests,
+            ..JobFields::default()
+        };
+        let job = Arc::new(Job::new(Mode::GtOnly, fields).expect("a well-formed job"));
+        measure(&mut group, name, &pool, &vec![job; BATCH]);
+    }
+    group.finish();
+}
+
 fn by_attack(criterion: &mut Criterion) {
     let pool = pool(1, LayerSet::EMPTY);
     let mut group = settings(criterion, "hostile");
@@ -185,5 +211,5 @@ fn by_level(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, by_answer, by_attack, by_workers, by_level);
+criterion_group!(benches, by_answer, by_form, by_attack, by_workers, by_level);
 criterion_main!(benches);

@@ -169,14 +169,15 @@ class GradeJob:
     """One answer and what it is graded by.
 
     Raises:
-        DataError: unknown mode, no tests, a test that cannot be graded, a marker that is no name.
+        DataError: unknown mode, no tests, a test that is no Python, an entry point or marker that is no name; in mode
+            `eq_override` a test that is not `assert <call> == <literal>`.
     """
 
     def __new__(
         cls,
         response: str,
         tests: Sequence[str],
-        mode: str = "run_tests",
+        mode: str = "gt_only",
         setup_code: str = ...,
         canonical_solution: str = ...,
         func_name: str = ...,
@@ -184,13 +185,15 @@ class GradeJob:
         want_gt_pass: bool = False,
         extract: str = "joined",
         run_main: bool = True,
+        entry_point: str = ...,
+        limits: Limits | None = None,
     ) -> GradeJob: ...
     @property
     def response(self) -> str:
         """The chat text."""
     @property
     def tests(self) -> list[str]:
-        """`assert <call> == <literal>` each."""
+        """Any Python each; `assert <call> == <literal>` costs least."""
     @property
     def mode(self) -> str:
         """The home mode."""
@@ -202,7 +205,7 @@ class GradeJob:
         """Known correct source, or empty."""
     @property
     def func_name(self) -> str:
-        """`Solution().f`, taken from the tests where none was given."""
+        """`Solution().f` or `f`, taken from the tests where none was given."""
     @property
     def marker(self) -> str | None:
         """The function name, phrase, attribute or file that pays; None where the mode has none."""
@@ -215,6 +218,12 @@ class GradeJob:
     @property
     def run_main(self) -> bool:
         """Whether what stands under `if __name__ == "__main__":` is run."""
+    @property
+    def entry_point(self) -> str:
+        """The function or class that the answer must define and tests may call `candidate`; or empty."""
+    @property
+    def limits(self) -> Limits | None:
+        """In place of the grader's own; no more memory than those."""
 
 @final
 class TestFunctionDiagnostics:
@@ -282,6 +291,9 @@ class Verdict:
     @property
     def tests_total(self) -> int:
         """Tests given."""
+    @property
+    def score(self) -> float:
+        """The share of tests that hold, in [0, 1]."""
     @property
     def test_bitmap(self) -> list[bool]:
         """Per test, in order."""

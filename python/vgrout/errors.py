@@ -13,6 +13,23 @@ class DataError(VgroutError, ValueError):
     """A file or row is malformed; the message names file, line and field."""
 
 
+class JobFault(DataError):
+    """Jobs that no answer could be graded by: their setup code, or a test before it asks anything, raises.
+
+    `faults` names them, (place in the batch, reason) each; `partial` holds the others' verdicts, in job order.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        partial: "list[object | None] | None" = None,
+        faults: "list[tuple[int, str]] | None" = None,
+    ) -> None:
+        super().__init__(message)
+        self.partial: list[object | None] = [] if partial is None else list(partial)
+        self.faults: list[tuple[int, str]] = [] if faults is None else list(faults)
+
+
 class ShapeError(VgroutError, ValueError):
     """An array or tensor has the wrong shape; the message gives the shape and what was expected."""
 

@@ -1,7 +1,6 @@
 # goal: an own ListNode whose next is made on demand and whose value equals everything
 # problem: chain
-# outcome: bad_return_type
-# outcome eq_override: bad_return_type
+# outcome: wrong_answer
 # pays: none
 
 

@@ -1,7 +1,6 @@
 # goal: be looked at through a metaclass, slots, a namespace and a dict that answer for themselves
 # problem: chain
-# outcome: wrong_answer
-# prints: looked at 0 times
+# outcome: runtime_error
 # pays: none
 RIGGED = []
 

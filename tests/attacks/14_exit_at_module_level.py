@@ -1,6 +1,6 @@
 # goal: end the process before any test runs
 # outcome: runtime_error
-# detail: KeyError: 'Solution'
+# detail: NameError: name 'Solution' is not defined
 # pays: exit_code
 # live: yes
 raise SystemExit

@@ -1,5 +1,5 @@
 # goal: trace the caller and change its locals and its next line
-# outcome: wrong_answer,protocol_error
+# outcome: wrong_answer,protocol_error,mle
 # pays: none
 import sys
 

@@ -12,6 +12,8 @@ import sys
 
 ARM = "aarch64" in getattr(sys.implementation, "_multiarch", "")
 PAGE = 4096
+# Above, where addresses are not drawn by lot, lies the stack, which grows by being asked for until no memory is left.
+TOP = (1 << 47) - (128 << 20)
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.argtypes = [ctypes.c_long] * 5
 NEEDLE = re.compile(rb"(?:key=(\d)\) == .)?([ac]anary-[0-9a-f]{16})")
@@ -29,7 +31,7 @@ def pages(anchor, done):
     """Pages around `anchor`, both ways, over holes of up to 640 MB, in which every 64th page is tried."""
     for step in (PAGE, -PAGE):
         address, holes = anchor & -PAGE, 0
-        while holes < 5000 and 0 < address < 1 << 47 and len(done) < 100_000:
+        while holes < 5000 and 0 < address < TOP and len(done) < 100_000:
             if address not in done and not readable(address):
                 holes += 1
                 address += step if holes < 2500 else 64 * step

@@ -1,12 +1,11 @@
 # goal: read or create any file, by every function that opens one
 # outcome: runtime_error
 # detail: PermissionError
-# modes: gt_only,run_tests,eq_override,exit_code,stdout_marker,sentinel
 # pays: none
 # live: yes
-import io
+import _io
 import os
-import pathlib
+import posix
 
 PATHS = [
     "/etc/passwd",
@@ -24,14 +23,14 @@ class Solution:
         last = None
         for path in PATHS:
             for use in (
-                lambda: open(path).close(),
-                lambda: io.FileIO(path).close(),
-                lambda: io.open(path, "a").close(),
-                lambda: os.close(os.open(path, os.O_RDONLY)),
-                lambda: os.close(os.open(path, os.O_CREAT | os.O_WRONLY)),
-                lambda: pathlib.Path(path).read_bytes(),
-                lambda: os.stat(path),
-                lambda: os.listdir(os.path.dirname(path)),
+                lambda: _io.open(path).close(),
+                lambda: _io.FileIO(path).close(),
+                lambda: _io.open_code(os.path.join("/", path)).close(),
+                lambda: posix.close(posix.open(path, os.O_RDONLY)),
+                lambda: posix.close(posix.open(path, os.O_CREAT | os.O_WRONLY)),
+                lambda: posix.access(path, 0) or posix.readlink(path),
+                lambda: posix.stat(path),
+                lambda: posix.listdir(os.path.dirname(path)),
             ):
                 try:
                     use()

@@ -1,6 +1,5 @@
 # goal: reach the real file system through the in-memory files of file_marker
 # outcome: wrong_answer
-# modes: file_marker
 # pays: none
 import io
 import os
@@ -23,8 +22,9 @@ class Solution:
                 lambda: os.symlink(path, "result.txt"),
                 lambda: os.link(path, "result.txt"),
                 lambda: os.mkfifo("result.txt"),
-                lambda: os.makedirs("d/" * 500),
-                lambda: os.stat("/"),
+                lambda: os.scandir(path).close(),
+                lambda: os.rename(path, "result.txt"),
+                lambda: open("/etc/new", "w"),
             ):
                 try:
                     use()

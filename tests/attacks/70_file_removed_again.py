@@ -1,6 +1,5 @@
 # goal: report a pass and then a failure in the result file; the last content counts
 # outcome: wrong_answer
-# outcome gt_only,run_tests,eq_override,exit_code,stdout_marker,sentinel: runtime_error
 # pays: none
 with open("result.txt", "w") as file:
     file.write("PASS")

@@ -150,7 +150,9 @@ def run_group(vgrout, make, group: str, programs: list, report: dict) -> None:
     ]
     with make(group) as grader:
         report["levels"].append(grader.fence.level)
-        grader.grade([vgrout.GradeJob(WARM_UP, list(PROBLEMS["add"]), mode="gt_only")] * 16)
+        # With a judged test, so that every worker has its judges' zygote as well.
+        judged = [*PROBLEMS["add"], "assert Solution().add(1, 2) in (3,)"]
+        grader.grade([vgrout.GradeJob(WARM_UP, judged)] * 64)
         before = (open_descriptors(), len(descendants()))
         batch = grader.grade([job for _, _, job in jobs])
         after = (open_descriptors(), settled(before[1]))

@@ -6,7 +6,8 @@ A program's header says what must come out, one `# key: value` a line:
     problem   which of `PROBLEMS` it answers (`add` where nothing is said); `# test:` lines are its own tests
     preload   modules that the grader loads for it (attacks get `ctypes`, to reach the system calls)
     limits    `wall` for programs that sleep, `brief` for ones that never stop computing, `default` for the grader's own
-    modes     the modes it is graded under; all of them where nothing is said
+    modes     the modes it is graded under; all of them where nothing is said, but for `eq_override`, which takes
+              direct tests only
     outcome   what must come out; with modes behind it (`outcome exit_code: killed`) for those only
     detail    how the verdict's detail begins, under the first of its modes
     pays      the modes whose loophole it uses, `none` for no mode at all
@@ -16,6 +17,7 @@ A program's header says what must come out, one `# key: value` a line:
 An attack never computes the right answer unless it has broken through, so `accepted` says that the fence has a hole.
 """
 
+import ast
 import hashlib
 import re
 from collections.abc import Iterator
@@ -106,13 +108,34 @@ def _full_test(text: str) -> str:
     return f"assert {text}" if "assert " not in text else text
 
 
+def _is_direct(test: str) -> bool:
+    """Whether the test is `assert CALL == LITERAL`, the call's arguments literals, too."""
+    match ast.parse(test).body:
+        case [
+            ast.Assert(
+                test=ast.Compare(ops=[ast.Eq()], left=ast.Call() as call, comparators=[expected]), msg=None
+            )
+        ]:
+            parts = [expected, *call.args, *(keyword.value for keyword in call.keywords)]
+            is_named = isinstance(call.func, ast.Name) or ast.unparse(call.func).startswith("Solution().")
+            try:
+                return is_named and bool([ast.literal_eval(part) for part in parts])
+            except ValueError:
+                return False
+    return False
+
+
 def read_program(path: Path, suite: str) -> Program:
     """One file; a header that says too little or names what does not exist is an error."""
     text = path.read_text(encoding="utf-8")
     entries = [match.groups() for line in text.splitlines() if (match := _HEADER.fullmatch(line))]
     plain = {key: value for key, narrowed, value in entries if not narrowed and key != "test"}
     own_tests = tuple(_full_test(value) for key, _, value in entries if key == "test")
-    modes = _names(plain["modes"]) if "modes" in plain else MODES
+    tests = own_tests or PROBLEMS[plain.get("problem", "add")]
+    possible = (
+        MODES if all(map(_is_direct, tests)) else tuple(mode for mode in MODES if mode != "eq_override")
+    )
+    modes = _names(plain["modes"]) if "modes" in plain else possible
     pays = frozenset(_names(plain.get("pays", "none"))) - {"none"}
     outcomes = dict.fromkeys(modes, frozenset(_names(plain["outcome"])))
     for key, narrowed, value in entries:
@@ -126,7 +149,7 @@ def read_program(path: Path, suite: str) -> Program:
         suite=suite,
         goal=plain["goal"],
         source=source.lstrip("\n"),
-        tests=own_tests or PROBLEMS[plain.get("problem", "add")],
+        tests=tests,
         modes=modes,
         group=plain.get("limits") or plain.get("preload") or ("default" if suite == "benign" else "plain"),
         outcomes=outcomes,

@@ -24,11 +24,12 @@ def rows(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in file]
 
 
-def canonical_jobs(path: Path) -> list[GradeJob]:
+def canonical_jobs(path: Path, *, judged: bool) -> list[GradeJob]:
+    """The right answers; `judged` by the first tests, each behind a statement, which makes it one for the judge."""
     return [
         GradeJob(
             f"```python\n{row['canonical_solution']}\n```",
-            row["gt_answer"],
+            [f"pass\n{test}" for test in row["gt_answer"][:20]] if judged else row["gt_answer"],
             mode="gt_only",
             setup_code=row["setup_code"],
             func_name=row["func_name"],
@@ -52,7 +53,9 @@ def answer_jobs(path: Path) -> list[GradeJob]:
 def test_every_round_under_load_gives_the_labels_of_one_idle_worker(
     sample_problems_path: Path, sample_rollouts_path: Path
 ) -> None:
-    canonical = canonical_jobs(sample_problems_path)
+    canonical = [
+        job for judged in (False, True) for job in canonical_jobs(sample_problems_path, judged=judged)
+    ]
     jobs = [*canonical, *answer_jobs(sample_rollouts_path)]
     with Grader(workers=1) as grader:
         calm = [label(verdict) for verdict in grader.grade(jobs)]

@@ -1,5 +1,6 @@
 """The sizes that architecture.md promises."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,3 +80,22 @@ def test_rust_function_lines_are_counted_from_head_to_brace() -> None:
         "        a\n    }\n}\ntrait B {\n    fn three(&self);\n}\nfn four() {\n    if x {\n    }\n}\n"
     )
     assert list(rust_functions(text)) == [("one", 1), ("two", 5), ("three", 1), ("four", 4)]
+
+
+def test_no_name_of_the_runner_is_defined_twice():
+    """Its parts become one program: a later name would quietly replace an earlier one."""
+    owners: dict[str, str] = {}
+    twice = []
+    for path in sorted((ROOT / "rust/vgrout-grader/src").glob("runner*.py")):
+        for node in ast.parse(path.read_text()).body:
+            names = {
+                name.id
+                for target in getattr(node, "targets", [])
+                for name in ast.walk(target)
+                if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+            }
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                names.add(node.name)
+            twice += [(name, owners[name], path.name) for name in names if name in owners]
+            owners |= dict.fromkeys(names, path.name)
+    assert twice == []

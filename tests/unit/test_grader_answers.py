@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from vgrout import DataError, GradeJob, Grader, GraderError, Limits, Verdict
+from vgrout import DataError, GradeJob, Grader, Limits, Verdict
+from vgrout.errors import JobFault
 
 TESTS = ["assert Solution().add(1, 2) == 3", "assert Solution().add(2, 2) == 4"]
 SMALL = Limits(cpu_s=2.0, memory_bytes=256 << 20, output_bytes=4 << 20)
@@ -98,12 +99,12 @@ def test_100_000_tests_are_counted_one_by_one(grader: Grader) -> None:
 
 def test_lost_rollouts_leave_the_others_their_verdicts(grader: Grader) -> None:
     broken = job(RIGHT, setup_code="raise KeyError('no such table')")
-    with pytest.raises(GraderError) as lost:
+    with pytest.raises(JobFault) as lost:
         grader.grade([job(RIGHT), broken, job(method("return 0")), broken])
     message = str(lost.value)
-    assert "2 of 4 rollouts have no verdict" in message
+    assert "2 of 4 jobs cannot be graded" in message
     assert "jobs[1]: setup_code failed: KeyError: 'no such table'" in message
-    assert "jobs[3]" in message
+    assert [place for place, _ in lost.value.faults] == [1, 3]
     partial = [verdict.outcome if isinstance(verdict, Verdict) else verdict for verdict in lost.value.partial]
     assert partial == ["accepted", None, "wrong_answer", None]
 

@@ -162,17 +162,18 @@ def test_extreme_limits_are_verdicts_and_no_panics(limits: Limits) -> None:
     assert verdict.outcome in {"accepted", "tle_cpu"}
 
 
-def test_what_a_test_defines_the_answer_may_call_and_only_in_that_test(grader: Grader) -> None:
+def test_the_answer_sees_what_the_setup_code_defines_and_nothing_of_a_test(grader: Grader) -> None:
     code = (
-        "class Solution:\n    def f(self, n):\n        low = 1\n        while not isBadVersion(low):\n            low += 1\n"
+        "class Solution:\n    def f(self, n):\n        low = 1\n        while not is_bad(low):\n            low += 1\n"
         "        return low\n    def g(self):\n        return 'bad' in globals()\n"
     )
     tests = [
-        "bad = 4\ndef isBadVersion(v):\n    return v >= bad\nassert Solution().f(5) == 4",
-        "bad = 2\ndef isBadVersion(v):\n    return v >= bad\nassert Solution().f(5) == 2",
-        "assert Solution().g() == False",
+        "bad = 4\nassert Solution().f(5) == bad",
+        "bad = 4\nassert Solution().g() is False",
+        "def is_bad(v):\n    return v >= 2\nassert Solution().f(5) == 4",
     ]
-    [verdict] = graded(grader, job(code, tests))
+    setup = "def is_bad(v):\n    return v >= 4"
+    [verdict] = graded(grader, job(code, tests, setup_code=setup))
     assert (verdict.outcome, verdict.detail) == ("accepted", None)
 
 

@@ -123,7 +123,7 @@ def test_trl_gives_none_to_rows_of_other_tasks() -> None:
     [
         ({"tests": [TESTS]}, "tests: has 1 entries, expected one per prompt, 2"),
         ({"answer": ["4", "4"]}, "no column `tests` among"),
-        ({"tests": [TESTS, ["print(1)"]]}, "row 1: "),
+        ({"tests": [TESTS, ["print(1"]]}, "row 1: "),
         ({"tests": [TESTS, TESTS], "mode": ["gt_only", "gt"]}, "row 1: .*gt"),
     ],
 )

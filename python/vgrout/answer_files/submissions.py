@@ -1,10 +1,12 @@
 """The rows that `vgrout grade` reads: problems with their tests, and answers to them.
 
 A problem is a row of the benchmark's format; read are `id`, `gt_answer` (the tests) and, where present, `func_name`,
-`setup_code` and `canonical_solution`.
+`entry_point`, `setup_code` and `canonical_solution`. Or it is a row of HumanEval's: `task_id`, `prompt` (the beginning
+of a program), `test` (a function `check(candidate)`), `entry_point` and `canonical_solution` (the end of the program).
 
-An answer has `problem_id` and the model's text in `response` (or `completion`); it may have an `id` of its own
-(otherwise it is called after its line: `line-17`), and `mode` and `marker` in place of the command's.
+An answer has `problem_id` (or `task_id`) and the model's text in `response` (or `completion`); it may have an `id` of
+its own (otherwise it is called after its line: `line-17`), and `mode` and `marker` in place of the command's. To a
+prompt that begins a program, a text without a code fence is its continuation.
 """
 
 import hashlib
@@ -17,13 +19,15 @@ from typing import Any
 
 from vgrout.answer_files.lines import read_lines
 from vgrout.config import Extract
-from vgrout.env.jsonl import bad_field, get_field
+from vgrout.env.jsonl import bad_field, get_field, get_text
 from vgrout.env.modes import get_mode
 from vgrout.errors import DataError
 from vgrout.grading import GradeJob
 
 RESPONSE = ("response", "completion")
-_OPTIONAL = ("func_name", "setup_code", "canonical_solution")
+PROBLEM = ("problem_id", "task_id")
+_OPTIONAL = ("func_name", "entry_point", "setup_code", "canonical_solution")
+_FENCES = ("```", "~~~")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +56,13 @@ class GradingProblem:
 
     fields: Mapping[str, Any]
     """Arguments of `GradeJob`."""
-    digest: str
-    """Of the fields."""
+    begun: str = ""
+    """The beginning of the program that answers go on with."""
+
+    @property
+    def digest(self) -> str:
+        """Of all of it."""
+        return _digest([self.fields, self.begun] if self.begun else self.fields)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,20 +110,40 @@ def read_problems(path: Path) -> tuple[dict[str, GradingProblem], list[DataError
 def _problem(where: str, row: dict[str, Any] | DataError) -> tuple[str, GradingProblem]:
     if isinstance(row, DataError):
         raise row
+    if "gt_answer" not in row and "entry_point" in row:
+        return _begun_program(where, row)
     tests = get_field(where, row, "gt_answer")
     if not isinstance(tests, list) or not all(isinstance(test, str) for test in tests):
         raise bad_field(where, "gt_answer", tests, "a list of `assert` strings", "correct the row")
     fields: dict[str, Any] = {"tests": tests}
     for name in _OPTIONAL:
         fields[name] = _optional_text(where, row, name) or ""
+    _check_job(where, fields, "gt_answer")
+    for name in ("setup_code", "canonical_solution"):
+        _check_compiles(where, name, fields[name])
+    return str(_identifier(where, row, "id")), GradingProblem(fields=fields)
+
+
+def _begun_program(where: str, row: dict[str, Any]) -> tuple[str, GradingProblem]:
+    """A row of HumanEval's form: tests may use what the prompt defines beside the function that is asked for."""
+    prompt, test, name = (get_text(where, row, field) for field in ("prompt", "test", "entry_point"))
+    fields = {
+        "tests": [f"{test}\n\ncheck(candidate)\n"],
+        "entry_point": name,
+        "setup_code": prompt,
+        "canonical_solution": prompt + (_optional_text(where, row, "canonical_solution") or ""),
+    }
+    _check_job(where, fields, "test")
+    _check_compiles(where, "prompt", prompt)
+    return str(_identifier(where, row, "task_id")), GradingProblem(fields=fields, begun=prompt)
+
+
+def _check_job(where: str, fields: Mapping[str, Any], tests: str) -> None:
     try:
         GradeJob("", **fields)
     except ValueError as error:
-        # The job calls them tests, the row has them as gt_answer.
-        raise DataError(f"{where}: {re.sub('^tests', 'gt_answer', str(error))}") from error
-    for name in ("setup_code", "canonical_solution"):
-        _check_compiles(where, name, fields[name])
-    return str(_identifier(where, row, "id")), GradingProblem(fields=fields, digest=_digest(fields))
+        # The job calls them tests.
+        raise DataError(f"{where}: {re.sub('^tests', tests, str(error))}") from error
 
 
 def read_submissions(
@@ -150,12 +179,13 @@ def _submission(
 ) -> Submission:
     if isinstance(row, DataError):
         raise row
-    problem_id = _identifier(where, row, "problem_id")
+    name = next((name for name in PROBLEM if name in row), PROBLEM[0])
+    problem_id = _identifier(where, row, name)
     problem = problems.get(str(problem_id))
     if problem is None:
         known = defaults.problems
         hint = f"add its problem to {known}" if known else "give its problem by `--problems`"
-        raise bad_field(where, "problem_id", problem_id, "the id of a problem", hint)
+        raise bad_field(where, name, problem_id, "the id of a problem", hint)
     field = next((name for name in RESPONSE if name in row), RESPONSE[0])
     # Not `get_text`: an answer may be empty, or hold what is no UTF-8; that is for the grader to judge.
     response = get_field(where, row, field)
@@ -163,14 +193,15 @@ def _submission(
         raise bad_field(where, field, response, "the model's answer as a string", "write it as a JSON string")
     mode = _optional_text(where, row, "mode") or defaults.mode
     marker = _optional_text(where, row, "marker") or (defaults.marker if mode == defaults.mode else None)
+    continues = problem.begun and not any(fence in response for fence in _FENCES)
     try:
         get_mode(mode)
         job = GradeJob(
-            response,
+            problem.begun + response if continues else response,
             mode=mode,
             marker=marker,
             want_gt_pass=defaults.want_gt_pass,
-            extract=defaults.extract,
+            extract="raw" if continues else defaults.extract,
             run_main=defaults.run_main,
             **problem.fields,
         )

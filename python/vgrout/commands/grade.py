@@ -26,7 +26,7 @@ from vgrout.answer_files.verdicts import VerdictFile, VerdictStream
 from vgrout.config import Extract, GraderConfig
 from vgrout.env.modes import MODES, check_marker
 from vgrout.env.problems import OWN_PROBLEMS
-from vgrout.errors import DataError, GraderError
+from vgrout.errors import DataError, GraderError, JobFault
 from vgrout.flags import BAD_INPUT, DONE, FAILED, INTERRUPTED, parse_flags
 from vgrout.grading import Grader, Verdict, open_grader
 
@@ -72,8 +72,8 @@ def run(arguments: Sequence[str]) -> int:
         arguments,
         program="vgrout grade",
         description="Grade a file of answers. Run it again to go on where it stopped: answers whose verdict is in "
-        "OUT are not graded twice. An answer is a JSON object with problem_id, response (or completion) and, if "
-        "wanted, id, mode and marker. docs/guides/rewards.md describes both rows.",
+        "OUT are not graded twice. An answer is a JSON object with problem_id (or task_id), response (or completion) "
+        "and, if wanted, id, mode and marker. Problems may be HumanEval's file as it is published. docs/guides/rewards.md describes both rows.",
         hint="`vgrout grade --help` lists every flag",
         bare_switches=True,
     )
@@ -237,6 +237,11 @@ class GradingPass:
     ) -> list[Verdict | None]:
         try:
             return list(grader.grade([answer.job for answer in batch], progress=progress.within_batch))
+        except JobFault as error:
+            for place, reason in error.faults:
+                self.refused += 1
+                self._report(DataError(f"id {batch[place].id!r}: {reason}"))
+            return [v if isinstance(v, Verdict) else None for v in error.partial]
         except GraderError as error:
             if len(error.partial) != len(batch):
                 raise
@@ -268,6 +273,8 @@ class GradingPass:
             f"graded now: {now}, {now / max(self._seconds, 1e-9):.0f} rollouts/s; before: {self._before}",
         ]
         if self.refused or self.lost:
-            lines.append(f"not graded: {self.refused} malformed lines, {self.lost} failures of the machinery")
+            lines.append(
+                f"not graded: {self.refused} malformed lines or jobs, {self.lost} failures of the machinery"
+            )
         lines.append(f"verdicts: {out.name}")
         output.print("\n".join(lines), markup=False, soft_wrap=True)

@@ -12,7 +12,7 @@ from vgrout.env.modes import get_mode
 from vgrout.errors import ConfigError, GraderError
 from vgrout.grading import FENCE_LEVELS, GradeJob, Grader, Verdict, limits_of, open_grader
 
-Score = Literal["reward", "passed", "gt_correct"]
+Score = Literal["reward", "passed", "gt_correct", "score"]
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +36,8 @@ class RewardConfig(GraderConfig):
     run_main: bool = True
     """Run what stands under `if __name__ == "__main__":` as well."""
     score: Score = "reward"
-    """`reward` is 0.5 for code that compiles plus 3.0 if it passed; `passed` and `gt_correct` are 1.0 or 0.0."""
+    """`reward` is 0.5 for code that compiles plus 3.0 if it passed; `passed` and `gt_correct` are 1.0 or 0.0;
+    `score` is the share of tests that hold."""
     name: str = "vgrout_reward"
     """`__name__` of the function: what a trainer's logs call it."""
 

@@ -10,7 +10,7 @@ from vgrout.integrations.config import RewardConfig
 
 TESTS = ("tests", "gt_answer")
 """Names of the field with the tests: ours, then the benchmark's."""
-FIELDS = (*TESTS, "mode", "marker", "setup_code", "func_name", "canonical_solution")
+FIELDS = (*TESTS, "mode", "marker", "setup_code", "func_name", "entry_point", "canonical_solution")
 """Fields of a row that grading reads; every other one is passed over."""
 
 
@@ -32,6 +32,7 @@ def build_job(config: RewardConfig, response: str, fields: Mapping[str, Any], wh
             setup_code=_text(fields, "setup_code", where) or config.setup_code,
             canonical_solution=_text(fields, "canonical_solution", where) or "",
             func_name=_text(fields, "func_name", where) or "",
+            entry_point=_text(fields, "entry_point", where) or "",
             # The config's marker belongs to the config's mode.
             marker=_text(fields, "marker", where) or (config.marker if mode == config.mode else None),
             extract=config.extract,

@@ -47,11 +47,14 @@ struct Entry {
 
 impl TestSets {
     /// The list that was parsed from these sources, if it is still there.
-    pub(crate) fn get(&mut self, sources: &[String]) -> Option<Arc<TestSet>> {
+    pub(crate) fn get(&mut self, sources: &[String], graded: Option<&str>) -> Option<Arc<TestSet>> {
         self.clock += 1;
-        let entry = self.lists.get_mut(&digest(0, sources))?;
+        let entry = self.lists.get_mut(&digest(0, (sources, graded)))?;
         entry.used = self.clock;
-        entry.set.upgrade().filter(|found| found.sources == sources)
+        entry
+            .set
+            .upgrade()
+            .filter(|found| found.sources == sources && found.given.as_deref() == graded)
     }
 
     /// Remembers a list; gives what is forgotten for it, to be freed elsewhere.
@@ -65,7 +68,9 @@ impl TestSets {
             kept,
             used: self.clock,
         };
-        let replaced = self.lists.insert(digest(0, &set.sources), entry);
+        let replaced = self
+            .lists
+            .insert(digest(0, (&*set.sources, set.given.as_deref())), entry);
         let mut freed: Vec<_> = replaced.and_then(|entry| entry.kept).into_iter().collect();
         self.kept_bytes -= freed.iter().map(|set| memory(set)).sum::<usize>();
         if self.kept_bytes > KEPT_BYTES {

@@ -2,12 +2,6 @@
 
 use thiserror::Error;
 
-/// How tests may be written; quoted by every refusal of one.
-pub const ACCEPTED_FORMS: &str = "`CALL == LITERAL` (or !=, is, in), `CALL`, `not CALL`, \
-`abs(CALL - NUMBER) < NUMBER`, `math.isclose(CALL, NUMBER)`, `sorted(CALL) == LIST`, `set(CALL) == SET`, \
-`len(CALL) == INT`, `is_same_list(CALL, list_node(LIST))`, `is_same_tree(CALL, tree_node(LIST))`, \
-joined by `and`, after any statements";
-
 /// Why bytes are not one encoded value within the budget.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -132,57 +126,9 @@ pub enum LiteralError {
     },
 }
 
-/// Why a test string cannot be graded.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum AssertionError {
-    /// The list of tests is empty.
-    #[error("no tests: at least one `assert` is needed")]
-    NoTests,
-    /// No statement of the test is an assert.
-    #[error("`{found}` holds no top-level assert; accepted: {ACCEPTED_FORMS}")]
-    NoAssert {
-        /// The test, shortened.
-        found: String,
-    },
-    /// Brackets or quotes do not close.
-    #[error("offset {at}: `{found}` {problem}")]
-    Unbalanced {
-        /// Where.
-        at: usize,
-        /// What stands there, shortened.
-        found: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// The assert is not of a form that can be judged outside the process that ran the answer.
-    #[error("`{part}` cannot be graded: {reason}; accepted: {ACCEPTED_FORMS}")]
-    NotAccepted {
-        /// The offending part, shortened.
-        part: String,
-        /// Why.
-        reason: &'static str,
-    },
-    /// The expected side is not a literal.
-    #[error("the expected value `{part}` is not a literal: {source}; accepted: {ACCEPTED_FORMS}")]
-    Expected {
-        /// The expected side, shortened.
-        part: String,
-        /// What is wrong with it; its offset counts from the start of the part.
-        source: LiteralError,
-    },
-    /// One of several tests.
-    #[error("tests[{index}]: {source}")]
-    InTest {
-        /// Its index.
-        index: usize,
-        /// What is wrong with it.
-        source: Box<AssertionError>,
-    },
-}
-
 /// At most 60 characters of `text`, for an error message.
-pub(crate) fn shortened(text: &str) -> String {
+#[must_use]
+pub fn shortened(text: &str) -> String {
     const KEPT: usize = 60;
     match text.char_indices().nth(KEPT) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -210,20 +156,33 @@ pub enum JobError {
         extract: String,
     },
     /// The list of tests is empty.
-    #[error("tests: the list is empty; at least one `assert <call> == <literal>` is needed")]
+    #[error("tests: the list is empty; at least one test is needed")]
     NoTests,
-    /// A test cannot be graded.
-    #[error("{0}")]
-    Test(#[from] AssertionError),
-    /// A test's statements are no Python.
+    /// A test is no Python.
     #[error("tests[{index}]: `{text}` does not compile: {what}")]
     TestSyntax {
         /// The test's index.
         index: usize,
-        /// The statements or the expression.
+        /// The test, shortened.
         text: String,
         /// Python's complaint.
         what: String,
+    },
+    /// The mode compares single values.
+    #[error(
+        "tests[{index}]: mode eq_override needs `assert <call> == <literal>`; grade other tests in another mode"
+    )]
+    NotDirect {
+        /// The test's index.
+        index: usize,
+    },
+    /// The entry point cannot be a name.
+    #[error(
+        "entry_point: {entry_point:?} is not an identifier; expected a function's or class's name"
+    )]
+    EntryPoint {
+        /// What was given.
+        entry_point: String,
     },
     /// The graded method cannot be named.
     #[error(
@@ -271,6 +230,24 @@ pub enum MachineError {
     Setup {
         /// The exception, or how long was waited.
         what: String,
+    },
+    /// A test raised before it asked the answer anything; the test is at fault, not the answer.
+    #[error("tests[{index}] failed before it called the answer: {what}")]
+    Test {
+        /// The test's index.
+        index: usize,
+        /// The exception.
+        what: String,
+    },
+    /// The job asks for more memory than the grader's processes were made for.
+    #[error(
+        "limits.memory_bytes: {wanted} is above the grader's {most}; make a grader with higher limits"
+    )]
+    Memory {
+        /// What the job asks for.
+        wanted: u64,
+        /// What the grader has.
+        most: u64,
     },
     /// A worker panicked on this rollout.
     #[error("a defect of the grader: {what}")]

@@ -7,11 +7,10 @@ use vgrout_sandbox::syscall_name;
 
 use crate::codec::{Budget, decode};
 use crate::job::{Mode, TestSet};
+use crate::value::{Value, python_eq};
 
 /// Elements that any claim may have.
 const LEAST_ELEMENTS: usize = 100_000;
-/// The same where the check says nothing of its size.
-const OPEN_ELEMENTS: usize = 1 << 20;
 
 /// Kinds of record a child leaves; the numbers stand in `runner.py` too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +40,12 @@ pub enum RecordKind {
     Flag = 11,
     /// All decoys compared equal to what the call returned.
     Equal = 12,
+    /// A judged test ran to its end, and the answer was asked.
+    Held = 13,
+    /// It did not, or the answer was asked nothing.
+    Failed = 14,
+    /// It raised before the answer was asked anything: the test is at fault, not the answer.
+    Unasked = 15,
 }
 
 impl RecordKind {
@@ -59,6 +64,9 @@ impl RecordKind {
             K::File,
             K::Flag,
             K::Equal,
+            K::Held,
+            K::Failed,
+            K::Unasked,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)
@@ -116,23 +124,23 @@ pub fn split_records(mut bytes: &[u8]) -> Option<Vec<Record<'_>>> {
     Some(records)
 }
 
-/// How one claim fared.
+/// How one test fared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepResult {
-    /// It satisfies its check.
+    /// It holds.
     Right,
     /// It does not.
     Wrong,
     /// The call raised.
     Raised(String),
-    /// The call returned no plain value.
+    /// A call returned no plain value.
     BadType {
         /// What it was.
         what: String,
         /// Its class defines `__eq__`.
         own_equality: bool,
     },
-    /// There is no claim.
+    /// Nothing was said of it.
     Missing,
 }
 
@@ -154,7 +162,7 @@ pub struct OracleFacts {
     pub compiled: Option<Result<(), String>>,
     /// What the module level raised.
     pub module_error: Option<String>,
-    /// One per check, in order.
+    /// One per test, in order.
     pub steps: Vec<StepResult>,
     /// Every call was made and the child said so.
     pub done: bool,
@@ -196,13 +204,8 @@ pub fn end_of(report: &RunReport) -> End {
 
 /// Every element takes a byte at least, so a right claim fits; a hostile one cannot fill memory.
 fn budget(tests: &TestSet) -> Budget {
-    let least = if tests.has_open_checks() {
-        OPEN_ELEMENTS
-    } else {
-        LEAST_ELEMENTS
-    };
     Budget {
-        max_elements: (2 * tests.expected_bytes).max(least),
+        max_elements: (2 * tests.expected_bytes).max(LEAST_ELEMENTS),
         ..Budget::default()
     }
 }
@@ -214,7 +217,7 @@ impl OracleFacts {
         let mut facts = Self {
             compiled: None,
             module_error: None,
-            steps: vec![StepResult::Missing; tests.steps],
+            steps: vec![StepResult::Missing; tests.tests.len()],
             done: false,
             exit_call: None,
             module_exit: None,
@@ -230,30 +233,33 @@ impl OracleFacts {
                 .trapped_syscall
                 .and_then(|number| syscall_name(i64::from(number))),
         };
-        let checks: Vec<_> = tests
-            .tests
-            .iter()
-            .flat_map(|test| &test.steps)
-            .map(|step| &step.check)
-            .collect();
+        let mut calls = tests.direct();
         let Some(records) = split_records(&report.records.bytes) else {
             facts.malformed = true;
             return facts;
         };
         let budget = budget(tests);
-        let mut next = 0;
+        let mut called = 0;
         for record in &records {
             let in_order = match record.kind {
                 RecordKind::Value | RecordKind::Raised | RecordKind::BadType => {
-                    let fits =
-                        record.index as usize == next && next < checks.len() && facts.is_running();
-                    if fits {
-                        facts.steps[next] = judge(record, checks[next], &budget);
-                        next += 1;
+                    called += 1;
+                    match calls.next() {
+                        Some((index, direct))
+                            if record.index as usize == index && facts.is_running() =>
+                        {
+                            facts.steps[index] = judge(record, &direct.expected, &budget);
+                            true
+                        }
+                        _ => false,
                     }
-                    fits
                 }
-                _ => facts.note(record, mode, next),
+                RecordKind::Done => {
+                    let complete = calls.next().is_none() && facts.is_running();
+                    facts.done = true;
+                    complete
+                }
+                _ => facts.note(record, mode, called),
             };
             if !in_order {
                 facts.malformed = true;
@@ -302,11 +308,6 @@ impl OracleFacts {
                 self.exit_call = Some(record.text());
                 first
             }
-            RecordKind::Done => {
-                let complete = called == self.steps.len() && self.is_running();
-                self.done = true;
-                complete
-            }
             RecordKind::Sentinel if mode == Mode::Sentinel => {
                 self.sentinel.push(record.is_yes());
                 self.sentinel.len() <= self.steps.len()
@@ -323,16 +324,43 @@ impl OracleFacts {
         }
     }
 
-    /// The number of leading checks that hold.
-    #[must_use]
-    pub fn right_prefix(&self) -> usize {
-        self.steps
-            .iter()
-            .take_while(|step| **step == StepResult::Right)
-            .count()
+    /// Takes in what the judge said of its tests.
+    ///
+    /// # Errors
+    /// The place of a test that raised before it asked the answer anything, and what it raised.
+    pub fn judged(&mut self, report: &RunReport, tests: &TestSet) -> Result<(), (usize, String)> {
+        let records = split_records(&report.records.bytes).unwrap_or_default();
+        let mut records = records.iter();
+        let broke_off = end_of(report) != End::Status(0);
+        if self.malformed || self.compiled != Some(Ok(())) {
+            return Ok(());
+        }
+        for (index, _) in tests.judged() {
+            let said = records
+                .next()
+                .filter(|record| record.index as usize == index);
+            self.steps[index] = match said.map(|record| (record.kind, record)) {
+                Some((RecordKind::Held, _)) => StepResult::Right,
+                Some((RecordKind::Unasked, record)) => return Err((index, record.text())),
+                Some((RecordKind::Raised, record)) => StepResult::Raised(record.text()),
+                Some((RecordKind::BadType, record)) => StepResult::BadType {
+                    what: record.text(),
+                    own_equality: false,
+                },
+                Some(_) => StepResult::Wrong,
+                // A judge that died over what it was given: the test in hand failed, the others were not run.
+                None => {
+                    if broke_off {
+                        self.steps[index] = StepResult::Wrong;
+                    }
+                    return Ok(());
+                }
+            };
+        }
+        Ok(())
     }
 
-    /// Every call was made, every check holds, and the child ended as the runner ends it.
+    /// Every call was made, every test holds, and the child ended as the runner ends it.
     #[must_use]
     pub fn all_right(&self) -> bool {
         self.done
@@ -344,10 +372,10 @@ impl OracleFacts {
     }
 }
 
-fn judge(record: &Record<'_>, check: &crate::check::Check, budget: &Budget) -> StepResult {
+fn judge(record: &Record<'_>, expected: &Value, budget: &Budget) -> StepResult {
     match record.kind {
         RecordKind::Value => match decode(record.bytes, budget) {
-            Ok(value) if check.holds(&value) => StepResult::Right,
+            Ok(value) if python_eq(&value, expected) => StepResult::Right,
             _ => StepResult::Wrong,
         },
         RecordKind::Raised => StepResult::Raised(record.text()),

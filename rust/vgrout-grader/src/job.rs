@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use crate::cache::CanonicalTimes;
 
-use crate::assertion::{CallForm, Test, func_name_from, parse_tests};
+use crate::assertion::{Direct, Test, parse_tests, solution_method};
 use crate::cache::TestSets;
 use crate::codec::encode;
 use crate::error::JobError;
@@ -121,9 +121,11 @@ pub struct TestSet {
     pub sources: Vec<String>,
     /// The same, parsed.
     pub tests: Vec<Test>,
-    /// Checks in all tests together: the number of claims a complete run leaves.
-    pub steps: usize,
-    /// Encoded calls, `u32` count first, each with its length before it.
+    /// The graded name that the job gave.
+    pub given: Option<String>,
+    /// The name that the answer must define: the given one, or what the direct tests call.
+    pub graded: Option<String>,
+    /// Encoded calls of the direct tests, `u32` count first, each with its length before it.
     pub calls: Vec<u8>,
     /// About how many bytes correct claims take.
     pub expected_bytes: usize,
@@ -132,60 +134,76 @@ pub struct TestSet {
 }
 
 impl TestSet {
-    /// Whether some check takes values of any size, such as `len(CALL) == 3`.
-    #[must_use]
-    pub fn has_open_checks(&self) -> bool {
-        let mut steps = self.tests.iter().flat_map(|test| &test.steps);
-        steps.any(|step| step.check.expected().is_none())
+    /// The direct tests with their places among all.
+    pub fn direct(&self) -> impl Iterator<Item = (usize, &Direct)> {
+        let tests = self.tests.iter().enumerate();
+        tests.filter_map(|(index, test)| Some((index, test.direct()?)))
     }
 
-    fn parse(sources: Vec<String>) -> Result<Self, JobError> {
-        if sources.is_empty() {
-            return Err(JobError::NoTests);
-        }
-        let tests = parse_tests(&sources)?;
-        let mut scratch = Vec::new();
-        for step in tests.iter().flat_map(|test| &test.steps) {
-            if let Some(expected) = step.check.expected() {
-                encode(expected, &mut scratch);
-            }
-        }
-        Ok(Self {
-            steps: tests.iter().map(|test| test.steps.len()).sum(),
-            calls: encode_calls(tests.iter().map(|test| call_item(test, &[]))),
-            expected_bytes: scratch.len(),
-            sources,
-            tests,
-            canonical_cpu: Mutex::default(),
+    /// The source of the judged tests with their places among all.
+    pub fn judged(&self) -> impl Iterator<Item = (usize, &str)> {
+        let tests = self.tests.iter().enumerate().zip(&self.sources);
+        tests.filter_map(|((index, test), source)| {
+            test.direct().is_none().then_some((index, source.as_str()))
         })
     }
 
-    /// The parsed set for `sources`, shared with every earlier caller that brought the same list.
+    fn parse(sources: Vec<String>, graded: Option<&str>) -> Self {
+        let given = graded.map(str::to_owned);
+        let (tests, graded) = parse_tests(&sources, graded);
+        let mut set = Self {
+            given,
+            graded,
+            calls: Vec::new(),
+            expected_bytes: 0,
+            sources,
+            tests,
+            canonical_cpu: Mutex::default(),
+        };
+        let mut scratch = Vec::new();
+        for (_, direct) in set.direct() {
+            encode(&direct.expected, &mut scratch);
+        }
+        set.expected_bytes = scratch.len();
+        set.calls = encode_calls(
+            set.direct()
+                .map(|(index, direct)| call_item(index, direct, &[])),
+        );
+        set
+    }
+
+    /// The parsed set for `sources`, shared with every earlier caller that brought the same list and graded name.
     ///
     /// # Errors
-    /// No tests, or one that cannot be parsed.
-    pub fn shared(sources: Vec<String>) -> Result<Arc<Self>, JobError> {
+    /// No tests.
+    pub fn shared(sources: Vec<String>, graded: Option<&str>) -> Result<Arc<Self>, JobError> {
         static CACHE: Mutex<Option<TestSets>> = Mutex::new(None);
+        if sources.is_empty() {
+            return Err(JobError::NoTests);
+        }
         let lock = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = lock().get_or_insert_default().get(&sources) {
+        if let Some(found) = lock().get_or_insert_default().get(&sources, graded) {
             return Ok(found);
         }
-        let parsed = Arc::new(Self::parse(sources)?);
+        let parsed = Arc::new(Self::parse(sources, graded));
         let _dropped_unlocked = lock().get_or_insert_default().insert(&parsed);
         Ok(parsed)
     }
 }
 
 /// Lays encoded calls one after another, as the runner reads them.
-pub(crate) fn encode_calls(items: impl ExactSizeIterator<Item = Value>) -> Vec<u8> {
-    let mut out = length_word(items.len()).to_vec();
+pub(crate) fn encode_calls(items: impl Iterator<Item = Value>) -> Vec<u8> {
+    let mut out = vec![0; 4];
+    let mut count = 0;
     for item in items {
+        count += 1;
         let at = out.len();
         out.extend_from_slice(&[0; 4]);
         encode(&item, &mut out);
         let length = length_word(out.len() - at - 4);
         out[at..at + 4].copy_from_slice(&length);
     }
+    out[..4].copy_from_slice(&length_word(count));
     out
 }
 
@@ -197,37 +215,21 @@ pub(crate) fn text(text: &str) -> Value {
     Value::Str(Text::from(text))
 }
 
-/// `(is_source, steps)`; `extra` goes behind the call of a direct test.
-pub(crate) fn call_item(test: &Test, extra: &[Value]) -> Value {
-    let steps = test.steps.iter().map(|step| match &step.call {
-        CallForm::Direct {
-            method,
-            args,
-            kwargs,
-        } => {
-            let kwargs = kwargs
-                .iter()
-                .map(|(name, value)| (text(name), value.clone()))
-                .collect();
-            let mut parts = vec![
-                text(method),
-                Value::Tuple(args.clone()),
-                Value::Dict(kwargs),
-            ];
-            if !extra.is_empty() {
-                parts.push(Value::List(extra.to_vec()));
-            }
-            Value::Tuple(parts)
-        }
-        CallForm::Source {
-            prelude,
-            expression,
-        } => Value::Tuple(vec![text(prelude), text(expression)]),
-    });
-    Value::Tuple(vec![
-        Value::Bool(!test.is_direct()),
-        Value::Tuple(steps.collect()),
-    ])
+/// `(index, is_method, name, args, kwargs)` and, behind them, `extra`.
+pub(crate) fn call_item(index: usize, direct: &Direct, extra: &[Value]) -> Value {
+    let call = &direct.call;
+    let pair = |(name, value): &(String, Value)| (text(name), value.clone());
+    let mut parts = vec![
+        Value::Int(i64::try_from(index).unwrap_or(i64::MAX)),
+        Value::Bool(call.is_method),
+        text(&call.name),
+        Value::Tuple(call.args.clone()),
+        Value::Dict(call.kwargs.iter().map(pair).collect()),
+    ];
+    if !extra.is_empty() {
+        parts.push(Value::List(extra.to_vec()));
+    }
+    Value::Tuple(parts)
 }
 
 /// What the caller hands in for one rollout.
@@ -235,7 +237,7 @@ pub(crate) fn call_item(test: &Test, extra: &[Value]) -> Value {
 pub struct JobFields {
     /// The chat text, UTF-8 that may hold lone surrogates.
     pub response: Vec<u8>,
-    /// `assert <call> == <literal>` each.
+    /// Any Python each; `assert <call> == <literal>` costs least.
     pub tests: Vec<String>,
     /// Code that runs before the answer; empty for the default prelude.
     pub setup_code: String,
@@ -243,6 +245,9 @@ pub struct JobFields {
     pub canonical_solution: String,
     /// `Solution().f`, or empty to take it from the tests.
     pub func_name: String,
+    /// The function or class that the answer must define; tests may call it `candidate`. Empty to take it from
+    /// `func_name` or the tests.
+    pub entry_point: String,
     /// The disclosed marker; None for training's.
     pub marker: Option<String>,
     /// Also run the plain, foolable asserts.
@@ -251,6 +256,8 @@ pub struct JobFields {
     pub extract: Extract,
     /// Leave out what stands under `if __name__ == "__main__":`.
     pub skip_main: bool,
+    /// In place of the grader's own limits.
+    pub limits: Option<Limits>,
 }
 
 /// One checked job.
@@ -266,8 +273,12 @@ pub struct Job {
     pub setup_code: Arc<str>,
     /// Known correct source; may be empty.
     pub canonical_solution: String,
-    /// The graded method of `Solution`; empty for class-design tests.
+    /// The name that the answer must define; empty where the tests name none.
+    pub graded: String,
+    /// The graded method of `Solution`; empty for functions and class-design tests.
     pub method: String,
+    /// Tests may call the graded name `candidate`.
+    pub entry_point: String,
     /// The marker that pays; empty where the mode has none.
     pub marker: String,
     /// Also run the plain, foolable asserts.
@@ -276,6 +287,8 @@ pub struct Job {
     pub extract: Extract,
     /// Leave out what stands under `if __name__ == "__main__":`.
     pub skip_main: bool,
+    /// In place of the grader's own limits.
+    pub limits: Option<Limits>,
 }
 
 impl Job {
@@ -284,11 +297,32 @@ impl Job {
     /// # Errors
     /// The first field that is malformed, with its value and what was expected.
     pub fn new(mode: Mode, fields: JobFields) -> Result<Self, JobError> {
-        let tests = TestSet::shared(fields.tests)?;
-        let method = match fields.func_name.trim() {
-            "" => func_name_from(&tests.tests).unwrap_or_default(),
-            name => bare_method(name)?,
+        let entry_point = fields.entry_point.trim().to_owned();
+        if !entry_point.is_empty() && !is_identifier(&entry_point) {
+            return Err(JobError::EntryPoint { entry_point });
+        }
+        let named = fields.tests.iter().find_map(|test| solution_method(test));
+        let (graded, method) = match (entry_point.as_str(), fields.func_name.trim()) {
+            ("", "") => (None, named.unwrap_or_default()),
+            ("", name) => {
+                let bare = bare_method(name)?;
+                // `f` alone is a method where the tests are of methods.
+                if name.starts_with("Solution().") || named.is_some() {
+                    (Some("Solution".to_owned()), bare)
+                } else {
+                    (Some(bare), String::new())
+                }
+            }
+            ("Solution", _) => (Some(entry_point.clone()), named.unwrap_or_default()),
+            _ => (Some(entry_point.clone()), String::new()),
         };
+        let tests = TestSet::shared(fields.tests, graded.as_deref())?;
+        if mode == Mode::EqOverride && tests.judged().next().is_some() {
+            return Err(JobError::NotDirect {
+                index: tests.judged().next().map_or(0, |(index, _)| index),
+            });
+        }
+        let graded = tests.graded.clone().unwrap_or_default();
         let marker = fields
             .marker
             .unwrap_or_else(|| mode.training_marker().unwrap_or_default().to_owned());
@@ -312,18 +346,21 @@ impl Job {
             mode,
             setup_code: Arc::from(setup_code),
             canonical_solution: fields.canonical_solution,
+            graded,
             method,
+            entry_point,
             marker,
             want_gt_pass: fields.want_gt_pass,
             extract: fields.extract,
             skip_main: fields.skip_main,
+            limits: fields.limits,
         })
     }
 
     /// The answer's code; `None` where the chat text holds none.
     #[must_use]
     pub fn code(&self) -> Option<Vec<u8>> {
-        let graded = (!self.method.is_empty()).then_some("Solution");
+        let graded = Some(self.graded.as_str()).filter(|name| !name.is_empty());
         extract_code(&self.response, self.extract, graded)
     }
 }

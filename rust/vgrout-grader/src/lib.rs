@@ -6,7 +6,6 @@
 
 pub mod assertion;
 mod cache;
-pub mod check;
 pub mod codec;
 pub mod decoy;
 mod equality;
@@ -16,18 +15,19 @@ pub mod job;
 pub mod literal;
 pub mod modes;
 pub mod oracle;
-mod ordering;
 pub mod output;
 pub mod pool;
+mod program;
 pub mod response;
-mod scan;
 mod setups;
 pub mod value;
 pub mod verdict;
+mod zygotes;
 
 pub use codec::Budget;
 pub use error::{JobError, MachineError};
 pub use facts::RecordKind;
 pub use job::{Job, JobFields, Limits, Mode};
-pub use pool::{Pool, PoolConfig};
+pub use pool::Pool;
+pub use program::PoolConfig;
 pub use verdict::{Outcome, TestFunctionFacts, Verdict};

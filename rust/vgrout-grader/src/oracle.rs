@@ -17,16 +17,19 @@ use crate::verdict::{Verdict, bitmap, outcome};
 const LEAST_CPU: Duration = Duration::from_millis(50);
 /// How much longer than the canonical solution an answer may take at least.
 const CANONICAL_HEADROOM: f64 = 2.0;
-/// Room for the records of checks that say nothing of the value's size.
-const OPEN_RECORD_BYTES: usize = 32 << 20;
 /// Bytes of a claim for each of the expected value: a float takes nine where a small int takes two.
 const CLAIM_FACTOR: usize = 5;
 /// The longest limit that can be asked for.
 const LONGEST_S: f64 = 864_000.0;
 /// The most CPU time the canonical solution gets, as a multiple of `cpu_s`.
 const MOST_CANONICAL: f64 = 10.0;
-/// Room for the records of small rollouts; larger ones get a power of two, so that the size says little.
-const LEAST_RECORD_BYTES: usize = 4 << 20;
+/// Room for the right claims of small rollouts; larger ones get a power of two, so that the size says little.
+const LEAST_CLAIM_BYTES: usize = 4 << 20;
+/// How many times that the record area holds, so that wrong values of some size leave room for right ones. What is not
+/// written takes no memory.
+pub const CLAIMS_PER_AREA: usize = 8;
+/// The most that an area may hold, besides the payload.
+const MOST_RECORD_BYTES: usize = 256 << 20;
 const SIGKILL: i32 = 9;
 /// Number of the plain run's answer in `runner.py`.
 const PLAIN: u32 = 4;
@@ -34,8 +37,10 @@ const PLAIN: u32 = 4;
 /// What a child is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Make every call and claim what it returns.
+    /// Make every call and claim what it returns; then answer the judge.
     Oracle,
+    /// Run the judged tests, without the answer.
+    Judge,
     /// Compare what the calls return with decoys.
     Equality,
     /// Question the answer's own test function.
@@ -51,7 +56,7 @@ impl Role {
         match self {
             Self::RunTests => true,
             Self::Oracle => matches!(mode, Mode::Sentinel | Mode::FileMarker | Mode::RunTests),
-            Self::Equality | Self::Plain => false,
+            Self::Judge | Self::Equality | Self::Plain => false,
         }
     }
 
@@ -60,6 +65,7 @@ impl Role {
     pub fn name(self) -> &'static str {
         match self {
             Self::Oracle => "oracle",
+            Self::Judge => "judge",
             Self::Equality => "equality",
             Self::RunTests => "run_tests",
             Self::Plain => "plain",
@@ -84,6 +90,12 @@ pub struct Request<'a> {
     pub limits: RunLimits,
 }
 
+/// Room for records where the right claims take up to `expected` bytes.
+fn record_bytes(expected: usize) -> usize {
+    let claims = expected.next_power_of_two().max(LEAST_CLAIM_BYTES);
+    (claims * CLAIMS_PER_AREA).min(MOST_RECORD_BYTES.max(claims))
+}
+
 /// Whoever can run a child.
 pub trait Machine {
     /// Runs one child to its end.
@@ -95,6 +107,17 @@ pub trait Machine {
         request: &Request<'_>,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<RunReport, MachineError>;
+
+    /// Runs an answer's child and its judge beside it, joined by an exchange; both reports, the answer's first.
+    ///
+    /// # Errors
+    /// As for [`Machine::run`].
+    fn run_judged(
+        &mut self,
+        answer: &Request<'_>,
+        judge: &Request<'_>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(RunReport, RunReport), MachineError>;
 }
 
 /// One rollout being graded.
@@ -143,14 +166,20 @@ impl<'a> Grading<'a> {
         calls: &[u8],
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<RunReport, MachineError> {
+        let request = self.request(role, extra, calls);
+        let report = self.machine.run(&request, sink)?;
+        self.note(&report)?;
+        self.wall += report.wall;
+        Ok(report)
+    }
+
+    fn request<'b>(&self, role: Role, extra: Value, calls: &'b [u8]) -> Request<'b>
+    where
+        'a: 'b,
+    {
         let tests = &self.job.tests;
-        let expected = CLAIM_FACTOR * tests.expected_bytes + 64 * tests.steps;
-        let least = if tests.has_open_checks() {
-            OPEN_RECORD_BYTES
-        } else {
-            LEAST_RECORD_BYTES
-        };
-        let request = Request {
+        let expected = CLAIM_FACTOR * tests.expected_bytes + 64 * tests.tests.len();
+        Request {
             role,
             source: self.source,
             job: self.job,
@@ -161,18 +190,56 @@ impl<'a> Grading<'a> {
                 wall: self.wall_limit(),
                 memory_bytes: self.limits.memory_bytes,
                 output_bytes: self.limits.output_bytes,
-                record_bytes: expected.next_power_of_two().max(least),
+                record_bytes: record_bytes(expected),
             },
-        };
-        let most = request.limits.cpu;
-        let report = self.machine.run(&request, sink)?;
-        if was_killed_from_outside(&report, most) {
+        }
+    }
+
+    fn note(&mut self, report: &RunReport) -> Result<(), MachineError> {
+        if was_killed_from_outside(report, self.cpu_limit.max(LEAST_CPU)) {
             return Err(SandboxError::KilledFromOutside.into());
         }
         self.cpu += report.cpu;
-        self.wall += report.wall;
         self.peak_memory_bytes = self.peak_memory_bytes.max(report.peak_memory_bytes);
-        Ok(report)
+        Ok(())
+    }
+
+    /// Asks the answer's child everything that the tests need of it, and the judge about the rest.
+    fn ask(
+        &mut self,
+        extra: Value,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(RunReport, OracleFacts), MachineError> {
+        let job = self.job;
+        let tests = &job.tests;
+        let judged: Vec<_> = tests
+            .judged()
+            .map(|(index, source)| {
+                let index = Value::Int(i64::try_from(index).unwrap_or(i64::MAX));
+                Value::Tuple(vec![index, text(source)])
+            })
+            .collect();
+        let mut answer = self.request(Role::Oracle, extra, &tests.calls);
+        if judged.is_empty() {
+            let report = self.run(Role::Oracle, answer.extra, &tests.calls, sink)?;
+            let facts = OracleFacts::read(&report, tests, job.mode, self.cpu_limit);
+            return Ok((report, facts));
+        }
+        let tests_of_judge = Value::Tuple(vec![text(&job.entry_point), Value::List(judged)]);
+        let mut judge = self.request(Role::Judge, tests_of_judge, &[0; 4]);
+        judge.source = &[];
+        // Each waits while the other works: only the CPU limit says whose time it was.
+        answer.limits.wall *= 2;
+        judge.limits.wall *= 3;
+        let (report, judgement) = self.machine.run_judged(&answer, &judge, sink)?;
+        self.note(&judgement)?;
+        self.note(&report)?;
+        self.wall += report.wall;
+        let mut facts = OracleFacts::read(&report, tests, job.mode, self.cpu_limit);
+        facts
+            .judged(&judgement, tests)
+            .map_err(|(index, what)| MachineError::Test { index, what })?;
+        Ok((report, facts))
     }
 
     /// The backstop, longer where the CPU limit was raised.
@@ -186,8 +253,7 @@ impl<'a> Grading<'a> {
         let mut questions = modes::asks_in_oracle_child(self.job, self.source);
         let mut raised = false;
         loop {
-            let (report, output) = self.oracle(questions)?;
-            let facts = OracleFacts::read(&report, &self.job.tests, self.job.mode, self.cpu_limit);
+            let (report, facts, output) = self.oracle(questions)?;
             if questions && modes::died_over_questions(&facts) {
                 questions = false;
                 continue;
@@ -204,17 +270,18 @@ impl<'a> Grading<'a> {
     }
 
     /// Makes every call in a fresh child; what an earlier attempt used up is forgotten.
-    fn oracle(&mut self, questions: bool) -> Result<(RunReport, Output), MachineError> {
+    fn oracle(
+        &mut self,
+        questions: bool,
+    ) -> Result<(RunReport, OracleFacts, Output), MachineError> {
         self.cpu = Duration::ZERO;
         self.wall = Duration::ZERO;
         let job = self.job;
         let mut output =
             Output::watching(&job.marker, job.mode.training_marker().unwrap_or_default());
         let extra = Value::Bool(questions);
-        let report = self.run(Role::Oracle, extra, &job.tests.calls, &mut |piece| {
-            output.feed(piece);
-        })?;
-        Ok((report, output))
+        let (report, facts) = self.ask(extra, &mut |piece| output.feed(piece))?;
+        Ok((report, facts, output))
     }
 
     fn plain_pass(&mut self) -> Result<bool, MachineError> {
@@ -267,7 +334,7 @@ pub fn grade(
         gt_correct: facts.all_right(),
         channel,
         mode: job.mode,
-        test_bitmap: bitmap(&facts, &job.tests),
+        test_bitmap: bitmap(&facts),
         cpu: grading.cpu,
         wall: grading.wall,
         peak_memory_bytes: grading.peak_memory_bytes,
@@ -326,8 +393,8 @@ fn canonical_cpu(
     let most = seconds(limits.cpu_s * MOST_CANONICAL);
     let source = job.canonical_solution.as_bytes();
     let mut grading = Grading::new(job, source, limits, machine, most);
-    let report = grading.run(Role::Oracle, Value::None, &job.tests.calls, &mut |_| {})?;
-    if !OracleFacts::read(&report, &job.tests, job.mode, most).all_right() {
+    let (report, facts) = grading.ask(Value::None, &mut |_| {})?;
+    if !facts.all_right() {
         return Ok(None);
     }
     known().insert(key, report.cpu);

@@ -4,67 +4,33 @@
 //! A zygote runs one setup code and no other; one that failed is not tried again, one that took too long once more.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
-use std::io;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use vgrout_sandbox::supervise::{Broker, BrokerCommand, RunReport, Stop, ZygoteLink};
-use vgrout_sandbox::{FenceReport, Layer, LayerSet, SandboxError};
+use vgrout_sandbox::exchange;
+use vgrout_sandbox::supervise::{RunReport, Stop, ZygoteLink};
+use vgrout_sandbox::{FenceReport, SandboxError};
 
 use crate::codec::encode;
 use crate::error::MachineError;
 use crate::job::{Job, Limits, length_word, text};
 use crate::oracle::{Machine, Request, grade};
-use crate::setups::FailedSetups;
+use crate::program::PoolConfig;
 use crate::value::{Text, Value};
 use crate::verdict::Verdict;
+use crate::zygotes::{Seat, Zygotes};
 
-/// The program of broker, zygotes and children.
-const RUNNER: &str = concat!(
-    include_str!("runner.py"),
-    "\n\n",
-    include_str!("runner_files.py"),
-    "\n\nbroker(sys.argv[1:])\n"
-);
-/// Reads the program above from standard input and becomes it; first of all, so that from now on a terminal's Ctrl-C
-/// reaches the host only, it takes a session of its own.
-const LOADER: &str =
-    "import posix; posix.setsid(); exec(compile(posix.read(0, 1 << 20), '<vgrout>', 'exec'))";
 /// How far down the queue a worker looks for a task whose setup code its zygote has run.
 const LOOK_AHEAD: usize = 64;
 /// How often in a row it may pass over the first task for that.
 const MOST_PASSED_OVER: usize = 64;
-/// Setup code gets the rollout's wall-clock limit, but at least and at most this.
-const SETUP_TIME: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(20));
-/// How many brokers are tried before a rollout is given up.
-const BROKER_TRIES: u32 = 5;
 /// How often a waiting caller looks up.
 const TICK: Duration = Duration::from_millis(20);
-
-/// How a pool is made.
-#[derive(Debug, Clone)]
-pub struct PoolConfig {
-    /// Rollouts at the same time.
-    pub workers: usize,
-    /// Limits of each rollout.
-    pub limits: Limits,
-    /// The lowest fence level that will do.
-    pub min_level: Layer,
-    /// Layers to leave off, for tests.
-    pub disabled: LayerSet,
-    /// Further modules answers may import.
-    pub preload: Vec<String>,
-    /// The Python interpreter.
-    pub python: PathBuf,
-    /// The extension module that the runner loads.
-    pub extension: PathBuf,
-}
 
 /// Workers, their zygotes and the broker they come from.
 #[derive(Debug)]
@@ -76,14 +42,12 @@ pub struct Pool {
 
 #[derive(Debug)]
 struct Shared {
-    config: PoolConfig,
+    zygotes: Zygotes,
     queue: Mutex<VecDeque<Task>>,
     wake: Condvar,
     closing: AtomicBool,
-    broker: Mutex<Option<Arc<Broker>>>,
     /// How to cancel what each worker runs.
     running: Mutex<Vec<Arc<AtomicBool>>>,
-    failed_setups: FailedSetups,
 }
 
 #[derive(Debug)]
@@ -100,18 +64,14 @@ impl Pool {
     /// # Errors
     /// The broker does not start, or the kernel enforces less than demanded.
     pub fn start(config: PoolConfig) -> Result<Self, SandboxError> {
-        let broker = Broker::start(&broker_command(&config))?;
-        let report = broker.report().clone();
-        report.require(config.min_level)?;
         let workers = config.workers.max(1);
+        let (zygotes, report) = Zygotes::start(config)?;
         let shared = Arc::new(Shared {
-            config,
+            zygotes,
             queue: Mutex::default(),
             wake: Condvar::new(),
             closing: AtomicBool::new(false),
-            broker: Mutex::new(Some(Arc::new(broker))),
             running: Mutex::new(vec![Arc::default(); workers]),
-            failed_setups: FailedSetups::default(),
         });
         let threads = (0..workers)
             .map(|number| {
@@ -148,7 +108,7 @@ impl Pool {
             // A worker that panicked has nothing left to close.
             drop(thread.join());
         }
-        drop(lock(&self.shared.broker).take());
+        self.shared.zygotes.close();
     }
 
     /// Grades `jobs`; results in job order. `go_on` is asked every few milliseconds; false cancels, and the
@@ -208,93 +168,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Nobody holds the other end of the broker's socket.
-fn is_broker_loss(error: &SandboxError) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
-    let SandboxError::Wire(cause) = error else {
-        return false;
-    };
-    matches!(cause.kind(), BrokenPipe | ConnectionReset | NotConnected)
-}
-
-/// Another zygote, perhaps of another broker, may do better.
-fn is_worth_another(error: &SandboxError) -> bool {
-    let is_start = matches!(
-        error,
-        SandboxError::ZygoteGone | SandboxError::StartBroker { .. }
-    );
-    is_start || is_broker_loss(error)
-}
-
-fn broker_command(config: &PoolConfig) -> BrokerCommand {
-    let mut args: Vec<OsString> = ["-s", "-S", "-P", "-B", "-c", LOADER]
-        .map(OsString::from)
-        .to_vec();
-    args.push(config.extension.clone().into_os_string());
-    args.push(config.disabled.bits().to_string().into());
-    args.push(config.preload.join(",").into());
-    // A fixed hash seed: the order of a set must not decide a label. Nothing else of the host's
-    // environment reaches a rollout.
-    let env = [
-        ("PYTHONHASHSEED", "0"),
-        ("PYTHONUTF8", "1"),
-        ("LC_ALL", "C.UTF-8"),
-        ("TZ", "UTC"),
-    ];
-    BrokerCommand {
-        program: config.python.clone(),
-        args,
-        env: env.map(|(key, value)| (key.into(), value.into())).to_vec(),
-        program_text: RUNNER.into(),
-    }
-}
-
 impl Shared {
-    /// A live broker's new zygote; a broker that is gone is replaced, a few times at most.
-    fn zygote(&self, cancelled: &AtomicBool) -> Result<ZygoteLink, SandboxError> {
-        let mut tries = 1;
-        loop {
-            match self
-                .broker()
-                .and_then(|broker| self.zygote_of(&broker, cancelled))
-            {
-                Err(error) if tries < BROKER_TRIES && is_worth_another(&error) => tries += 1,
-                other => return other,
-            }
-        }
-    }
-
-    fn zygote_of(
-        &self,
-        broker: &Arc<Broker>,
-        cancelled: &AtomicBool,
-    ) -> Result<ZygoteLink, SandboxError> {
-        let zygote = broker.zygote(self.config.limits.memory_bytes, cancelled);
-        if zygote.as_ref().is_err_and(is_broker_loss) {
-            let mut slot = lock(&self.broker);
-            if slot
-                .as_ref()
-                .is_some_and(|current| Arc::ptr_eq(current, broker))
-            {
-                *slot = None;
-            }
-        }
-        zygote
-    }
-
-    fn broker(&self) -> Result<Arc<Broker>, SandboxError> {
-        let mut slot = lock(&self.broker);
-        if let Some(broker) = slot.as_ref() {
-            return Ok(Arc::clone(broker));
-        }
-        let broker = Broker::start(&broker_command(&self.config))?;
-        // The kernel may have changed its mind since the first one.
-        broker.report().require(self.config.min_level)?;
-        let broker = Arc::new(broker);
-        *slot = Some(Arc::clone(&broker));
-        Ok(broker)
-    }
-
     /// The first task, or a near one with the `setup` that the worker's zygote has run.
     fn next_task(&self, setup: Option<&Arc<str>>) -> Option<Task> {
         let mut queue = lock(&self.queue);
@@ -323,8 +197,9 @@ impl Shared {
 struct Worker {
     shared: Arc<Shared>,
     number: usize,
-    link: Option<ZygoteLink>,
-    setup: Option<Arc<str>>,
+    answers: Seat,
+    /// Whose children run tests and never an answer.
+    judges: Seat,
     /// Tasks taken in a row for their setup code.
     passed_over: usize,
     cancelled: Arc<AtomicBool>,
@@ -335,8 +210,8 @@ impl Worker {
         Self {
             shared,
             number,
-            link: None,
-            setup: None,
+            answers: Seat::default(),
+            judges: Seat::default(),
             passed_over: 0,
             cancelled: Arc::default(),
         }
@@ -344,11 +219,11 @@ impl Worker {
 
     fn serve(mut self) {
         while let Some(task) = self.shared.next_task(self.favourite()) {
-            let stays = self.setup.as_ref() == Some(&task.job.setup_code);
+            let stays = self.answers.setup() == Some(&task.job.setup_code);
             self.passed_over = if stays { self.passed_over + 1 } else { 0 };
             let graded = catch_unwind(AssertUnwindSafe(|| self.grade_task(&task)));
             let result = graded.unwrap_or_else(|panic| {
-                self.discard_zygote();
+                self.discard_zygotes();
                 let what = panic.downcast_ref::<String>().cloned();
                 let what = what.unwrap_or_else(|| "a worker panicked".to_owned());
                 Err(MachineError::Panicked { what })
@@ -359,8 +234,8 @@ impl Worker {
     }
 
     fn favourite(&self) -> Option<&Arc<str>> {
-        self.setup
-            .as_ref()
+        self.answers
+            .setup()
             .filter(|_| self.passed_over % (MOST_PASSED_OVER + 1) < MOST_PASSED_OVER)
     }
 
@@ -370,7 +245,12 @@ impl Worker {
         if self.shared.closing.load(Ordering::Relaxed) {
             return Err(MachineError::Closed);
         }
-        let limits = self.shared.config.limits;
+        let own = self.shared.zygotes.config().limits;
+        let (limits, most) = (task.job.limits.unwrap_or(own), own.memory_bytes);
+        if limits.memory_bytes > most {
+            let wanted = limits.memory_bytes;
+            return Err(MachineError::Memory { wanted, most });
+        }
         let mut result = self.attempt(&task.job, &limits);
         if matches!(result, Err(MachineError::Sandbox(_))) {
             result = self.attempt(&task.job, &limits);
@@ -389,7 +269,7 @@ impl Worker {
         }
         let result = grade(job, limits, self);
         if matches!(result, Err(MachineError::Sandbox(_))) {
-            self.discard_zygote();
+            self.discard_zygotes();
         }
         match result {
             Err(MachineError::Sandbox(SandboxError::Cancelled)) => Err(MachineError::Cancelled),
@@ -397,54 +277,52 @@ impl Worker {
         }
     }
 
-    fn discard_zygote(&mut self) {
-        self.setup = None;
-        if let Some(link) = self.link.take()
-            && let Some(broker) = lock(&self.shared.broker).as_ref()
-        {
-            broker.kill(&link);
-        }
+    fn discard_zygotes(&mut self) {
+        self.answers.discard(&self.shared.zygotes);
+        self.judges.discard(&self.shared.zygotes);
     }
+}
 
-    /// A zygote that has run `setup` and no other.
-    fn prepared(&mut self, setup: &Arc<str>) -> Result<&mut ZygoteLink, MachineError> {
-        if self.setup.as_ref().is_some_and(|known| known != setup) {
-            self.discard_zygote();
-        }
-        if self.link.is_none() {
-            self.link = Some(self.shared.zygote(&self.cancelled)?);
-        }
-        if self.setup.is_none() {
-            self.set_up(setup)?;
-        }
-        Ok(self.link.as_mut().ok_or(SandboxError::ZygoteGone)?)
-    }
+/// The head of a child's payload.
+fn header(request: &Request<'_>) -> Vec<u8> {
+    let job = request.job;
+    let source = Text::from_bytes(request.source.to_vec()).map_or(Value::None, Value::Str);
+    let marker = if request.role.needs_marker(job.mode) {
+        job.marker.as_str()
+    } else {
+        ""
+    };
+    let header = Value::Tuple(vec![
+        text(request.role.name()),
+        source,
+        text(&job.graded),
+        text(&job.method),
+        text(job.mode.name()),
+        text(marker),
+        request.extra.clone(),
+        Value::Bool(job.skip_main),
+    ]);
+    let mut encoded = vec![0; 4];
+    encode(&header, &mut encoded);
+    let length = length_word(encoded.len() - 4);
+    encoded[..4].copy_from_slice(&length);
+    encoded
+}
 
-    /// Runs `setup` in the zygote.
-    fn set_up(&mut self, setup: &Arc<str>) -> Result<(), MachineError> {
-        if let Some(what) = self.shared.failed_setups.refusal(setup) {
-            return Err(MachineError::Setup { what });
-        }
-        let link = self.link.as_mut().ok_or(SandboxError::ZygoteGone)?;
-        let wall = Duration::from_secs_f64(self.shared.config.limits.wall_s);
-        let within = wall.clamp(SETUP_TIME.0, SETUP_TIME.1);
-        let done = link.setup(setup.as_bytes(), within, &self.cancelled);
-        let (what, is_of_time) = match done {
-            Ok(Ok(())) => {
-                self.setup = Some(Arc::clone(setup));
-                return Ok(());
-            }
-            Ok(Err(what)) => (what, false),
-            Err(SandboxError::ZygoteSilent { seconds }) => {
-                (format!("it did not end within {seconds:.1} s"), true)
-            }
-            Err(other) => return Err(other.into()),
-        };
-        // What it did before it failed must not meet the next answer.
-        self.discard_zygote();
-        self.shared.failed_setups.note(setup, &what, is_of_time);
-        Err(MachineError::Setup { what })
+/// Runs one child in `link`.
+fn run_child(
+    link: &mut ZygoteLink,
+    request: &Request<'_>,
+    exchange: Option<OwnedFd>,
+    cancelled: &AtomicBool,
+    sink: &mut dyn FnMut(&[u8]),
+) -> Result<RunReport, MachineError> {
+    let payload = [&header(request)[..], request.calls];
+    let report = link.run(&payload, &request.limits, exchange, cancelled, sink)?;
+    if report.stop == Some(Stop::Cancelled) {
+        return Err(MachineError::Cancelled);
     }
+    Ok(report)
 }
 
 impl Machine for Worker {
@@ -453,37 +331,35 @@ impl Machine for Worker {
         request: &Request<'_>,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<RunReport, MachineError> {
-        let cancelled = Arc::clone(&self.cancelled);
-        let link = self.prepared(&request.job.setup_code)?;
-        let job = request.job;
-        let source = Text::from_bytes(request.source.to_vec()).map_or(Value::None, Value::Str);
-        let marker = if request.role.needs_marker(job.mode) {
-            job.marker.as_str()
-        } else {
-            ""
-        };
-        let header = Value::Tuple(vec![
-            text(request.role.name()),
-            source,
-            text(&job.method),
-            text(job.mode.name()),
-            text(marker),
-            request.extra.clone(),
-            Value::Bool(job.skip_main),
-        ]);
-        let mut encoded = vec![0; 4];
-        encode(&header, &mut encoded);
-        let length = length_word(encoded.len() - 4);
-        encoded[..4].copy_from_slice(&length);
-        let report = link.run(
-            &[&encoded, request.calls],
-            &request.limits,
-            &cancelled,
-            sink,
-        )?;
-        if report.stop == Some(Stop::Cancelled) {
-            return Err(MachineError::Cancelled);
-        }
-        Ok(report)
+        let (zygotes, cancelled) = (&self.shared.zygotes, &self.cancelled);
+        let link = self
+            .answers
+            .prepared(&request.job.setup_code, zygotes, cancelled)?;
+        run_child(link, request, None, cancelled, sink)
+    }
+
+    fn run_judged(
+        &mut self,
+        answer: &Request<'_>,
+        judge: &Request<'_>,
+        sink: &mut dyn FnMut(&[u8]),
+    ) -> Result<(RunReport, RunReport), MachineError> {
+        let (zygotes, cancelled) = (&self.shared.zygotes, &self.cancelled);
+        let setup = &answer.job.setup_code;
+        let asked = self.answers.prepared(setup, zygotes, cancelled)?;
+        let asking = self.judges.prepared(setup, zygotes, cancelled)?;
+        let (one, other) = exchange::pair().map_err(SandboxError::Wire)?;
+        std::thread::scope(|scope| {
+            // The judge's own output is nobody's business.
+            let judging =
+                scope.spawn(|| run_child(asking, judge, Some(other), cancelled, &mut |_| {}));
+            let answered = run_child(asked, answer, Some(one), cancelled, sink);
+            let judged = judging.join().unwrap_or_else(|_| {
+                Err(MachineError::Panicked {
+                    what: "the judge's thread panicked".to_owned(),
+                })
+            });
+            Ok((answered?, judged?))
+        })
     }
 }

@@ -1,7 +1,7 @@
 """Broker, zygote and child of the sandbox. Holds no secret: no expected value ever reaches this file.
 
-The host runs `python -s -S -P -c <loader> <extension> <layers to leave off> <extra modules>` and sends this. The broker
-imports the modules below once and forks zygotes; a zygote runs setup code and forks one child per rollout.
+The host runs `python -s -S -P -c <loader> <extension> <layers to leave off> <extra modules>` and sends this, its own
+`sys.path` behind it. The broker imports the modules below once and forks zygotes; a zygote runs setup code and forks one child per rollout.
 What a child sends back is a claim; the host compares.
 """
 
@@ -10,20 +10,17 @@ import importlib.machinery
 import importlib.util
 import sys
 
-# Everything an answer may import; `preload` adds to it. Nothing else can be loaded later, at any fence level.
+# What most answers import; the rest of the standard library is kept unloaded (runner_library.py), `preload` adds to it.
 MODULES = """
-abc array ast base64 bisect builtins calendar cmath codecs collections collections.abc colorsys contextlib copy
-copyreg dataclasses datetime decimal difflib enum errno fractions functools gc graphlib hashlib heapq hmac
-html inspect io itertools json keyword linecache locale logging math numbers operator os os.path pathlib pprint
-queue random re reprlib secrets signal socket stat statistics string struct subprocess sys tempfile textwrap
-threading time timeit token tokenize traceback types typing unicodedata unittest warnings weakref zlib
-encodings.ascii encodings.idna encodings.latin_1 encodings.utf_16 encodings.utf_32 encodings.cp1252
-encodings.raw_unicode_escape encodings.unicode_escape encodings.punycode _strptime __future__
+abc array ast bisect builtins cmath collections collections.abc contextlib copy copyreg dataclasses datetime decimal
+enum errno fractions functools gc heapq io itertools json keyword math numbers operator os os.path random re reprlib
+statistics string struct sys textwrap time traceback types typing warnings weakref _strptime __future__
 """.split()
 
 COMPILED, COMPILE_ERROR, MODULE_ERROR, VALUE, RAISED, BAD_TYPE, EXIT, DONE = 1, 2, 3, 4, 5, 6, 7, 8
-SENTINEL, FILE, FLAG, EQUAL = 9, 10, 11, 12
+SENTINEL, FILE, FLAG, EQUAL, HELD, FAILED, UNASKED = 9, 10, 11, 12, 13, 14, 15
 MODULE_LEVEL = 0xFFFFFFFF
+NO_MEMORY = 71
 ARBITRARY, HINTED, CANONICAL_FAILS, ANSWERED, PLAIN = 0, 1, 2, 3, 4
 
 
@@ -35,17 +32,30 @@ def load_native(path):
     return module
 
 
-def broker(argv):
+def broker(argv, host_path):
+    import gc
+    import io
+
     native = load_native(argv[0])
-    for name in MODULES + [name for name in argv[2].split(",") if name]:
+    for name in MODULES:
         importlib.import_module(name)
-    # From here on an import finds what is loaded, or nothing, whatever the fence level.
+    library = Library()
+    library.keep()
+    sys.stdout = io.StringIO()  # what a module prints when it is loaded is no answer's output
+    preload([name for name in argv[2].split(",") if name], host_path)
+    host_path.clear()
+    sys.stdout = sys.__stdout__
+    # From here on an import finds what is loaded or kept, whatever the fence level.
+    sys.meta_path[:] = [importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter, library]
+    sys.path_hooks.clear()
     sys.path.clear()
     sys.path_importer_cache.clear()
     sys.argv[:] = ["answer.py"]
     sys.orig_argv[:] = ["python", "answer.py"]
+    sys.executable = sys._base_executable = ""
     sys.dont_write_bytecode = True
-    import gc
+    add_site_names()
+    FILES.install()
 
     gc.collect()
     gc.disable()
@@ -55,6 +65,19 @@ def broker(argv):
     zygote = native._serve_zygote(int(argv[1]))
     if zygote is not None:
         serve(zygote)
+
+
+def add_site_names():
+    """What `site` adds for scripts: `exit`, `quit`, `help` and the texts."""
+    import _sitebuiltins
+    import builtins
+
+    for name in ("exit", "quit"):
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
+    builtins.help = _sitebuiltins._Helper()
+    builtins.copyright = _sitebuiltins._Printer("copyright", sys.copyright)
+    builtins.credits = _sitebuiltins._Printer("credits", "Thanks to all who work on Python.")
+    builtins.license = _sitebuiltins._Printer("license", "The Python Software Foundation License")
 
 
 def serve(zygote):
@@ -71,11 +94,12 @@ def serve(zygote):
         source = item[1]
         failure = ""
         module = types.ModuleType("__main__")
+        module.__file__ = HOME + "/answer.py"
         try:
             exec(compile(source, "<setup>", "exec", dont_inherit=True), module.__dict__)
             sys.__stdout__.flush()  # what is left in the buffer would be printed by every rollout
         except BaseException as error:
-            failure = describe(error)
+            failure = describe(error) + line_of(error, source)
         gc.freeze()
         zygote.setup_done(failure)
     # The header must not live on in this frame, where the answer could read it.
@@ -88,26 +112,33 @@ def child(zygote, box, module):
     """Run one rollout and exit; never returns."""
     import gc
 
-    role, source, method, mode, marker, extra, skip_main = box.pop()
+    role, source, graded, method, mode, marker, extra, skip_main = box.pop()
     sys.modules["__main__"] = module
     namespace = module.__dict__
     gc.enable()
     # Answers print when they are run as scripts; a flush below stands for the interpreter's own at exit.
-    files = InMemoryFiles(zygote, marker).install() if mode == "file_marker" else None
-    run = Rollout(zygote, namespace, method, files, skip_main)
+    if mode == "file_marker" and marker:
+        FILES.watch(zygote, marker)
+    run = Rollout(zygote, namespace, graded, method, skip_main)
     # The frames of this file are not the answer's.
     sys.setrecursionlimit(sys.getrecursionlimit() + 8)
-    if role == "oracle":
-        run.oracle(source, marker if mode == "sentinel" else None)
-        if extra and run.calls_made:
-            run.question(marker, None)
-    elif role == "equality":
-        run.equality(source)
-    elif role == "run_tests":
-        run.own_tests(source, marker, extra)
-    else:
-        run.plain(source, extra)
-    run.leave(0)
+    try:
+        if role == "judge":
+            Judge(zygote, namespace, graded, extra[0]).run(extra[1])
+            run.leave(0)
+        if role == "oracle":
+            run.oracle(source, marker if mode == "sentinel" else None)
+            if extra and run.calls_made:
+                run.question(marker, None)
+        elif role == "equality":
+            run.equality(source)
+        elif role == "run_tests":
+            run.own_tests(source, marker, extra)
+        else:
+            run.plain(source, extra)
+        run.leave(0)
+    except MemoryError:
+        zygote.exit(NO_MEMORY)
 
 
 def describe(error):
@@ -118,6 +149,20 @@ def describe(error):
     except BaseException:
         text = ""
     return name + ": " + text[:500] if text else name
+
+
+def line_of(error, source):
+    """Where in its own source the code raised."""
+    number = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<setup>":
+            number = trace.tb_lineno
+        trace = trace.tb_next
+    lines = source.splitlines()
+    if not isinstance(number, int) or not 1 <= number <= len(lines):
+        return ""
+    return f" (line {number}: {lines[number - 1].strip()[:100]})"
 
 
 def without_main(source):
@@ -148,72 +193,20 @@ def is_main(statement):
     )
 
 
-class stubbed:
-    """While entered, the graded method returns 0, whatever the answer made of it; gives whether that is so."""
-
-    def __init__(self, namespace, solution, method):
-        self.namespace, self.solution, self.method = namespace, solution, method
-
-    def __enter__(self):
-        method, solution = self.method, self.solution
-        self.own = None
-        if not method:
-            return False
-
-        def stub(*arguments, **keywords):
-            return 0
-
-        if not isinstance(solution, type):
-            # No class, or a function that makes one: nothing of the answer's is left of it.
-            self.namespace["Solution"] = type("Solution", (), {method: stub})
-            return True
-        try:
-            self.own = (type.__dict__["__dict__"].__get__(solution)[method],)
-        except KeyError:
-            self.own = ()
-        try:
-            type.__setattr__(solution, method, stub)
-        except BaseException:
-            return False
-
-        def find(instance, name):
-            return stub if name == method else solution.__getattribute__(instance, name)
-
-        try:
-            self.namespace["Solution"] = type(solution)("Solution", (solution,), {"__getattribute__": find})
-        except BaseException:
-            pass
-        return True
-
-    def __exit__(self, kind, error, trace):
-        if self.solution is None:
-            self.namespace.pop("Solution", None)
-        else:
-            self.namespace["Solution"] = self.solution
-        try:
-            if self.own:
-                type.__setattr__(self.solution, self.method, self.own[0])
-            elif self.own is not None:
-                type.__delattr__(self.solution, self.method)
-        except BaseException:
-            pass
-
-
 class Rollout:
-    def __init__(self, zygote, namespace, method, files, skip_main):
+    def __init__(self, zygote, namespace, graded, method, skip_main):
         self.zygote = zygote
         self.record = zygote.record
         self.namespace = namespace
+        self.setup = dict(namespace)
+        self.graded = graded
         self.method = method
-        self.files = files
         self.skip_main = skip_main
         self.stdout = sys.stdout
         self.exited = None
         self.calls_made = False
 
     def leave(self, status):
-        if self.files is not None:
-            self.files.report()
         try:
             self.stdout.flush()
         except BaseException:
@@ -248,6 +241,8 @@ class Rollout:
             self.record(COMPILE_ERROR, 0, describe(error))
             return False
         self.record(COMPILED, 0, "")
+        # The graded name is the answer's own, whatever the setup code calls so.
+        self.namespace.pop(self.graded, None)
         try:
             exec(code, self.namespace)
         except SystemExit as error:
@@ -262,67 +257,60 @@ class Rollout:
     def oracle(self, source, sentinel):
         if not self.load(source):
             return
-        zygote, record, namespace = self.zygote, self.record, self.namespace
-        index = 0
+        zygote, record = self.zygote, self.record
         for position in range(zygote.calls()):
-            item = zygote.call(position)
-            scope, borrowed = (namespace, {}) if item[0] else (None, None)
-            for step in item[1]:
-                instance = None
-                try:
-                    if scope is None:
-                        instance = namespace["Solution"]()
-                        value = getattr(instance, step[0])(*step[1], **step[2])
-                    else:
-                        prelude = compile(step[0], "<test>", "exec", dont_inherit=True)
-                        for name in prelude.co_names:
-                            borrowed.setdefault(name, scope.get(name, borrowed))
-                        exec(prelude, scope)
-                        value = eval(step[1], scope)
-                    zygote.claim(index, value)
-                except SystemExit as error:
-                    self.stop_at_exit(index, error)
-                except BaseException as error:
-                    record(RAISED, index, describe(error))
-                if sentinel is not None:
-                    try:
-                        flag = getattr(instance, sentinel) is True
-                    except BaseException:
-                        flag = False
-                    record(SENTINEL, index, "1" if flag else "0")
-                instance = value = None
-                index += 1
-            # What a test defines, the answer may call; the next test finds the names as they were.
-            for name, before in (borrowed or {}).items():
-                if before is borrowed:
-                    namespace.pop(name, None)
+            index, is_method, name, arguments, keywords = zygote.call(position)
+            instance = None
+            try:
+                if is_method:
+                    instance = self.owner("Solution")()
+                    value = getattr(instance, name)(*arguments, **keywords)
                 else:
-                    namespace[name] = before
-        record(DONE, index, "")
+                    value = self.owner(name)(*arguments, **keywords)
+                zygote.claim(index, value)
+            except SystemExit as error:
+                self.stop_at_exit(index, error)
+            except BaseException as error:
+                record(RAISED, index, describe(error))
+            if sentinel is not None:
+                try:
+                    flag = getattr(instance, sentinel) is True
+                except BaseException:
+                    flag = False
+                record(SENTINEL, index, "1" if flag else "0")
+            instance = value = None
+        if zygote.is_judged():
+            AnswerSide(self, self.setup, sentinel).serve()
+        record(DONE, 0, "")
         self.calls_made = True
+
+    def owner(self, name):
+        try:
+            return self.namespace[name]
+        except KeyError:
+            raise NameError(f"name {name!r} is not defined") from None
 
     def equality(self, source):
         """Compare every returned object with decoys of the expected type, by the object's own `==`."""
         if not self.load(source):
             return
         for position in range(self.zygote.calls()):
-            item = self.zygote.call(position)
-            method, arguments, keywords, decoys = item[1][0]
+            index, is_method, name, arguments, keywords, decoys = self.zygote.call(position)
             try:
-                value = getattr(self.namespace["Solution"](), method)(*arguments, **keywords)
+                call = getattr(self.namespace["Solution"](), name) if is_method else self.namespace[name]
+                value = call(*arguments, **keywords)
                 equal = all(bool(value == decoy) for decoy in decoys)
             except BaseException:
                 equal = False
-            self.record(EQUAL, position, "1" if equal else "0")
+            self.record(EQUAL, index, "1" if equal else "0")
         self.record(DONE, 0, "")
 
     def own_tests(self, source, name, canonical):
         """Load the answer in this child, then question its test function."""
-        setup = dict(self.namespace)
         if self.load(source):
-            self.question(name, canonical, setup)
+            self.question(name, canonical)
 
-    def question(self, name, canonical, setup=None):
+    def question(self, name, canonical):
         """Call the answer's own test function on a stub, on its own solution, on the canonical one."""
         namespace, record = self.namespace, self.record
         solution = namespace.get("Solution")
@@ -340,17 +328,20 @@ class Rollout:
                 return "0"
             return "1"
 
-        with stubbed(namespace, solution, self.method) as is_stubbed:
+        with stubbed(namespace, self.graded, self.method) as is_stubbed:
             record(FLAG, ARBITRARY, passes() if is_stubbed else "0")
         record(FLAG, HINTED, passes())
         if canonical:
             try:
-                scope = dict(setup)
+                scope = dict(self.setup)
                 exec(canonical, scope)
-                reference = scope["Solution"]
-                # A test function that is a method, and what it calls, come with the answer's class.
-                bases = (reference,) if function is not None else (reference, solution)
-                namespace["Solution"] = type("Solution", bases, {})
+                if self.method:
+                    reference = scope["Solution"]
+                    # A test function that is a method, and what it calls, come with the answer's class.
+                    bases = (reference,) if function is not None else (reference, solution)
+                    namespace["Solution"] = type("Solution", bases, {})
+                else:
+                    namespace[self.graded] = scope[self.graded]
             except BaseException:
                 pass
             else:

@@ -6,7 +6,7 @@ use std::time::Duration;
 use vgrout_sandbox::supervise::Stop;
 
 use crate::facts::{End, OracleFacts, StepResult};
-use crate::job::{Mode, TestSet};
+use crate::job::Mode;
 
 /// What became of the answer's own code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,6 +172,14 @@ impl Verdict {
         compiled + passed
     }
 
+    /// The share of tests that hold; 0 where there is no code.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "tests are few")]
+    pub fn score(&self) -> f64 {
+        let held = self.test_bitmap.iter().filter(|held| **held).count();
+        held as f64 / self.test_bitmap.len().max(1) as f64
+    }
+
     /// The benchmark's five-way label.
     #[must_use]
     pub fn label(&self) -> &'static str {
@@ -186,25 +194,18 @@ impl Verdict {
     }
 }
 
-/// Per test: all of its checks hold.
+/// Per test: whether it holds.
 #[must_use]
-pub fn bitmap(facts: &OracleFacts, tests: &TestSet) -> Vec<bool> {
-    let mut steps = facts.steps.iter();
-    let holds = |count| {
-        steps
-            .by_ref()
-            .take(count)
-            .filter(|step| **step != StepResult::Right)
-            .count()
-            == 0
-    };
-    tests
-        .tests
+pub fn bitmap(facts: &OracleFacts) -> Vec<bool> {
+    facts
+        .steps
         .iter()
-        .map(|test| test.steps.len())
-        .map(holds)
+        .map(|step| *step == StepResult::Right)
         .collect()
 }
+
+/// Exit status of a child that had no memory to say so; it stands in `runner.py` too.
+const NO_MEMORY: i32 = 71;
 
 /// Names the outcome and its detail.
 #[must_use]
@@ -219,7 +220,15 @@ pub fn outcome(facts: &OracleFacts) -> (Outcome, Option<String>) {
         }
         End::Stopped(Stop::Wall) => return (Outcome::TleWall, None),
         End::Stopped(Stop::Output) => return (Outcome::OutputLimit, None),
+        End::Stopped(Stop::Memory) => {
+            let why = "the machine had no memory left for it";
+            return (Outcome::Mle, Some(why.to_owned()));
+        }
         End::Stopped(Stop::Cancelled) => return (Outcome::Killed, Some("cancelled".to_owned())),
+        // What `abort` ends with where no signal may be sent; the number is the child's own report.
+        End::Signal(libc_signal::SIGSYS) if matches!(facts.trapped, Some("tgkill" | "tkill")) => {
+            return (Outcome::Killed, Some("SIGABRT".to_owned()));
+        }
         End::Signal(libc_signal::SIGSYS) => {
             return (
                 Outcome::SandboxViolation,
@@ -227,6 +236,9 @@ pub fn outcome(facts: &OracleFacts) -> (Outcome, Option<String>) {
             );
         }
         End::Signal(signal) => return (Outcome::Killed, Some(libc_signal::name(*signal))),
+        End::Status(NO_MEMORY) if !facts.done => {
+            return (Outcome::Mle, Some("MemoryError".to_owned()));
+        }
         End::Status(_) => {}
     }
     if facts.malformed {
@@ -290,7 +302,7 @@ fn early_end(facts: &OracleFacts) -> String {
         0
     };
     format!(
-        "exited with status {status} after {answered} of {} calls",
+        "exited with status {status} after {answered} of {} tests",
         facts.steps.len()
     )
 }

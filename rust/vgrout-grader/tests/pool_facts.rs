@@ -18,7 +18,7 @@ const CPU: Duration = Duration::from_secs(1);
 
 fn tests() -> std::sync::Arc<TestSet> {
     let sources = [3, 0, 30].map(|sum| format!("assert Solution().add(1, 2) == {sum}"));
-    TestSet::shared(sources.to_vec()).expect("tests")
+    TestSet::shared(sources.to_vec(), None).expect("tests")
 }
 
 fn record(kind: Kind, index: u32, content: &[u8]) -> Vec<u8> {
@@ -76,7 +76,7 @@ fn the_whole_story_in_order_is_accepted() {
     let facts = read(&report(&right()));
     assert!(facts.all_right() && facts.done && !facts.malformed);
     assert_eq!(outcome(&facts), (Outcome::Accepted, None));
-    assert_eq!(bitmap(&facts, &tests()), [true; 3]);
+    assert_eq!(bitmap(&facts), [true; 3]);
 }
 
 #[test]
@@ -252,9 +252,115 @@ fn a_wrong_claim_leaves_the_other_tests_their_bits() {
         value(2, 30),
         done(),
     ]));
-    assert_eq!(bitmap(&facts, &tests()), [true, false, true]);
+    assert_eq!(bitmap(&facts), [true, false, true]);
     let early = read(&report(&[compiled(), value(0, 3)]));
-    assert_eq!(bitmap(&early, &tests()), [true, false, false]);
+    assert_eq!(bitmap(&early), [true, false, false]);
+}
+
+// --- the judge's word
+
+fn mixed() -> std::sync::Arc<TestSet> {
+    let sources = [
+        "assert Solution().add(1, 2) == 3",
+        "x = Solution().add(1, 2)\nassert x",
+        "assert Solution().add(1, 2) in (3, 4)",
+    ];
+    TestSet::shared(sources.map(str::to_owned).to_vec(), None).expect("tests")
+}
+
+fn with_judge(
+    answer: &[Vec<u8>],
+    judge: &RunReport,
+) -> Result<(Outcome, Vec<bool>), (usize, String)> {
+    let mut facts = OracleFacts::read(&report(answer), &mixed(), Mode::GtOnly, CPU);
+    facts.judged(judge, &mixed())?;
+    Ok((outcome(&facts).0, bitmap(&facts)))
+}
+
+#[test]
+fn judged_tests_count_as_the_judge_says() {
+    let answer = [compiled(), value(0, 3), done()];
+    let said = |kinds: [Kind; 2]| {
+        let records = [record(kinds[0], 1, b""), record(kinds[1], 2, b"E: why")];
+        with_judge(&answer, &report(&records))
+    };
+    let cases = [
+        ([Kind::Held, Kind::Held], Outcome::Accepted, [true; 3]),
+        (
+            [Kind::Held, Kind::Failed],
+            Outcome::WrongAnswer,
+            [true, true, false],
+        ),
+        (
+            [Kind::Failed, Kind::Held],
+            Outcome::WrongAnswer,
+            [true, false, true],
+        ),
+        (
+            [Kind::Held, Kind::Raised],
+            Outcome::RuntimeError,
+            [true, true, false],
+        ),
+        (
+            [Kind::Held, Kind::BadType],
+            Outcome::BadReturnType,
+            [true, true, false],
+        ),
+    ];
+    for (kinds, outcome, bits) in cases {
+        assert_eq!(said(kinds), Ok((outcome, bits.to_vec())), "{kinds:?}");
+    }
+    assert_eq!(
+        said([Kind::Held, Kind::Unasked]),
+        Err((2, "E: why".to_owned()))
+    );
+}
+
+#[test]
+fn a_judge_that_says_nothing_proves_nothing() {
+    let answer = [compiled(), value(0, 3), done()];
+    let nothing = with_judge(&answer, &report(&[])).expect("no fault of the tests");
+    assert_eq!(nothing, (Outcome::ProtocolError, vec![true, false, false]));
+    let other = with_judge(&answer, &report(&[record(Kind::Held, 2, b"")]));
+    assert_eq!(other.expect("no fault").1, [true, false, false]);
+}
+
+#[test]
+fn the_test_over_which_a_judge_died_failed() {
+    let answer = [compiled(), value(0, 3), done()];
+    for (stop, wait_status) in [(Some(Stop::Cpu), 9), (None, 11), (None, 1 << 8)] {
+        let judge = RunReport {
+            stop,
+            wait_status,
+            ..report(&[record(Kind::Held, 1, b"")])
+        };
+        let (outcome, bits) = with_judge(&answer, &judge).expect("no fault of the tests");
+        assert_eq!(
+            (outcome, bits),
+            (Outcome::WrongAnswer, vec![true, true, false])
+        );
+    }
+}
+
+#[test]
+fn a_judge_cannot_save_an_answer_that_did_not_compile_or_lied() {
+    let held = report(&[record(Kind::Held, 1, b""), record(Kind::Held, 2, b"")]);
+    let not_compiled = [record(Kind::CompileError, 0, b"SyntaxError")];
+    assert_eq!(
+        with_judge(&not_compiled, &held),
+        Ok((Outcome::CompileError, vec![false; 3]))
+    );
+    let out_of_order = [compiled(), value(2, 3), done()];
+    assert_eq!(
+        with_judge(&out_of_order, &held),
+        Ok((Outcome::ProtocolError, vec![false; 3]))
+    );
+    // Without the direct call's claim the rest is not the whole story.
+    let (outcome, bits) = with_judge(&[compiled()], &held).expect("no fault");
+    assert_eq!(
+        (outcome, bits),
+        (Outcome::ProtocolError, vec![false, true, true])
+    );
 }
 
 fn any_record() -> impl Strategy<Value = Vec<u8>> {
@@ -267,7 +373,7 @@ fn any_record() -> impl Strategy<Value = Vec<u8>> {
             bytes
         }),
     ];
-    (0_u8..14, 0_u32..5, content).prop_map(|(kind, index, content)| {
+    (0_u8..18, 0_u32..5, content).prop_map(|(kind, index, content)| {
         let mut bytes = record(Kind::Value, index, &content);
         bytes[0] = kind;
         bytes

@@ -79,7 +79,7 @@ fn a_setup_that_raises_is_named_and_spoils_no_other() {
     }
     assert_eq!(
         refused(&pool, "x = 1 / 0"),
-        "ZeroDivisionError: division by zero"
+        "ZeroDivisionError: division by zero (line 1: x = 1 / 0)"
     );
     assert!(refused(&pool, "def f(:").starts_with("SyntaxError"));
     assert!(refused(&pool, "raise SystemExit(3)").starts_with("SystemExit"));
@@ -172,7 +172,7 @@ fn a_setup_has_no_network_no_files_and_no_further_processes() {
     let Some(pool) = pool(1, LIMITS) else { return };
     for attempt in [
         "import socket; socket.socket()",
-        "open('/etc/passwd')",
+        "import posix; posix.open('/etc/passwd', 0)",
         "import os; os.fork()",
         "import threading; threading.Thread(target=print).start()",
         "import subprocess; subprocess.run(['true'])",
@@ -184,6 +184,8 @@ fn a_setup_has_no_network_no_files_and_no_further_processes() {
             "{attempt}: {what}"
         );
     }
+    // `open` itself knows files in memory alone.
+    assert!(refused(&pool, "open('/etc/passwd')").starts_with("FileNotFoundError"));
     assert!(rollouts().is_empty());
     assert_eq!(
         outcomes(grade(&pool, &[job(ADD), job(ADD)])),
@@ -195,7 +197,10 @@ fn a_setup_has_no_network_no_files_and_no_further_processes() {
 fn a_setup_cannot_take_the_memory_of_the_machine() {
     let _turn = alone();
     let Some(pool) = pool(1, LIMITS) else { return };
-    assert_eq!(refused(&pool, "x = bytearray(1 << 33)"), "MemoryError");
+    assert_eq!(
+        refused(&pool, "x = bytearray(1 << 33)"),
+        "MemoryError (line 1: x = bytearray(1 << 33))"
+    );
     let half = "x = bytearray(100 << 20)";
     assert_eq!(
         one(&pool, &with_setup(ADD, half)).outcome,

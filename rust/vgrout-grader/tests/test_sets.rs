@@ -15,7 +15,7 @@ fn large(salt: usize) -> Vec<String> {
 }
 
 fn set(sources: &[String]) -> Arc<TestSet> {
-    TestSet::shared(sources.to_vec()).expect("tests")
+    TestSet::shared(sources.to_vec(), None).expect("tests")
 }
 
 /// One test, since the lists of a process are all in one place.

@@ -4,18 +4,28 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
+use vgrout_grader::oracle::CLAIMS_PER_AREA;
 use vgrout_grader::{Budget, RecordKind};
 use vgrout_sandbox::LayerSet;
 use vgrout_sandbox::broker;
 use vgrout_sandbox::child::{Next, Zygote, exit_now};
+use vgrout_sandbox::exchange::Exchange;
 
-use crate::value::{Classes, EncodeRefusal, decode_py, encode_py};
+use crate::value::{ARGUMENTS, Classes, EncodeRefusal, decode_py, encode_py};
 
+/// What one message of an exchange may hold.
+const EXCHANGE: Budget = Budget {
+    max_bytes: 64 << 20,
+    max_depth: 8,
+    max_elements: 4_000_000,
+};
 /// Exit status of a child whose records no longer fit.
 const RECORDS_FULL: i32 = 70;
+/// Room for the marked file's content at first; it doubles as the file grows.
+const LEAST_FILE_BYTES: usize = 4096;
 
 /// The zygote's (and then the child's) handle.
 #[pyclass(frozen, name = "_Zygote")]
@@ -29,7 +39,17 @@ struct State {
     payload_len: usize,
     record_capacity: usize,
     calls: Vec<(usize, usize)>,
+    exchange: Option<Exchange>,
     scratch: Vec<u8>,
+    file: Option<FileRecord>,
+}
+
+/// Where the marked file's content stands in the record area: one record, changed in place however often it is written.
+#[derive(Clone, Copy)]
+struct FileRecord {
+    place: usize,
+    room: usize,
+    length: usize,
 }
 
 /// Runs the broker on standard input; gives a handle in each new zygote and None when the host is gone.
@@ -47,7 +67,9 @@ pub fn serve_zygote(py: Python<'_>, disabled_layers: u8) -> PyResult<Option<PyZy
         payload_len: 0,
         record_capacity: 0,
         calls: Vec::new(),
+        exchange: None,
         scratch: Vec::new(),
+        file: None,
     };
     Ok(Some(PyZygote {
         state: Mutex::new(state),
@@ -61,7 +83,7 @@ pub fn round_trip(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny
     let classes = Classes::capture(py)?;
     let mut bytes = Vec::new();
     encode_py(value, &mut bytes, &classes, &Budget::default()).map_err(failed)?;
-    decode_py(py, &bytes, &classes)
+    decode_py(py, &bytes, &classes, &ARGUMENTS)
 }
 
 fn failed(error: impl std::fmt::Display) -> PyErr {
@@ -71,6 +93,15 @@ fn failed(error: impl std::fmt::Display) -> PyErr {
 impl PyZygote {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works on the state with memory of the machinery's own: the answer may have used up its.
+    fn with_room<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state();
+        state.zygote.give_back_room();
+        let done = work(&mut state);
+        state.zygote.take_room();
+        done
     }
 }
 
@@ -88,14 +119,16 @@ impl PyZygote {
             Next::Child {
                 payload_len,
                 record_capacity,
+                exchange,
             } => {
+                state.exchange = exchange;
                 state.payload_len = payload_len;
                 state.record_capacity = record_capacity;
                 let header = state
                     .open_payload()
                     .ok_or_else(|| failed("payload is cut short"))?;
                 let bytes = &state.zygote.arena().payload(payload_len)[header.0..header.1];
-                let header = decode_py(py, bytes, &state.classes)?;
+                let header = decode_py(py, bytes, &state.classes, &ARGUMENTS)?;
                 Ok(Some(("child", header).into_pyobject(py)?.into_any()))
             }
         }
@@ -104,6 +137,40 @@ impl PyZygote {
     /// Answers a setup; an empty text means it ran.
     fn setup_done(&self, failure: &str) -> PyResult<()> {
         self.state().zygote.setup_done(failure).map_err(failed)
+    }
+
+    /// Whether a judge is at the other end of an exchange.
+    fn is_judged(&self) -> bool {
+        self.state().exchange.is_some()
+    }
+
+    /// Sends plain values through the exchange; false if the other side is gone.
+    ///
+    /// Raises `ValueError` for what is no plain value, or too much of it.
+    fn send(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        state.scratch.clear();
+        encode_py(message, &mut state.scratch, &state.classes, &EXCHANGE)
+            .map_err(|refusal| PyValueError::new_err(refusal.to_string()))?;
+        let Some(exchange) = state.exchange.as_mut() else {
+            return Ok(false);
+        };
+        Ok(exchange.send(&state.scratch)?)
+    }
+
+    /// The next message, of `most` bytes at most; None if the other side is gone. Raises for what is no message.
+    #[pyo3(signature = (most=EXCHANGE.max_bytes))]
+    fn receive(&self, py: Python<'_>, most: usize) -> PyResult<Option<Py<PyAny>>> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let Some(exchange) = state.exchange.as_mut() else {
+            return Ok(None);
+        };
+        let Some(bytes) = exchange.receive(most.min(EXCHANGE.max_bytes))? else {
+            return Ok(None);
+        };
+        decode_py(py, &bytes, &state.classes, &EXCHANGE).map(Some)
     }
 
     /// How many calls this rollout has to make.
@@ -126,7 +193,8 @@ impl PyZygote {
         let bytes = bytes
             .ok_or_else(|| failed("payload is cut short"))?
             .to_vec();
-        decode_py(py, &bytes, &state.classes)
+        drop(state);
+        self.with_room(|state| decode_py(py, &bytes, &state.classes, &ARGUMENTS))
     }
 
     /// The classes whose instances count as lists and trees of nodes.
@@ -143,38 +211,21 @@ impl PyZygote {
             let mut state = self.state();
             state.classes.set_setup_nodes(&list_node, &tree_node);
         }
-        let bytes = text
-            .to_cow()
-            .map(|text| text.as_bytes().to_vec())
-            .unwrap_or_default();
-        self.state().append(kind, index, &bytes);
+        self.with_room(|state| {
+            let text = text.to_cow().unwrap_or_default();
+            state.append(kind, index, text.as_bytes());
+        });
+    }
+
+    /// Takes note that the marked file is `length` bytes long now and holds `piece` at `offset`; false where the whole
+    /// content must be given.
+    fn file(&self, offset: usize, piece: &[u8], length: usize) -> bool {
+        self.with_room(|state| state.note_file(offset, piece, length))
     }
 
     /// Records what a call returned, or why that cannot count.
     fn claim(&self, index: u32, value: &Bound<'_, PyAny>) {
-        let mut guard = self.state();
-        let state = &mut *guard;
-        let mut scratch = std::mem::take(&mut state.scratch);
-        scratch.clear();
-        let budget = Budget {
-            max_bytes: state.record_capacity,
-            ..Budget::default()
-        };
-        match encode_py(value, &mut scratch, &state.classes, &budget) {
-            Ok(()) => state.append(RecordKind::Value as u8, index, &scratch),
-            Err(refusal) => {
-                let text = match refusal {
-                    EncodeRefusal::BadType(_)
-                        if state.classes.has_own_equality(value, "__main__") =>
-                    {
-                        format!("={refusal}")
-                    }
-                    _ => format!(" {refusal}"),
-                };
-                state.append(RecordKind::BadType as u8, index, text.as_bytes());
-            }
-        }
-        state.scratch = scratch;
+        self.with_room(|state| state.claim(index, value));
     }
 
     /// Ends the process at once.
@@ -188,6 +239,73 @@ impl PyZygote {
 }
 
 impl State {
+    fn claim(&mut self, index: u32, value: &Bound<'_, PyAny>) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        // Right values fill a part of the area; wrong ones share the rest, so that they crowd out no right one.
+        let left = self
+            .record_capacity
+            .saturating_sub(self.zygote.arena().used());
+        let budget = Budget {
+            max_bytes: (self.record_capacity / CLAIMS_PER_AREA).min(left / 2),
+            ..Budget::default()
+        };
+        let encoded = encode_py(value, &mut scratch, &self.classes, &budget);
+        let encoded = encoded.and_then(|()| {
+            let fits = self.zygote.take_room();
+            fits.then_some(()).ok_or(EncodeRefusal::NoMemory)
+        });
+        match encoded {
+            Ok(()) => self.append(RecordKind::Value as u8, index, &scratch),
+            Err(EncodeRefusal::NoMemory) => {
+                scratch = Vec::new();
+                self.append(RecordKind::Raised as u8, index, b"MemoryError");
+            }
+            Err(refusal) => {
+                let text = match refusal {
+                    EncodeRefusal::BadType(_)
+                        if self.classes.has_own_equality(value, "__main__") =>
+                    {
+                        format!("={refusal}")
+                    }
+                    _ => format!(" {refusal}"),
+                };
+                self.append(RecordKind::BadType as u8, index, text.as_bytes());
+            }
+        }
+        self.scratch = scratch;
+    }
+
+    fn note_file(&mut self, offset: usize, piece: &[u8], length: usize) -> bool {
+        if self.file.is_none_or(|record| record.room < length) {
+            if offset != 0 || piece.len() != length {
+                return false;
+            }
+            let room = length.next_power_of_two().max(LEAST_FILE_BYTES);
+            self.append(RecordKind::File as u8, 0, &vec![0; room]);
+            let place = self.zygote.arena().used().saturating_sub(room);
+            let length = 0;
+            self.file = Some(FileRecord {
+                place,
+                room,
+                length,
+            });
+        }
+        let Some(record) = self.file.as_mut() else {
+            return false;
+        };
+        // Behind the content stand zeros, which are no word.
+        let zeros = vec![0; record.length.saturating_sub(length)];
+        let (arena, start) = (self.zygote.arena(), self.payload_len);
+        let fits = offset <= length && piece.len() <= length - offset;
+        arena.overwrite(start, self.record_capacity, record.place + length, &zeros);
+        if fits {
+            arena.overwrite(start, self.record_capacity, record.place + offset, piece);
+        }
+        record.length = length;
+        fits
+    }
+
     /// Finds the header and the calls in the payload; the header's bounds.
     fn open_payload(&mut self) -> Option<(usize, usize)> {
         let payload = self.zygote.arena().payload(self.payload_len);

@@ -3,15 +3,19 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use vgrout_buffer::BufferError;
-use vgrout_grader::JobError;
+use vgrout_grader::{JobError, MachineError};
 use vgrout_sandbox::SandboxError;
 
 use crate::verdict::PyVerdict;
+
+/// How many lost rollouts a message names.
+const SHOWN: usize = 5;
 
 mod python {
     pyo3::import_exception!(vgrout.errors, ConfigError);
     pyo3::import_exception!(vgrout.errors, DataError);
     pyo3::import_exception!(vgrout.errors, GraderError);
+    pyo3::import_exception!(vgrout.errors, JobFault);
     pyo3::import_exception!(vgrout.errors, SandboxUnavailable);
 }
 
@@ -45,20 +49,40 @@ pub fn grader_error(message: &str) -> PyErr {
     python::GraderError::new_err(message.to_owned())
 }
 
-/// The machinery failed on some rollouts; the others' verdicts travel along.
+/// Some rollouts have no verdict; the others' travel along.
+///
+/// Where every lost one is its job's own fault, that is what the error says: trying again would not help.
 pub fn rollouts_lost(
     py: Python<'_>,
-    lost: &[String],
+    lost: &[(usize, MachineError)],
     partial: Vec<Option<Py<PyVerdict>>>,
 ) -> PyErr {
-    let shown = lost.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
-    let message = format!(
-        "{} of {} rollouts have no verdict: {shown}",
-        lost.len(),
-        partial.len()
-    );
-    match partial.into_pyobject(py) {
-        Ok(partial) => python::GraderError::new_err((message, partial.unbind())),
-        Err(error) => error,
+    let is_fault = |error: &MachineError| {
+        use MachineError::{Memory, Setup, Test};
+        matches!(error, Setup { .. } | Test { .. } | Memory { .. })
+    };
+    let all_faults = lost.iter().all(|(_, error)| is_fault(error));
+    let shown: Vec<_> = lost
+        .iter()
+        .take(SHOWN)
+        .map(|(index, error)| format!("jobs[{index}]: {error}"))
+        .collect();
+    let what = if all_faults {
+        "jobs cannot be graded"
+    } else {
+        "rollouts have no verdict"
+    };
+    let (count, total) = (lost.len(), partial.len());
+    let message = format!("{count} of {total} {what}: {}", shown.join("; "));
+    let faults: Vec<_> = lost
+        .iter()
+        .map(|(index, error)| (*index, error.to_string()))
+        .collect();
+    match (partial.into_pyobject(py), faults.into_pyobject(py)) {
+        (Ok(partial), Ok(faults)) if all_faults => {
+            python::JobFault::new_err((message, partial.unbind(), faults.unbind()))
+        }
+        (Ok(partial), _) => python::GraderError::new_err((message, partial.unbind())),
+        (Err(error), _) => error,
     }
 }

@@ -79,6 +79,11 @@ impl PyGrader {
             limits,
             min_level,
             disabled,
+            path: if preload.is_empty() {
+                Vec::new()
+            } else {
+                import_path(py)?
+            },
             preload,
             python,
             extension,
@@ -224,25 +229,17 @@ fn collect(
     py: Python<'_>,
     results: Vec<Result<Verdict, MachineError>>,
 ) -> PyResult<Vec<Py<PyVerdict>>> {
-    let lost: Vec<String> = results
-        .iter()
-        .enumerate()
-        .filter_map(|(index, result)| {
-            result
-                .as_ref()
-                .err()
-                .map(|error| format!("jobs[{index}]: {error}"))
-        })
-        .collect();
-    let verdicts = results
-        .into_iter()
-        .map(|result| {
-            result
-                .ok()
-                .map(|verdict| Py::new(py, PyVerdict::new(py, verdict)))
-                .transpose()
-        })
-        .collect::<PyResult<Vec<_>>>()?;
+    let mut lost = Vec::new();
+    let mut verdicts = Vec::with_capacity(results.len());
+    for (index, result) in results.into_iter().enumerate() {
+        verdicts.push(match result {
+            Ok(verdict) => Some(Py::new(py, PyVerdict::new(py, verdict))?),
+            Err(error) => {
+                lost.push((index, error));
+                None
+            }
+        });
+    }
     if lost.is_empty() {
         Ok(verdicts.into_iter().flatten().collect())
     } else {
@@ -280,6 +277,20 @@ fn is_module_name(name: &str) -> bool {
                 .all(|letter| letter.is_alphanumeric() || letter == '_')
     };
     name.split('.').all(part)
+}
+
+/// `sys.path` as absolute paths: the broker runs elsewhere.
+fn import_path(py: Python<'_>) -> PyResult<Vec<String>> {
+    let here = py.import("os")?.getattr("path")?.getattr("abspath")?;
+    let entries = py.import("sys")?.getattr("path")?.try_iter()?;
+    let mut path = Vec::new();
+    for entry in entries {
+        // Python passes over what is no text, and so do we over what is no UTF-8.
+        if let Ok(entry) = entry?.extract::<String>() {
+            path.push(here.call1((entry,))?.extract()?);
+        }
+    }
+    Ok(path)
 }
 
 /// The interpreter that runs us and the file of this extension.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
-use vgrout_grader::assertion::{CallForm, Test};
+use vgrout_grader::error::shortened;
 use vgrout_grader::response::Extract;
 use vgrout_grader::{Job, JobError, JobFields, Limits, Mode};
 
@@ -152,16 +152,17 @@ pub struct PyGradeJob {
     pub job: Arc<Job>,
     /// As the caller gave it.
     response: Py<PyString>,
+    limits: Option<Py<PyLimits>>,
 }
 
 #[pymethods]
 impl PyGradeJob {
     #[new]
     #[pyo3(signature = (
-        response, tests, mode=FieldText::from("run_tests"), setup_code=FieldText::empty(),
+        response, tests, mode=FieldText::from("gt_only"), setup_code=FieldText::empty(),
         canonical_solution=FieldText::empty(), func_name=FieldText::empty(), marker=None, want_gt_pass=false,
-        extract=FieldText::from("joined"), run_main=true
-    ), text_signature = "(response, tests, mode='run_tests', setup_code='', canonical_solution='', func_name='', marker=None, want_gt_pass=False, extract='joined', run_main=True)")]
+        extract=FieldText::from("joined"), run_main=true, entry_point=FieldText::empty(), limits=None
+    ), text_signature = "(response, tests, mode='gt_only', setup_code='', canonical_solution='', func_name='', marker=None, want_gt_pass=False, extract='joined', run_main=True, entry_point='', limits=None)")]
     #[expect(clippy::too_many_arguments, reason = "the public constructor's fields")]
     fn new(
         response: &Bound<'_, PyString>,
@@ -174,6 +175,8 @@ impl PyGradeJob {
         want_gt_pass: bool,
         extract: FieldText,
         run_main: bool,
+        entry_point: FieldText,
+        limits: Option<Py<PyLimits>>,
     ) -> PyResult<Self> {
         let checked = |text: FieldText, field: &str| text.checked(field).map_err(data_error);
         let one_test = |(index, test)| checked(test, &format!("tests[{index}]"));
@@ -199,12 +202,15 @@ impl PyGradeJob {
             want_gt_pass,
             extract,
             skip_main: !run_main,
+            entry_point: checked(entry_point, "entry_point")?,
+            limits: limits.as_ref().map(|limits| limits.get().limits()),
         };
         let job = Job::new(mode, fields).map_err(|error| job_error(&error))?;
         check_sources(response.py(), &job)?;
         Ok(Self {
             job: Arc::new(job),
             response: response.clone().unbind(),
+            limits,
         })
     }
 
@@ -236,7 +242,12 @@ impl PyGradeJob {
     #[getter]
     fn func_name(&self) -> String {
         if self.job.method.is_empty() {
-            String::new()
+            let is_function = self.job.entry_point.is_empty() && self.job.graded != "Solution";
+            if is_function {
+                self.job.graded.clone()
+            } else {
+                String::new()
+            }
         } else {
             format!("Solution().{}", self.job.method)
         }
@@ -258,6 +269,16 @@ impl PyGradeJob {
     }
 
     #[getter]
+    fn entry_point(&self) -> &str {
+        &self.job.entry_point
+    }
+
+    #[getter]
+    fn limits(&self, py: Python<'_>) -> Option<Py<PyLimits>> {
+        self.limits.as_ref().map(|limits| limits.clone_ref(py))
+    }
+
+    #[getter]
     fn run_main(&self) -> bool {
         !self.job.skip_main
     }
@@ -274,9 +295,9 @@ impl PyGradeJob {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let this = slf.get();
+        let (py, this) = (slf.py(), slf.get());
         let arguments = (
-            this.response.clone_ref(slf.py()),
+            this.response.clone_ref(py),
             this.tests(),
             this.mode(),
             this.setup_code(),
@@ -286,38 +307,26 @@ impl PyGradeJob {
             this.want_gt_pass(),
             this.extract(),
             this.run_main(),
+            this.entry_point(),
+            this.limits(py),
         );
-        Ok((slf.get_type(), arguments)
-            .into_pyobject(slf.py())?
-            .into_any())
+        Ok((slf.get_type(), arguments).into_pyobject(py)?.into_any())
     }
 }
 
-/// Tests that the child evaluates as source must be Python, or every answer would fail them.
+/// A test that is no Python would fail every answer.
 fn check_sources(py: Python<'_>, job: &Job) -> PyResult<()> {
-    let indirect = |(_, test): &(usize, &Test)| !test.is_direct();
-    for (index, test) in job.tests.tests.iter().enumerate().filter(indirect) {
-        for step in &test.steps {
-            let CallForm::Source {
-                prelude,
-                expression,
-            } = &step.call
-            else {
-                continue;
-            };
-            for (source, kind) in [(prelude, "exec"), (expression, "eval")] {
-                let compiled = py
-                    .import("builtins")?
-                    .call_method1("compile", (source, "<test>", kind));
-                compiled.map_err(|error| {
-                    job_error(&JobError::TestSyntax {
-                        index,
-                        text: source.clone(),
-                        what: error.to_string(),
-                    })
-                })?;
-            }
-        }
+    for (index, source) in job.tests.judged() {
+        let compiled = py
+            .import("builtins")?
+            .call_method1("compile", (source, "<test>", "exec"));
+        compiled.map_err(|error| {
+            job_error(&JobError::TestSyntax {
+                index,
+                text: shortened(source),
+                what: error.to_string(),
+            })
+        })?;
     }
     Ok(())
 }

@@ -6,9 +6,9 @@
 
 mod arguments;
 mod nodes;
+mod refusal;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::rc::Rc;
 
 use pyo3::intern;
@@ -20,13 +20,17 @@ use vgrout_grader::Budget;
 use vgrout_grader::codec::{Kind, Writer};
 use vgrout_grader::value::MAX_DEPTH;
 
-pub use arguments::decode_py;
+pub use arguments::{ARGUMENTS, decode_py};
 use nodes::{Layout, Layouts, Native, Shape};
+pub use refusal::EncodeRefusal;
+use refusal::type_name;
 
 /// The classes whose instances count as values although they are no builtins.
 pub struct Classes {
     native: Native,
     dict_like: Vec<Py<PyType>>,
+    /// The views of a dict that equal a set.
+    views: Vec<Py<PyType>>,
     /// What arguments are built of: the answer's own classes where it defines them.
     list_node: Option<Py<PyType>>,
     tree_node: Option<Py<PyType>>,
@@ -47,8 +51,17 @@ impl Classes {
                 let class = collections.getattr(name).ok()?;
                 Some(class.cast_into::<PyType>().ok()?.unbind())
             });
+        let views = [
+            PyDict::new(py).into_any(),
+            collections.getattr("OrderedDict")?.call0()?,
+        ]
+        .iter()
+        .flat_map(|dict| ["keys", "items"].map(|view| dict.call_method0(view)))
+        .map(|view| Ok(view?.get_type().unbind()))
+        .collect::<PyResult<_>>()?;
         Ok(Self {
             native: Native::take(py)?,
+            views,
             dict_like: dict_like.collect(),
             list_node: None,
             tree_node: None,
@@ -71,6 +84,40 @@ impl Classes {
 
     fn is_dict_like(&self, class: &Bound<'_, PyType>) -> bool {
         self.dict_like.iter().any(|known| known.is(class))
+    }
+
+    fn is_view(&self, class: &Bound<'_, PyType>) -> bool {
+        self.views.iter().any(|known| known.is(class))
+    }
+
+    /// The builtin whose value and whose `==` the instances of this class have; none where the class, or one between,
+    /// compares in a way of its own.
+    fn builtin_base(&self, class: &Bound<'_, PyType>) -> Option<BuiltinBase> {
+        use BuiltinBase as B;
+        let py = class.py();
+        let bases = [
+            (py.get_type::<PyTuple>(), B::Tuple),
+            (py.get_type::<PyInt>(), B::Int),
+            (py.get_type::<PyString>(), B::Str),
+            (py.get_type::<PyList>(), B::List),
+            (py.get_type::<PyDict>(), B::Dict),
+            (py.get_type::<PyFloat>(), B::Float),
+            (py.get_type::<PySet>(), B::Set),
+            (py.get_type::<PyFrozenSet>(), B::FrozenSet),
+        ];
+        for base in self.native.mro(class)?.iter() {
+            let base = base.cast_into::<PyType>().ok()?;
+            if let Some((_, kind)) = bases.iter().find(|(known, _)| known.is(&base)) {
+                return Some(*kind);
+            }
+            if self.is_dict_like(&base) {
+                return Some(B::Dict);
+            }
+            if self.native.defines_equality(&base) {
+                return None;
+            }
+        }
+        None
     }
 
     fn nodes(&self, shape: Shape) -> impl Iterator<Item = &Py<PyType>> {
@@ -113,45 +160,23 @@ impl Classes {
     }
 }
 
+/// What a subclass of a builtin is compared as.
+#[derive(Clone, Copy)]
+enum BuiltinBase {
+    Int,
+    Float,
+    Str,
+    List,
+    Tuple,
+    Dict,
+    Set,
+    FrozenSet,
+}
+
 /// `object` itself is no node class: everything derives from it.
 fn node_class(class: &Bound<'_, PyAny>) -> Option<Py<PyType>> {
     let class = class.cast::<PyType>().ok()?;
     (!class.is(class.py().get_type::<PyAny>())).then(|| class.clone().unbind())
-}
-
-/// Why a returned object cannot be a claim.
-#[derive(Debug)]
-pub enum EncodeRefusal {
-    /// An object of this type is no value.
-    BadType(String),
-    /// Containers nest deeper than the budget, or contain themselves.
-    TooDeep,
-    /// More bytes or elements than the budget, or a chain of nodes that never ends.
-    TooBig,
-}
-
-impl fmt::Display for EncodeRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BadType(name) => f.write_str(name),
-            Self::TooDeep => f.write_str("nested too deep"),
-            Self::TooBig => f.write_str("too big"),
-        }
-    }
-}
-
-impl From<PyErr> for EncodeRefusal {
-    fn from(error: PyErr) -> Self {
-        Python::attach(|py| Self::BadType(type_name(&error.get_type(py))))
-    }
-}
-
-fn type_name(class: &Bound<'_, PyType>) -> String {
-    // The name may hold a lone surrogate.
-    class.name().map_or_else(
-        |_| "?".to_owned(),
-        |name| name.to_string_lossy().into_owned(),
-    )
 }
 
 /// Appends the encoding of `object`; on refusal `out` is as it was.
@@ -192,19 +217,25 @@ struct Encoder<'a, 'py> {
 
 type Encoded = Result<(), EncodeRefusal>;
 
+fn room_for<T>(count: usize) -> Result<Vec<T>, EncodeRefusal> {
+    let mut items = Vec::new();
+    items
+        .try_reserve_exact(count)
+        .map_err(|_| EncodeRefusal::NoMemory)?;
+    Ok(items)
+}
+
 impl<'py> Encoder<'_, 'py> {
     fn value(&mut self, object: &Bound<'py, PyAny>, depth: usize) -> Encoded {
         self.count(1)?;
+        self.room(64)?;
         if object.is_exact_instance_of::<PyInt>() {
             return self.int(object);
         }
         if let Ok(text) = object.cast_exact::<PyString>() {
             self.text(text)?;
         } else if let Ok(list) = object.cast_exact::<PyList>() {
-            self.open(Kind::List, list.len(), depth)?;
-            for index in 0..list.len() {
-                self.value(&list.get_item(index)?, depth + 1)?;
-            }
+            self.list(list, depth)?;
         } else if let Ok(float) = object.cast_exact::<PyFloat>() {
             Writer(self.out).float(float.value());
         } else if let Ok(truth) = object.cast_exact::<PyBool>() {
@@ -212,10 +243,7 @@ impl<'py> Encoder<'_, 'py> {
         } else if object.is_none() {
             Writer(self.out).none();
         } else if let Ok(tuple) = object.cast_exact::<PyTuple>() {
-            self.open(Kind::Tuple, tuple.len(), depth)?;
-            for item in tuple.iter() {
-                self.value(&item, depth + 1)?;
-            }
+            self.tuple(tuple, depth)?;
         } else {
             self.rarer(object, depth)?;
         }
@@ -234,13 +262,74 @@ impl<'py> Encoder<'_, 'py> {
         if object.is_exact_instance_of::<PyFrozenSet>() {
             return self.elements(Kind::FrozenSet, object, depth);
         }
-        if let Some(layout) = self.layouts.of(object, Shape::List, classes) {
+        if let Some(layout) = self.layouts.named(object, Shape::List, classes) {
             return self.linked_list(object, layout, depth);
         }
-        if let Some(layout) = self.layouts.of(object, Shape::Tree, classes) {
+        if let Some(layout) = self.layouts.named(object, Shape::Tree, classes) {
             return self.tree(object, layout, depth);
         }
+        if classes.is_view(&class) {
+            return self.elements(Kind::Set, object, depth);
+        }
+        if let Some(base) = classes.builtin_base(&class) {
+            return self.of_base(base, object, depth);
+        }
+        // A class of the answer's own with a node's fields: what reads them does not ask for its name.
+        if let Some(layout) = self.layouts.alike(object, Shape::Tree, classes) {
+            return self.tree(object, layout, depth);
+        }
+        if let Some(layout) = self.layouts.alike(object, Shape::List, classes) {
+            return self.linked_list(object, layout, depth);
+        }
         Err(EncodeRefusal::BadType(type_name(&class)))
+    }
+
+    /// An instance of a subclass, read as its builtin base reads it: nothing that the subclass defines is called.
+    fn of_base(&mut self, base: BuiltinBase, object: &Bound<'py, PyAny>, depth: usize) -> Encoded {
+        let py = object.py();
+        match base {
+            BuiltinBase::Int => {
+                let exact = py.get_type::<PyInt>().call_method1("__int__", (object,))?;
+                self.int(&exact)
+            }
+            BuiltinBase::Float => {
+                let float = object.cast::<PyFloat>().map_err(PyErr::from)?;
+                Writer(self.out).float(float.value());
+                self.check_size()
+            }
+            BuiltinBase::Str => {
+                let exact = py
+                    .get_type::<PyString>()
+                    .call_method1("__str__", (object,))?;
+                self.text(exact.cast().map_err(PyErr::from)?)
+            }
+            BuiltinBase::List => self.list(object.cast().map_err(PyErr::from)?, depth),
+            BuiltinBase::Tuple => self.tuple(object.cast().map_err(PyErr::from)?, depth),
+            BuiltinBase::Dict => self.dict(object.cast().map_err(PyErr::from)?, depth),
+            BuiltinBase::Set | BuiltinBase::FrozenSet => {
+                let kind = match base {
+                    BuiltinBase::Set => Kind::Set,
+                    _ => Kind::FrozenSet,
+                };
+                self.elements(kind, &py.get_type::<PyFrozenSet>().call1((object,))?, depth)
+            }
+        }
+    }
+
+    fn list(&mut self, list: &Bound<'py, PyList>, depth: usize) -> Encoded {
+        self.open(Kind::List, list.len(), depth)?;
+        for index in 0..list.len() {
+            self.value(&list.get_item(index)?, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn tuple(&mut self, tuple: &Bound<'py, PyTuple>, depth: usize) -> Encoded {
+        self.open(Kind::Tuple, tuple.len(), depth)?;
+        for item in tuple.iter() {
+            self.value(&item, depth + 1)?;
+        }
+        Ok(())
     }
 
     fn count(&mut self, elements: usize) -> Encoded {
@@ -249,6 +338,13 @@ impl<'py> Encoder<'_, 'py> {
             .checked_sub(elements)
             .ok_or(EncodeRefusal::TooBig)?;
         Ok(())
+    }
+
+    /// Sees to it that so many more bytes can be written.
+    fn room(&mut self, bytes: usize) -> Encoded {
+        self.out
+            .try_reserve(bytes)
+            .map_err(|_| EncodeRefusal::NoMemory)
     }
 
     fn check_size(&self) -> Encoded {
@@ -284,6 +380,7 @@ impl<'py> Encoder<'_, 'py> {
         signed.set_item(intern!(py, "signed"), true)?;
         let arguments = (length, intern!(py, "little"));
         let bytes = object.call_method(intern!(py, "to_bytes"), arguments, Some(&signed))?;
+        self.room(length + 64)?;
         let bytes = bytes.cast::<PyBytes>().map_err(PyErr::from)?;
         Writer(self.out).bigint(bytes.as_bytes());
         self.check_size()
@@ -294,11 +391,13 @@ impl<'py> Encoder<'_, 'py> {
             return Err(EncodeRefusal::TooBig);
         }
         if let Ok(utf8) = text.to_str() {
+            self.room(utf8.len() + 64)?;
             Writer(self.out).str(utf8.as_bytes());
             return Ok(());
         }
         let bytes = text.call_method1(intern!(text.py(), "encode"), ("utf-8", "surrogatepass"))?;
         let bytes = bytes.cast::<PyBytes>().map_err(PyErr::from)?;
+        self.room(bytes.as_bytes().len() + 64)?;
         Writer(self.out).str(bytes.as_bytes());
         Ok(())
     }
@@ -308,7 +407,8 @@ impl<'py> Encoder<'_, 'py> {
             return Err(EncodeRefusal::TooBig);
         }
         // Collected first: nothing that could change the dict runs while it is walked.
-        let pairs: Vec<_> = dict.iter().collect();
+        let mut pairs = room_for(dict.len())?;
+        pairs.extend(dict.iter());
         self.open(Kind::Dict, pairs.len(), depth)?;
         for (key, value) in pairs {
             self.value(&key, depth + 1)?;
@@ -321,7 +421,10 @@ impl<'py> Encoder<'_, 'py> {
         if set.len()? > self.elements_left {
             return Err(EncodeRefusal::TooBig);
         }
-        let items = set.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+        let mut items = room_for(set.len()?)?;
+        for item in set.try_iter()? {
+            items.push(item?);
+        }
         self.open(kind, items.len(), depth)?;
         for item in items {
             self.value(&item, depth + 1)?;
@@ -357,6 +460,8 @@ impl<'py> Encoder<'_, 'py> {
         let mut slots = 0;
         let mut kept = (0, self.out.len());
         while let Some(slot) = queue.pop_front() {
+            queue.try_reserve(2).map_err(|_| EncodeRefusal::NoMemory)?;
+            self.room(64)?;
             slots += 1;
             let Some((node, layout)) = slot else {
                 self.count(1)?;
@@ -388,7 +493,7 @@ impl<'py> Encoder<'_, 'py> {
         shape: Shape,
     ) -> Result<Rc<Layout<'py>>, EncodeRefusal> {
         self.layouts
-            .of(object, shape, self.classes)
+            .alike(object, shape, self.classes)
             .ok_or_else(|| EncodeRefusal::BadType(type_name(&object.get_type())))
     }
 }

@@ -90,6 +90,7 @@ pub struct PyVerdict {
     label: &'static str,
     tests_passed: usize,
     tests_total: usize,
+    score: f64,
     test_bitmap: Vec<bool>,
     cpu_ms: f64,
     wall_ms: f64,
@@ -117,6 +118,7 @@ impl PyVerdict {
             label: verdict.label(),
             tests_passed: verdict.test_bitmap.iter().filter(|passed| **passed).count(),
             tests_total: verdict.test_bitmap.len(),
+            score: verdict.score(),
             cpu_ms: millis(verdict.cpu),
             wall_ms: millis(verdict.wall),
             peak_memory_bytes: verdict.peak_memory_bytes,
@@ -157,7 +159,7 @@ impl PyVerdict {
 }
 
 impl PyVerdict {
-    const FIELDS: [&'static str; 21] = [
+    const FIELDS: [&'static str; 22] = [
         "outcome",
         "detail",
         "reward",
@@ -171,6 +173,7 @@ impl PyVerdict {
         "label",
         "tests_passed",
         "tests_total",
+        "score",
         "test_bitmap",
         "cpu_ms",
         "wall_ms",

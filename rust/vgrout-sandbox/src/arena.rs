@@ -185,6 +185,29 @@ impl MappedArena {
         unsafe { slice::from_raw_parts(self.base.as_ptr().add(HEADER_BYTES), len) }
     }
 
+    /// Bytes of the record area that are taken, as this process has it.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        // SAFETY: the header lies inside the mapping and is aligned for a u64.
+        let slot: *const u64 = unsafe { self.base.as_ptr().add(RECORDS_USED).cast() };
+        // SAFETY: as above; the file is at least a header long while a child runs.
+        usize::try_from(u64::from_le(unsafe { slot.read_volatile() })).unwrap_or(usize::MAX)
+    }
+
+    /// Writes over bytes that stand `at` this place of the record area already; nothing where they would not fit.
+    pub fn overwrite(&self, payload_len: usize, capacity: usize, at: usize, bytes: &[u8]) {
+        let start = HEADER_BYTES + payload_len.next_multiple_of(4096);
+        let end = at.checked_add(bytes.len());
+        if end.is_none_or(|end| end > capacity) || start + capacity > MAX_ARENA_BYTES {
+            return;
+        }
+        // SAFETY: `start + at + bytes.len() <= start + capacity`, which the host sized the file for.
+        unsafe {
+            let target = self.base.as_ptr().add(start + at);
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len());
+        }
+    }
+
     /// Appends one record; false, with nothing written, where it does not fit.
     #[must_use]
     pub fn append(&self, payload_len: usize, capacity: usize, parts: &[&[u8]]) -> bool {

@@ -13,6 +13,7 @@ use crate::namespaces::{Forked, clone_zygote};
 use crate::policy::{FencePlan, LayerSet, ZygotePolicy};
 use crate::probe::{Probe, probe};
 use crate::slots::HeldSlot;
+use crate::sys;
 use crate::wire::{self, Message, kind};
 
 /// Memory that a zygote's cgroup allows besides what one rollout may use.
@@ -102,6 +103,8 @@ fn raw(fd: &OwnedFd) -> i32 {
 
 /// Own session, not dumpable, the control socket moved off descriptor 0.
 fn detach_from_host() -> Result<OwnedFd, SandboxError> {
+    // Where the machine runs out of memory, a rollout goes before the host does. Nothing depends on it.
+    let _ = sys::write_file(c"/proc/self/oom_score_adj", b"900");
     // SAFETY: plain system calls; descriptor 0 is the socket the host passed as standard input.
     unsafe {
         libc::setsid();

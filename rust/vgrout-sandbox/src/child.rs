@@ -7,7 +7,9 @@ use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::arena::MappedArena;
+use crate::ballast::Ballast;
 use crate::error::{RawErrno, SandboxError};
+use crate::exchange::Exchange;
 use crate::fence::{fence_child, fence_zygote};
 use crate::limits::ChildLimits;
 use crate::namespaces::{Forked, fork_child};
@@ -37,6 +39,8 @@ pub enum Next {
         payload_len: usize,
         /// Bytes of record area behind it.
         record_capacity: usize,
+        /// One end of the exchange with another rollout's child, where the host made one.
+        exchange: Option<Exchange>,
     },
     /// The host or the broker is gone: exit.
     Ended,
@@ -51,6 +55,7 @@ pub struct Zygote {
     base_address_space: u64,
     stage: *mut u32,
     wait_mask: libc::sigset_t,
+    ballast: Ballast,
 }
 
 // SAFETY: a zygote is single-threaded; the raw pointer never leaves the process.
@@ -70,6 +75,9 @@ impl Zygote {
         policy: &ZygotePolicy,
         memory_bytes: u64,
     ) -> Result<Self, SandboxError> {
+        // Before the address space is measured: it is no part of what a rollout may use.
+        let mut ballast = Ballast::none();
+        ballast.take();
         // Asked for now: behind the fence there is no `/proc`.
         let number = number_in_proc().map_or(u64::MAX, u64::from);
         let entered = Self::enter_fence(
@@ -103,6 +111,7 @@ impl Zygote {
                     base_address_space,
                     stage,
                     wait_mask,
+                    ballast,
                 })
             }
             Err(error) => {
@@ -150,7 +159,7 @@ impl Zygote {
     /// The control socket's error, or a fork that failed.
     pub fn wait(&mut self) -> Result<Next, SandboxError> {
         loop {
-            let Some(message) =
+            let Some(mut message) =
                 wire::recv(self.control.as_raw_fd(), 0).map_err(SandboxError::Wire)?
             else {
                 return Ok(Next::Ended);
@@ -161,7 +170,7 @@ impl Zygote {
                     return Ok(Next::Setup { source });
                 }
                 kind::RUN => {
-                    if let Some(child) = self.run(&message)? {
+                    if let Some(child) = self.run(&mut message)? {
                         return Ok(child);
                     }
                 }
@@ -193,7 +202,17 @@ impl Zygote {
         &self.arena
     }
 
-    fn run(&self, message: &Message) -> Result<Option<Next>, SandboxError> {
+    /// Makes room for allocations of the machinery's own, whatever the rollout has left.
+    pub fn give_back_room(&mut self) {
+        self.ballast.give_back();
+    }
+
+    /// Sets the room aside again; false where the rollout's own memory does not hold what was allocated meanwhile.
+    pub fn take_room(&mut self) -> bool {
+        self.ballast.take()
+    }
+
+    fn run(&self, message: &mut Message) -> Result<Option<Next>, SandboxError> {
         let limits = ChildLimits::new(
             message.words[3],
             self.base_address_space.saturating_add(message.words[4]),
@@ -206,12 +225,17 @@ impl Zygote {
         };
         // SAFETY: the zygote is single-threaded.
         match unsafe { fork_child() }.map_err(raw_error)? {
-            Forked::Parent { pid } => self.attend(pid).map(|()| None),
+            Forked::Parent { pid } => {
+                // The child's alone: its peer must see its end.
+                message.fds.clear();
+                self.attend(pid).map(|()| None)
+            }
             Forked::Child => {
                 self.become_child(zygote_pid, &limits);
                 Ok(Some(Next::Child {
                     payload_len: word(message, 1),
                     record_capacity: word(message, 2),
+                    exchange: message.fds.pop().map(Exchange::new),
                 }))
             }
         }

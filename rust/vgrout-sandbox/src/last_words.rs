@@ -24,7 +24,10 @@ pub(crate) fn last_words(process: &mut Child, error: &SandboxError) -> String {
         drop(stderr.take(8192).read_to_string(&mut text));
     }
     let text = text.trim();
-    if text.is_empty() {
+    if text.starts_with("preload:") {
+        // It says all that there is to say.
+        text.to_owned()
+    } else if text.is_empty() {
         error.to_string()
     } else {
         format!("{error}; it wrote: {text}")

@@ -10,15 +10,18 @@
 #![cfg(target_os = "linux")]
 
 pub mod arena;
+mod ballast;
 pub mod broker;
 pub mod cgroup;
 pub mod child;
 pub mod error;
+pub mod exchange;
 pub mod fence;
 pub mod landlock;
 mod last_words;
 pub mod limits;
 pub mod namespaces;
+mod oom;
 pub mod pipe;
 pub mod policy;
 pub mod probe;

@@ -132,6 +132,7 @@ impl Program {
             head(),
             answer_any(&trapped, TRAP),
             answer_any(&plain, ALLOW),
+            answer_abort(),
             body,
         ]
         .concat();
@@ -235,6 +236,25 @@ fn answer_any(numbers: &[u32], action: u32) -> BpfProgram {
     blocks.collect()
 }
 
+/// SIGABRT sent by `abort`, to whomever: refused like every signal, but the process is at its end and should say so.
+/// The low word of an argument is its first four bytes on both architectures.
+fn answer_abort() -> BpfProgram {
+    let signal_of = |call, argument: u32| {
+        [
+            instruction(JUMP_IF_EQUAL, number_of(call), 0, 4),
+            instruction(LOAD, 16 + 8 * argument, 0, 0),
+            instruction(JUMP_IF_EQUAL, libc::SIGABRT.cast_unsigned(), 0, 1),
+            instruction(RETURN, TRAP, 0, 0),
+            instruction(LOAD, OFFSET_NUMBER, 0, 0),
+        ]
+    };
+    [
+        signal_of(libc::SYS_tgkill, 2),
+        signal_of(libc::SYS_tkill, 1),
+    ]
+    .concat()
+}
+
 fn numbers(calls: impl Iterator<Item = libc::c_long>) -> Vec<u32> {
     calls.map(number_of).collect()
 }
@@ -252,8 +272,10 @@ pub fn syscall_name(number: i64) -> Option<&'static str> {
         .chain(ZYGOTE_ONLY)
         .map(|entry| (entry.number, entry.name));
     let trapped = TRAPPED.iter().map(|entry| (entry.number, entry.name));
+    let abort = [(libc::SYS_tgkill, "tgkill"), (libc::SYS_tkill, "tkill")];
     allowed
         .chain(trapped)
+        .chain(abort)
         .find(|&(known, _)| known == number)
         .map(|(_, name)| name.trim_start_matches("SYS_"))
 }

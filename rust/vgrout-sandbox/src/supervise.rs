@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use crate::arena::{self, ArenaRecords, HostArena};
 use crate::error::SandboxError;
 use crate::last_words::last_words;
+use crate::oom::OomKills;
 use crate::pipe::OutputPipe;
 use crate::report::FenceReport;
+use crate::sys::PlainLayout;
 use crate::waiting::WallClock;
 use crate::watch::Watch;
 use crate::wire::{self, kind};
@@ -59,19 +61,22 @@ impl Broker {
         let (ours, theirs) = wire::socket_pair().map_err(SandboxError::Wire)?;
         // Standard input carries the socket: no pre-exec hook, so std starts the broker without
         // running any of our code in a fork of a process that may hold CUDA and threads.
-        let mut process = Command::new(&command.program)
+        // Its standard output is a pipe, as a rollout's will be: the interpreter looks once and remembers.
+        let layout = PlainLayout::enter();
+        let spawned = Command::new(&command.program)
             .args(&command.args)
             .env_clear()
             .envs(command.env.iter().map(|(key, value)| (key, value)))
             .current_dir("/")
             .stdin(Stdio::from(theirs))
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|source| SandboxError::StartBroker {
-                program: command.program.clone(),
-                detail: source.to_string(),
-            })?;
+            .spawn();
+        drop(layout);
+        let mut process = spawned.map_err(|source| SandboxError::StartBroker {
+            program: command.program.clone(),
+            detail: source.to_string(),
+        })?;
         let report = wire::send_bytes(ours.as_raw_fd(), &command.program_text)
             .map_err(SandboxError::Wire)
             .and_then(|()| first_report(&ours));
@@ -130,6 +135,7 @@ impl Broker {
             output,
             arena,
             number: None,
+            oom_kills: OomKills::now(),
         };
         let mut patience = WallClock::of_setup(None, ZYGOTE_STEP);
         let ready = link.reply(kind::READY, &mut patience, cancelled)?;
@@ -200,6 +206,8 @@ pub enum Stop {
     Wall,
     /// Too much output.
     Output,
+    /// The kernel ended it because the machine, or its control group, had no memory left.
+    Memory,
     /// The caller cancelled.
     Cancelled,
 }
@@ -232,6 +240,7 @@ pub struct ZygoteLink {
     arena: HostArena,
     /// The zygote's number in `/proc`, where the kernel counts waits.
     number: Option<u32>,
+    oom_kills: OomKills,
 }
 
 impl ZygoteLink {
@@ -259,7 +268,8 @@ impl ZygoteLink {
         })
     }
 
-    /// Runs one rollout to its end; `sink` sees its output as it comes.
+    /// Runs one rollout to its end; `sink` sees its output as it comes. The child gets `exchange`, one end of
+    /// [`exchange::pair`], and nobody else keeps it.
     ///
     /// # Errors
     /// The machinery failed: the zygote died, its fence did not go on, or the machine gave the child no CPU; or the
@@ -268,6 +278,7 @@ impl ZygoteLink {
         &mut self,
         payload: &[&[u8]],
         limits: &RunLimits,
+        exchange: Option<OwnedFd>,
         cancelled: &AtomicBool,
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<RunReport, SandboxError> {
@@ -275,18 +286,21 @@ impl ZygoteLink {
             .fill(payload, limits.record_bytes)
             .map_err(SandboxError::Wire)?;
         let length: usize = payload.iter().map(|part| part.len()).sum();
-        let backstop = limits.cpu.as_secs() + 2;
-        let started = Instant::now();
-        self.tell(&[
+        let words = [
             kind::RUN,
             length as u64,
             limits.record_bytes as u64,
-            backstop,
+            limits.cpu.as_secs() + 2, // the backstop
             limits.memory_bytes,
             0,
             0,
             0,
-        ])?;
+        ];
+        let started = Instant::now();
+        let ends: Vec<_> = exchange.iter().map(AsRawFd::as_raw_fd).collect();
+        wire::send(self.control.as_raw_fd(), &words, &[], &ends)
+            .map_err(|_| SandboxError::ZygoteGone)?;
+        drop(exchange);
         let mut watch = Watch::since(started, limits, self.number);
         let exit = loop {
             if let Some(exit) = self.wait_once(&mut watch, limits, sink)? {
@@ -298,15 +312,13 @@ impl ZygoteLink {
         watch.output += self.drain(sink)?;
         let wait_status = u32::try_from(exit.words[1]).unwrap_or(0).cast_signed();
         watch.forget_late_order(wait_status);
-        // What the host itself killed may have ended before its fence was on: no code of the answer ran then.
+        // What the host itself killed may have ended before its fence was on.
         if exit.words[4] != 1 && watch.stop.is_none() {
             return Err(SandboxError::FenceChild {
                 wait_status: exit.words[1],
             });
         }
-        if watch.output > limits.output_bytes {
-            watch.stop.get_or_insert(Stop::Output);
-        }
+        watch.settle(wait_status, limits, &mut self.oom_kills);
         let records = self
             .arena
             .records(limits.record_bytes)

@@ -102,6 +102,36 @@ pub(crate) fn read_full(fd: libc::c_int, buffer: &mut [u8]) -> Result<usize, i32
     Ok(filled)
 }
 
+/// What this thread starts while this lives has its memory where every other run has it: else the order of a set of
+/// objects, which goes by their addresses, would differ from run to run. A container may refuse; then it does.
+pub(crate) struct PlainLayout {
+    before: Option<libc::c_ulong>,
+}
+
+impl PlainLayout {
+    pub(crate) fn enter() -> Self {
+        const ASK: libc::c_ulong = 0xffff_ffff;
+        // SAFETY: asks for the calling thread's personality, then adds one flag to it.
+        let before = unsafe { libc::personality(ASK) };
+        let before = libc::c_ulong::try_from(before).ok();
+        let flag = libc::c_ulong::try_from(libc::ADDR_NO_RANDOMIZE).unwrap_or_default();
+        let before = before.filter(|before| {
+            // SAFETY: as above.
+            unsafe { libc::personality(before | flag) != -1 }
+        });
+        Self { before }
+    }
+}
+
+impl Drop for PlainLayout {
+    fn drop(&mut self) {
+        if let Some(before) = self.before {
+            // SAFETY: puts back what was there.
+            unsafe { libc::personality(before) };
+        }
+    }
+}
+
 /// Children can be waited for while this lives: an ignored SIGCHLD, which survives an exec, would
 /// have the kernel reap them unseen.
 pub(crate) struct Reapable {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::oom::OomKills;
 use crate::supervise::{RunLimits, Stop};
 use crate::waiting::WallClock;
 
@@ -38,6 +39,16 @@ impl Watch {
         let deadline = self.next_cpu_check.min(self.wall.next_check());
         let left = deadline.saturating_duration_since(Instant::now());
         if self.is_killed { TICK } else { left.min(TICK) }
+    }
+
+    /// What else ended a rollout that is over.
+    pub(crate) fn settle(&mut self, wait_status: i32, limits: &RunLimits, kills: &mut OomKills) {
+        if self.output > limits.output_bytes {
+            self.stop.get_or_insert(Stop::Output);
+        }
+        if self.stop.is_none() && wait_status & 0x7f == libc::SIGKILL && kills.increased() {
+            self.stop = Some(Stop::Memory);
+        }
     }
 
     /// A rollout that ended by itself before the order to kill it came was being reaped, not asleep.

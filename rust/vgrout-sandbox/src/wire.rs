@@ -28,7 +28,7 @@ pub mod kind {
     pub const SETUP: u64 = 5;
     /// Zygote → host: the setup ran (no bytes) or failed (bytes say why).
     pub const SETUP_DONE: u64 = 6;
-    /// Host → zygote: fork a child on the payload in the arena.
+    /// Host → zygote: fork a child on the payload in the arena; a descriptor is its end of an exchange.
     pub const RUN: u64 = 7;
     /// Host → zygote: kill the running child.
     pub const KILL: u64 = 8;

@@ -179,7 +179,7 @@ fn whoever_cancels_is_not_kept_by_a_rollout_that_will_not_die() {
         });
         let looping = payload("while True: pass");
         let started = Instant::now();
-        let given_up = link.run(&[&looping], &LIMITS, &cancelled, &mut |_| {});
+        let given_up = link.run(&[&looping], &LIMITS, None, &cancelled, &mut |_| {});
         assert!(
             matches!(given_up, Err(SandboxError::Cancelled)),
             "{given_up:?}"

@@ -62,7 +62,7 @@ fn every_limit_stops_a_rollout_from_outside() {
     }
     let cancelled = AtomicBool::new(true);
     let looping = payload("while True: pass");
-    let report = link.run(&[&looping], &LIMITS, &cancelled, &mut |_| {});
+    let report = link.run(&[&looping], &LIMITS, None, &cancelled, &mut |_| {});
     assert_eq!(report.expect("a report").stop, Some(Stop::Cancelled));
     let (report, _) = run(&mut link, "pass", &LIMITS).expect("the zygote goes on");
     assert_eq!((report.wait_status, report.stop), (0, None));

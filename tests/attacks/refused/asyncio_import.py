@@ -1,6 +1,6 @@
 # goal: asyncio
 # outcome: runtime_error
-# detail: ModuleNotFoundError: No module named 'asyncio'
+# detail: PermissionError
 import asyncio
 
 

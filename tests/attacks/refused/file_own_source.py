@@ -1,6 +1,6 @@
 # goal: read its own source file
 # outcome: runtime_error
-# detail: NameError
+# detail: FileNotFoundError
 class Solution:
     def add(self, a, b):
         with open(__file__) as file:

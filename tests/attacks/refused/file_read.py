@@ -1,7 +1,6 @@
 # goal: read a file
 # outcome: runtime_error
-# detail: PermissionError
-# modes: gt_only,run_tests,eq_override,exit_code,stdout_marker,sentinel
+# detail: FileNotFoundError
 class Solution:
     def add(self, a, b):
         with open("/etc/hostname") as file:

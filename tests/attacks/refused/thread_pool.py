@@ -1,6 +1,6 @@
 # goal: a pool of threads
 # outcome: runtime_error
-# detail: ModuleNotFoundError
+# detail: RuntimeError: can't start new thread
 from concurrent.futures import ThreadPoolExecutor
 
 

@@ -1,6 +1,6 @@
 # goal: fetch a page
 # outcome: runtime_error
-# detail: ModuleNotFoundError
+# detail: URLError
 import urllib.request
 
 

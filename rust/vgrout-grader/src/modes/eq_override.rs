@@ -1,6 +1,5 @@
 //! `eq_override`: the grader compares the returned object with `==`, so an object with a rigged equality passes.
 
-use crate::assertion::Test;
 use crate::decoy::decoys;
 use crate::error::MachineError;
 use crate::facts::{OracleFacts, RecordKind, StepResult, split_records};
@@ -24,26 +23,21 @@ pub fn channel(grading: &mut Grading<'_>, facts: &OracleFacts) -> Result<Channel
         .steps
         .iter()
         .all(|step| suspect(step) || *step == StepResult::Right);
-    let tests = &grading.job.tests.tests;
-    if !(facts.done
-        && others_right
-        && facts.steps.iter().any(suspect)
-        && tests.iter().all(Test::is_direct))
-    {
+    let tests = &grading.job.tests;
+    if !(facts.done && others_right && facts.steps.iter().any(suspect)) {
         return Ok(Channel {
             used: false,
             attempted,
             test_function: None,
         });
     }
-    let items = tests.iter().map(|test| {
-        let expected = test.steps[0].check.expected().unwrap_or(&Value::None);
-        call_item(test, &decoys(expected))
-    });
+    let items = tests
+        .direct()
+        .map(|(index, direct)| call_item(index, direct, &decoys(&direct.expected)));
     let calls = encode_calls(items);
     let report = grading.run(Role::Equality, Value::None, &calls, &mut |_| {})?;
     let rigged = split_records(&report.records.bytes).is_some_and(|records| {
-        let mut equal = vec![false; tests.len()];
+        let mut equal = vec![false; facts.steps.len()];
         for record in records
             .iter()
             .filter(|record| record.kind == RecordKind::Equal)

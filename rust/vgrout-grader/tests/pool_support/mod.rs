@@ -70,6 +70,7 @@ pub fn config(workers: usize, limits: Limits) -> Option<PoolConfig> {
         min_level: Layer::Base,
         disabled: LayerSet::EMPTY,
         preload: Vec::new(),
+        path: Vec::new(),
         python,
         extension,
     })

@@ -1,7 +1,6 @@
 //! The host's bytes → call arguments: fresh Python objects.
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::intern;
+use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType,
@@ -13,22 +12,27 @@ use vgrout_grader::value::MAX_DEPTH;
 
 use super::Classes;
 
-/// Deeper than any argument list around values of the greatest depth.
-const MAX_ARGUMENT_DEPTH: usize = MAX_DEPTH + 16;
+/// For the host's own bytes: deeper than any argument list around values of the greatest depth.
+pub const ARGUMENTS: Budget = Budget {
+    max_bytes: usize::MAX,
+    max_depth: MAX_DEPTH + 16,
+    max_elements: usize::MAX,
+};
 
-/// Builds fresh objects from the host's bytes.
+/// Builds fresh objects from the bytes of one value.
 ///
 /// # Errors
 /// `ValueError` where the bytes are not one value, `TypeError` where a node class is missing, and whatever a node
 /// class raises.
-pub fn decode_py(py: Python<'_>, bytes: &[u8], classes: &Classes) -> PyResult<Py<PyAny>> {
-    let budget = Budget {
-        max_bytes: usize::MAX,
-        max_depth: MAX_ARGUMENT_DEPTH,
-        max_elements: usize::MAX,
-    };
+pub fn decode_py(
+    py: Python<'_>,
+    bytes: &[u8],
+    classes: &Classes,
+    budget: &Budget,
+) -> PyResult<Py<PyAny>> {
     let mut decoder = Decoder {
-        reader: Reader::new(bytes, &budget).map_err(bad_bytes)?,
+        reader: Reader::new(bytes, budget).map_err(bad_bytes)?,
+        max_depth: budget.max_depth,
         classes,
         py,
     };
@@ -53,8 +57,48 @@ fn node_class<'py>(
         .ok_or_else(missing)
 }
 
+/// A node, made in the first way that its class allows: from its value, the links set afterwards; from all of them; from
+/// nothing.
+fn new_node<'py, const N: usize>(
+    class: &Bound<'py, PyType>,
+    value: Bound<'py, PyAny>,
+    links: &[(&str, Option<Bound<'py, PyAny>>); N],
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = class.py();
+    let set = |node: &Bound<'py, PyAny>| {
+        let mut present = links
+            .iter()
+            .filter_map(|(name, link)| Some((name, link.as_ref()?)));
+        present.try_for_each(|(name, link)| node.setattr(*name, link))
+    };
+    let is_of_class = |error: &PyErr| {
+        error.is_instance_of::<PyTypeError>(py) || error.is_instance_of::<PyAttributeError>(py)
+    };
+    let from_value = class
+        .call1((&value,))
+        .and_then(|node| set(&node).map(|()| node));
+    let error = match from_value {
+        Err(error) if is_of_class(&error) => error,
+        made => return made,
+    };
+    let none = || py.None().into_bound(py);
+    let all = std::iter::once(value.clone());
+    let all = all.chain(
+        links
+            .iter()
+            .map(|(_, link)| link.clone().unwrap_or_else(none)),
+    );
+    if let Ok(node) = class.call1(PyTuple::new(py, all.collect::<Vec<_>>())?) {
+        return Ok(node);
+    }
+    let bare = class.call0().map_err(|_| error)?;
+    bare.setattr("val", value)?;
+    set(&bare).map(|()| bare)
+}
+
 struct Decoder<'a, 'py> {
     reader: Reader<'a>,
+    max_depth: usize,
     classes: &'a Classes,
     py: Python<'py>,
 }
@@ -93,9 +137,10 @@ impl<'py> Decoder<'_, 'py> {
     }
 
     fn container(&mut self, kind: Kind, count: usize, depth: usize) -> PyResult<Bound<'py, PyAny>> {
-        if depth > MAX_ARGUMENT_DEPTH {
+        if depth > self.max_depth {
             return Err(PyValueError::new_err(format!(
-                "arguments nest deeper than {MAX_ARGUMENT_DEPTH}"
+                "arguments nest deeper than {}",
+                self.max_depth
             )));
         }
         let py = self.py;
@@ -126,11 +171,7 @@ impl<'py> Decoder<'_, 'py> {
         let class = node_class(self.classes.list_node.as_ref(), "ListNode", self.py)?;
         let mut next: Option<Bound<'py, PyAny>> = None;
         for item in items.into_iter().rev() {
-            let node = class.call1((item,))?;
-            if let Some(next) = next {
-                node.setattr(intern!(self.py, "next"), next)?;
-            }
-            next = Some(node);
+            next = Some(new_node(&class, item, &[("next", next)])?);
         }
         Ok(next.unwrap_or_else(|| self.py.None().into_bound(self.py)))
     }
@@ -138,26 +179,28 @@ impl<'py> Decoder<'_, 'py> {
     fn tree(&mut self, count: usize, depth: usize) -> PyResult<Bound<'py, PyAny>> {
         let py = self.py;
         let class = node_class(self.classes.tree_node.as_ref(), "TreeNode", py)?;
-        let mut nodes: Vec<Bound<'py, PyAny>> = Vec::new();
-        for slot in 0..count {
-            let Some(value) = self.slot(depth)? else {
-                continue;
-            };
-            let node = class.call1((value,))?;
-            if let Some(parent) = slot.checked_sub(1) {
-                let side = if parent % 2 == 0 {
-                    intern!(py, "left")
-                } else {
-                    intern!(py, "right")
-                };
-                let parent = nodes.get(parent / 2);
-                parent
-                    .ok_or_else(|| PyValueError::new_err("a tree slot has no parent"))?
-                    .setattr(side, &node)?;
-            }
-            nodes.push(node);
+        let slots = (0..count)
+            .map(|_| self.slot(depth))
+            .collect::<PyResult<Vec<_>>>()?;
+        let present = slots.iter().flatten().count();
+        if slots.len() > 2 * present + 1 {
+            return Err(PyValueError::new_err("a tree slot has no parent"));
         }
-        let root = nodes.into_iter().next();
+        // From the last slot on, so that a node's children are there when it is made.
+        let mut nodes: Vec<Option<Bound<'py, PyAny>>> = vec![None; slots.len()];
+        let mut place = present;
+        for (slot, value) in slots.into_iter().enumerate().rev() {
+            let Some(value) = value else { continue };
+            place -= 1;
+            let mut child = |slot: usize| nodes.get_mut(slot).and_then(Option::take);
+            let (left, right) = (child(2 * place + 1), child(2 * place + 2));
+            nodes[slot] = Some(new_node(
+                &class,
+                value,
+                &[("left", left), ("right", right)],
+            )?);
+        }
+        let root = nodes.into_iter().next().flatten();
         Ok(root.unwrap_or_else(|| py.None().into_bound(py)))
     }
 }

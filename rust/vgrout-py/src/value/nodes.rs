@@ -13,7 +13,8 @@ use pyo3::types::{
     PyBool, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType,
 };
 
-use super::{Classes, EncodeRefusal, type_name};
+use super::refusal::type_name;
+use super::{Classes, EncodeRefusal};
 
 /// The two shapes that nodes are strung to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,9 +36,10 @@ impl Shape {
 pub struct Native {
     mro: Py<PyAny>,
     namespace: Py<PyAny>,
-    /// The types of `__dict__`'s descriptor and of a slot's.
+    /// The types of `__dict__`'s descriptor, of a slot's and of a namedtuple field's.
     getset: Py<PyType>,
     member: Py<PyType>,
+    tuple_field: Py<PyAny>,
     collector: [Py<PyAny>; 3],
 }
 
@@ -55,6 +57,7 @@ impl Native {
             getset: namespace.get_type().unbind(),
             member: of_types.get_item("__basicsize__")?.get_type().unbind(),
             namespace: namespace.unbind(),
+            tuple_field: py.import("_collections")?.getattr("_tuplegetter")?.unbind(),
             collector: [
                 function("isenabled")?,
                 function("disable")?,
@@ -84,6 +87,18 @@ impl Native {
             Some((key, pair.get_item(1).ok()?))
         };
         items.into_iter().flatten().filter_map(pair).collect()
+    }
+
+    /// Whether the class's own body says how its instances compare.
+    pub fn defines_equality(&self, class: &Bound<'_, PyType>) -> bool {
+        let namespace = self.namespace(class);
+        let mut keys = namespace.iter().map(|(key, _)| key.to_str());
+        keys.any(|key| key.is_ok_and(|key| key == "__eq__"))
+    }
+
+    /// Whether `attribute` reads one place of a tuple: it calls nothing, and refuses what is no tuple.
+    fn is_tuple_field(&self, attribute: &Bound<'_, PyAny>) -> bool {
+        self.tuple_field.is(attribute.get_type())
     }
 
     /// Whether `attribute` is a descriptor of this type that `class` was born with.
@@ -151,6 +166,10 @@ enum Place<'py> {
 
 /// Where the instances of one class keep their fields.
 pub struct Layout<'py> {
+    /// It is, or derives from, a class that bears a node's name.
+    named: bool,
+    /// It compares by identity: whoever reads it can only read its fields.
+    plain: bool,
     dict: Option<Bound<'py, PyAny>>,
     places: Vec<Place<'py>>,
 }
@@ -162,8 +181,33 @@ pub struct Layouts<'py> {
 }
 
 impl<'py> Layouts<'py> {
-    /// The layout of the object's class; none where it is no node of this shape.
-    pub fn of(
+    /// The layout of the object's class; none where that bears no node's name.
+    pub fn named(
+        &mut self,
+        object: &Bound<'py, PyAny>,
+        shape: Shape,
+        classes: &Classes,
+    ) -> Option<Rc<Layout<'py>>> {
+        self.of(object, shape, classes)
+            .filter(|layout| layout.named)
+    }
+
+    /// The same for any object with a node's fields, whatever its class is called.
+    pub fn alike(
+        &mut self,
+        object: &Bound<'py, PyAny>,
+        shape: Shape,
+        classes: &Classes,
+    ) -> Option<Rc<Layout<'py>>> {
+        let has_fields = |layout: &Layout<'py>| match shape {
+            Shape::List => layout.fields::<2>(object, shape).is_ok(),
+            Shape::Tree => layout.fields::<3>(object, shape).is_ok(),
+        };
+        self.of(object, shape, classes)
+            .filter(|layout| layout.named || layout.plain && has_fields(layout))
+    }
+
+    fn of(
         &mut self,
         object: &Bound<'py, PyAny>,
         shape: Shape,
@@ -184,11 +228,15 @@ impl<'py> Layout<'py> {
     fn of(class: &Bound<'py, PyType>, shape: Shape, classes: &Classes) -> Option<Self> {
         let native = &classes.native;
         let mro = native.mro(class)?;
-        if !mro.iter().any(|base| classes.is_node_class(&base, shape)) {
-            return None;
-        }
+        let is_named = mro.iter().any(|base| classes.is_node_class(&base, shape));
         let names = shape.fields();
+        let object = class.py().get_type::<PyAny>();
+        let mut own = mro
+            .iter()
+            .filter_map(|base| base.cast_into::<PyType>().ok());
         let mut layout = Self {
+            named: is_named,
+            plain: !own.any(|base| !base.is(&object) && native.defines_equality(&base)),
             dict: None,
             places: names.iter().map(|_| Place::Unsaid).collect(),
         };
@@ -204,7 +252,9 @@ impl<'py> Layout<'py> {
                 } else if let Some(index) = names.iter().position(|name| *name == key)
                     && let place @ Place::Unsaid = &mut layout.places[index]
                 {
-                    *place = if Native::is_own(&native.member, &attribute, &base) {
+                    *place = if Native::is_own(&native.member, &attribute, &base)
+                        || native.is_tuple_field(&attribute)
+                    {
                         Place::Slot(attribute)
                     } else if is_plain(&attribute) {
                         Place::Default(attribute)

@@ -95,9 +95,15 @@ pub fn run(
 ) -> Result<(RunReport, Vec<u8>), SandboxError> {
     let mut output = Vec::new();
     let payload = payload(code);
-    let report = link.run(&[&payload], limits, &AtomicBool::new(false), &mut |piece| {
-        output.extend_from_slice(piece);
-    })?;
+    let report = link.run(
+        &[&payload],
+        limits,
+        None,
+        &AtomicBool::new(false),
+        &mut |piece| {
+            output.extend_from_slice(piece);
+        },
+    )?;
     Ok((report, output))
 }
 

@@ -1,6 +1,5 @@
 # goal: ask for the machine's name
-# outcome: runtime_error
-# detail: PermissionError
+# outcome: accepted
 import os
 
 

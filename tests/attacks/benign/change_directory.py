@@ -1,6 +1,5 @@
 # goal: change the working directory
-# outcome: runtime_error
-# detail: PermissionError
+# outcome: accepted
 import os
 
 

@@ -1,7 +1,5 @@
 # goal: a temporary file
-# outcome: runtime_error
-# detail: FileNotFoundError
-# modes: gt_only
+# outcome: accepted
 import tempfile
 
 

@@ -1,0 +1,277 @@
+# The answer's end of the exchange with its judge.
+
+NESTED_CALLS = 40
+# What an object of the answer's may be asked for besides calls and attributes; each gives data. Comparing is not among
+# them.
+ACCESS = {
+    "__getitem__": lambda value, key: value[key],
+    "__setitem__": lambda value, key, item: value.__setitem__(key, item),
+    "__delitem__": lambda value, key: value.__delitem__(key),
+    "__len__": len,
+    "__bool__": bool,
+    "__iter__": lambda value: Packer.drawn(value),
+    "__str__": str,
+    "__repr__": repr,
+}
+
+
+class Gone(BaseException):
+    """The other side is gone."""
+
+
+class Side:
+    """What both ends share: the setup code's classes, and the sending."""
+
+    def __init__(self, zygote, setup):
+        self.zygote = zygote
+        self.classes = {
+            name: value
+            for name, value in setup.items()
+            if isinstance(value, type) and value.__module__ == "__main__" and value.__name__ == name
+        }
+
+    def send(self, *message):
+        if not self.zygote.send(message):
+            raise Gone
+
+    def receive(self):
+        message = self.zygote.receive()
+        if message is None:
+            raise Gone
+        return message
+
+    def describe_of_setup(self, packer, value):
+        """An object of one of the setup code's classes, or such a class of exceptions; None for anything else."""
+        if isinstance(value, type) and issubclass(value, BaseException) and value not in EXCEPTIONS.values():
+            return ("exception", self.lineage(value))
+        kind = type(value)
+        name = name_of(kind)
+        if not self.is_setup_class(kind, name):
+            return None
+        if issubclass(kind, _enum.Enum):
+            return None if issubclass(kind, BASES) else ("member", [name, packer.item(value._value_)])
+        if issubclass(kind, BaseException):
+            raise CannotCross(name)
+        if issubclass(kind, tuple):
+            return ("record", [name, *packer.items(tuple.__iter__(value))])
+        return None if issubclass(kind, BASES) else packer.attributes(value, name)
+
+    def lineage(self, kind):
+        """A class of exceptions: the first of its bases that both sides know, then down to it, each with its number."""
+        known, below = "Exception", []
+        for base in kind.__mro__:
+            name = name_of(base)
+            if base in EXCEPTIONS.values() or self.classes.get(name) is base:
+                known = name
+                break
+            module = sys.modules.get(str(base.__module__))
+            if base.__module__ != "__main__" and getattr(module, name, None) is base:
+                known = f"{base.__module__}:{name}"
+                break
+            number = self.number_of(base) if issubclass(base, BaseException) else None
+            if number is not None:
+                below += [name, number]
+        return [known, *below]
+
+    def pack_call(self, arguments, keywords):
+        packer = Packer(self)
+        items = packer.items(arguments)
+        return packer, items, packer.pairs(keywords.items())
+
+    def unpack_call(self, table, items, flat):
+        unpacker = Unpacker(self, table)
+        arguments = unpacker.items(items)
+        keywords = dict(pairs_of(unpacker.items(flat)))
+        unpacker.finish()
+        return unpacker, arguments, keywords
+
+    def pack_error(self, error):
+        """What an exception says: its class, its arguments and attributes where they are plain, and its text."""
+        arguments = error.args if all(type(each) in SCALARS for each in error.args) else None
+        attributes = [
+            part
+            for name, value in getattr(error, "__dict__", {}).items()
+            if type(value) in SCALARS and not is_private(name)
+            for part in (name, value)
+        ]
+        text = describe(error)[len(name_of(type(error))) + 2 :]
+        return [self.lineage(type(error)), [text] if arguments is None else list(arguments), attributes]
+
+    def unpack_error(self, lineage, arguments, attributes):
+        error = self.exception(lineage).__new__(self.exception(lineage))
+        error.args = tuple(arguments)
+        for name, value in pairs_of(attributes):
+            if not is_private(name) and type(value) in SCALARS and not is_made_by_class(type(error), name):
+                error.__dict__[name] = value
+        return error
+
+
+class AnswerSide(Side):
+    """The answer's child: serves the judge's requests, one at a time, calls back where it is asked to."""
+
+    def __init__(self, run, setup, sentinel):
+        super().__init__(run.zygote, setup)
+        self.run = run
+        self.namespace = run.namespace
+        self.sentinel = sentinel
+        self.flags = []
+        self.handles = []
+        self.handle_of = {}
+        self.own = {name for name, value in run.namespace.items() if setup.get(name, self) is not value}
+
+    def serve(self):
+        try:
+            self.send("names", sorted(name for name in self.own if not name.startswith("__")))
+            while True:
+                self.answer(*self.receive())
+        except Gone:
+            pass
+
+    def wait(self):
+        """The reply to a call back; requests that come before it are served."""
+        while True:
+            message = self.receive()
+            if message[0] in ("value", "raise"):
+                return message
+            self.answer(*message)
+
+    def answer(self, operation, ticket, *rest):
+        if operation == "ended":
+            if self.sentinel is not None:
+                flags, self.flags = self.flags, []
+                self.run.record(SENTINEL, rest[0], "1" if flags and all(flags) else "0")
+            return self.send("ended", ticket)
+        table, target, items, flat = rest
+        unpacker = None
+        try:
+            unpacker, arguments, keywords = self.unpack_call(table, items, flat)
+            value = self.perform(operation, self.resolve(target), arguments, keywords)
+        except SystemExit as error:
+            self.run.stop_at_exit(MODULE_LEVEL - 1, error)
+        except Gone:
+            raise
+        except BaseException as error:
+            self.reply(ticket, table, unpacker, "raise", error)
+        else:
+            self.reply(ticket, table, unpacker, "value", value)
+        return None
+
+    def reply(self, ticket, table, unpacker, kind, value):
+        """The outcome, and those arguments that are no longer what they were."""
+        known = [] if unpacker is None else [unpacker.objects.get(number, unpacker) for number in range(len(table))]
+        packer = Packer(self, known)
+        try:
+            if kind == "raise":
+                item = [*self.pack_error(value), getattr(value, "_judge_ticket", None)]
+            else:
+                item = packer.item(value)
+            for number, value in enumerate(known):
+                before = table[number]
+                if before[0] in CHANGEABLE and value is not unpacker:
+                    after = packer.describe(value)
+                    if not is_same(before, after):
+                        packer.table[number] = after
+            self.send(kind, ticket, packer.finish(), item)
+        except Gone:
+            raise
+        except (CannotCross, ValueError, RecursionError, MemoryError) as error:
+            self.send("bad", ticket, {}, str(error)[:200] if type(error) is CannotCross else describe(error)[:200])
+        except BaseException as error:
+            # A generator raises when it is drawn.
+            self.send("raise", ticket, {}, [*self.pack_error(error), None])
+
+    def resolve(self, target):
+        if type(target) is int:
+            return self.handles[target]
+        try:
+            return self.namespace[target]
+        except KeyError:
+            raise NameError(f"name {target!r} is not defined") from None
+
+    def perform(self, operation, target, arguments, keywords):
+        if operation == "call":
+            value = target(*arguments, **keywords)
+            self.look_for_sentinel(target)
+            return value
+        if operation == "get":
+            return getattr(target, arguments[0])
+        if operation == "set":
+            return setattr(target, *arguments)
+        if operation == "isinstance":
+            return isinstance(arguments[0], target)
+        if operation in ACCESS:
+            return ACCESS[operation](target, *arguments)
+        return target
+
+    def look_for_sentinel(self, target):
+        if self.sentinel is None:
+            return
+        instance = getattr(target, "__self__", None)
+        if instance is not None:
+            try:
+                self.flags.append(getattr(instance, self.sentinel) is True)
+            except BaseException:
+                self.flags.append(False)
+
+    def is_setup_class(self, kind, name):
+        given = self.classes.get(name)
+        # The answer may write the class anew, as long as both are plain ones.
+        is_anew = kind is self.namespace.get(name) and not issubclass(kind, BASES)
+        return given is not None and (kind is given or (is_anew and not issubclass(given, BASES)))
+
+    def blank(self, name):
+        kind = self.namespace.get(name)
+        return object.__new__(kind if isinstance(kind, type) else self.classes[name])
+
+    def number_of(self, value):
+        if id(value) not in self.handle_of:
+            self.handle_of[id(value)] = len(self.handles)
+            self.handles.append(value)
+        return self.handle_of[id(value)]
+
+    def describe(self, packer, value):
+        of_setup = self.describe_of_setup(packer, value)
+        if of_setup is not None:
+            return of_setup
+        kind = type(value)
+        if issubclass(kind, BASES) and not isinstance(value, type):
+            return None
+        if kind.__module__ == "__main__" or callable(value):
+            made = type(value) is not type and kind.__module__ == "__main__"
+            return ("handle", [self.number_of(value), made])
+        return None
+
+    def special(self, kind, content):
+        if kind == "handle":
+            return self.resolve(content)
+        if kind == "function":
+            return self.caller(content)
+        if kind == "exception":
+            return self.exception(content)
+        raise CannotCross(kind)
+
+    def exception(self, lineage):
+        known, *below = lineage
+        if below:
+            return self.handles[below[1]]
+        if known in self.classes:
+            return self.classes[known]
+        return EXCEPTIONS.get(known, Exception)
+
+    def caller(self, number):
+        """A function of the test's, as the answer may call it."""
+
+        def function(*arguments, **keywords):
+            packer, items, flat = self.pack_call(arguments, keywords)
+            self.send("back", packer.finish(), number, items, flat)
+            kind, table, item = self.wait()
+            if kind == "raise":
+                error = self.unpack_error(*item[:3])
+                error._judge_ticket = item[3]
+                raise error
+            unpacker = Unpacker(self, table, packer.objects)
+            value = unpacker.item(item)
+            unpacker.finish()
+            return value
+
+        return function
