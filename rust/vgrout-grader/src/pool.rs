@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use vgrout_sandbox::error::at;
 use vgrout_sandbox::exchange;
 use vgrout_sandbox::supervise::{RunReport, Stop, ZygoteLink};
 use vgrout_sandbox::{FenceReport, SandboxError};
@@ -79,7 +80,7 @@ impl Pool {
                 let builder = std::thread::Builder::new().name(format!("vgrout-grader-{number}"));
                 builder
                     .spawn(move || Worker::new(shared, number).serve())
-                    .map_err(SandboxError::Wire)
+                    .map_err(at("start a worker thread"))
             })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
@@ -348,7 +349,7 @@ impl Machine for Worker {
         let setup = &answer.job.setup_code;
         let asked = self.answers.prepared(setup, zygotes, cancelled)?;
         let asking = self.judges.prepared(setup, zygotes, cancelled)?;
-        let (one, other) = exchange::pair().map_err(SandboxError::Wire)?;
+        let (one, other) = exchange::pair().map_err(at("join an answer and its judge"))?;
         std::thread::scope(|scope| {
             // The judge's own output is nobody's business.
             let judging =

@@ -57,6 +57,7 @@ posix.setsid()
 text = posix.read(0, 1 << 20)
 source, sink = posix.pipe()
 if posix.fork() == 0:
+    posix.close(source)  # or a broker that is killed would leave this one waiting for a reader
     code = marshal.dumps(compile(text, '<vgrout>', 'exec'))
     while code:
         code = code[posix.write(sink, code):]

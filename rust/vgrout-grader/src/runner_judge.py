@@ -22,6 +22,7 @@ HARMLESS = (
     _ast.expr_context,
 )
 ONLY_AST = 0x400
+ENDINGS = (StopIteration, StopAsyncIteration)
 # They make code of names that they have checked themselves.
 MAKERS = frozenset({"collections", "dataclasses"})
 # Questions about a text or a set that an object of another kind could answer as it likes.
@@ -318,10 +319,10 @@ class Judge(Side):
         known, *below = lineage
         module, _, name = known.rpartition(":")
         kind = self.classes.get(known, EXCEPTIONS.get(known))
-        if module:
+        if module and not module.startswith("unittest"):
             kind = vars(sys.modules[module]).get(name)
-        if not (isinstance(kind, type) and issubclass(kind, Exception)):
-            # One that ends programs, such as KeyboardInterrupt, ends none here.
+        if not (isinstance(kind, type) and issubclass(kind, Exception)) or issubclass(kind, ENDINGS):
+            # One that ends programs, loops or tests, such as KeyboardInterrupt, ends none here.
             kind = self.exceptions.setdefault(known, type(str(known), (Exception,), {}))
         for name, number in reversed(list(pairs_of(below))):
             if number not in self.exceptions:

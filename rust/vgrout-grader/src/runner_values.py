@@ -300,7 +300,7 @@ class Unpacker:
             return BY_NAME[content]
         if kind == "record":
             return tuple.__new__(self.side.classes[content[0]], self.items(content[1:]))
-        if kind == "member":
+        if kind == "member" and issubclass(self.side.classes[content[0]], _enum.Enum):
             return self.side.classes[content[0]](self.item(content[1]))
         return self.side.special(kind, content)
 

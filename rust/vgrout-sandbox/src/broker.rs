@@ -8,13 +8,14 @@ use std::os::fd::{FromRawFd, OwnedFd};
 
 use crate::cgroup::Cgroup;
 use crate::child::Zygote;
-use crate::error::SandboxError;
+use crate::error::{SandboxError, at};
+use crate::messages::{Order, Reply};
 use crate::namespaces::{Forked, clone_zygote};
 use crate::policy::{FencePlan, LayerSet, ZygotePolicy};
 use crate::probe::{Probe, probe};
 use crate::slots::HeldSlot;
 use crate::sys;
-use crate::wire::{self, Message, kind};
+use crate::wire;
 
 /// Memory that a zygote's cgroup allows besides what one rollout may use.
 const CGROUP_HEADROOM_BYTES: u64 = 256 << 20;
@@ -44,13 +45,8 @@ pub fn serve(disabled: LayerSet) -> Result<Option<Zygote>, SandboxError> {
     // SAFETY: no preconditions.
     let host = unsafe { libc::getppid() };
     let Probe { report, plan } = probe(disabled)?;
-    wire::send(
-        raw(&control),
-        &[kind::REPORT, 0, 0, 0, 0, 0, 0, 0],
-        &report.encode(),
-        &[],
-    )
-    .map_err(SandboxError::Wire)?;
+    wire::send(raw(&control), &Reply::Report.words(), &report.encode(), &[])
+        .map_err(SandboxError::Wire)?;
     let mut zygotes: HashMap<u64, Live> = HashMap::new();
     loop {
         reap(&mut zygotes);
@@ -61,31 +57,31 @@ pub fn serve(disabled: LayerSet) -> Result<Option<Zygote>, SandboxError> {
         if !wire::readable(&control, 200).map_err(SandboxError::Wire)? {
             continue;
         }
-        let Some(mut message) = wire::recv(raw(&control), 0).map_err(SandboxError::Wire)? else {
+        let Some(message) = wire::recv(raw(&control), 0).map_err(SandboxError::Wire)? else {
             break;
         };
-        match message.words[0] {
-            kind::SPAWN => {
-                let Some(slot) = free_slot(&zygotes, &message) else {
+        match Order::read(&message.words) {
+            Some(Order::Spawn { id, memory_bytes }) => {
+                let Some(slot) = free_slot(&zygotes, message.fds.first()) else {
                     continue;
                 };
                 let policy = plan.zygote(slot.slot());
                 // SAFETY: the broker is single-threaded.
                 match unsafe { clone_zygote(&policy) }? {
                     Forked::Parent { pid } => {
-                        let cgroup = confine(&plan, &message, pid)?;
-                        zygotes.insert(message.words[1], Live { pid, slot, cgroup });
+                        let cgroup = confine(&plan, id, memory_bytes, pid)?;
+                        zygotes.insert(id, Live { pid, slot, cgroup });
                     }
                     Forked::Child => {
                         // The broker's, not the zygote's to give back; `enter` closes what they hold.
                         std::mem::forget((zygotes, slot));
                         drop(control);
-                        return become_zygote(&mut message, policy).map(Some);
+                        return become_zygote(message.fds, policy, memory_bytes).map(Some);
                     }
                 }
             }
-            kind::KILL_ZYGOTE => {
-                zygotes.get(&message.words[1]).inspect(|live| live.kill());
+            Some(Order::KillZygote { id }) => {
+                zygotes.get(&id).inspect(|live| live.kill());
             }
             _ => {}
         }
@@ -115,7 +111,7 @@ fn detach_from_host() -> Result<OwnedFd, SandboxError> {
         libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
         let moved = libc::fcntl(0, libc::F_DUPFD_CLOEXEC, 3);
         if moved < 0 {
-            return Err(SandboxError::Wire(io::Error::last_os_error()));
+            return Err(at("move the control socket")(io::Error::last_os_error()));
         }
         let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
         libc::dup2(null, 0);
@@ -123,14 +119,18 @@ fn detach_from_host() -> Result<OwnedFd, SandboxError> {
     }
 }
 
-fn become_zygote(message: &mut Message, policy: ZygotePolicy) -> Result<Zygote, SandboxError> {
-    let mut fds = std::mem::take(&mut message.fds).into_iter();
+fn become_zygote(
+    fds: Vec<OwnedFd>,
+    policy: ZygotePolicy,
+    memory_bytes: u64,
+) -> Result<Zygote, SandboxError> {
+    let mut fds = fds.into_iter();
     let (Some(control), Some(stdout), Some(arena)) = (fds.next(), fds.next(), fds.next()) else {
         return Err(SandboxError::Wire(io::Error::from(
             io::ErrorKind::InvalidData,
         )));
     };
-    let zygote = Zygote::enter(control, &stdout, &arena, &policy, message.words[2]);
+    let zygote = Zygote::enter(control, &stdout, &arena, &policy, memory_bytes);
     // `enter` closed every descriptor but the control socket; these must not close a reused number.
     std::mem::forget((stdout, arena));
     zygote
@@ -139,24 +139,25 @@ fn become_zygote(message: &mut Message, policy: ZygotePolicy) -> Result<Zygote, 
 /// The zygote's own control group, where there can be one.
 fn confine(
     plan: &FencePlan,
-    request: &Message,
+    id: u64,
+    memory_bytes: u64,
     pid: libc::pid_t,
 ) -> Result<Option<Cgroup>, SandboxError> {
     let Some(parent) = &plan.cgroup else {
         return Ok(None);
     };
-    let memory = request.words[2].saturating_add(CGROUP_HEADROOM_BYTES);
-    let group = parent.create(&format!("vgrout-{pid}-{}", request.words[1]), memory, 8)?;
+    let memory = memory_bytes.saturating_add(CGROUP_HEADROOM_BYTES);
+    let group = parent.create(&format!("vgrout-{pid}-{id}"), memory, 8)?;
     group.add(pid)?;
     Ok(Some(group))
 }
 
 /// A uid slot of no live zygote; where all are taken, the host is told so on the socket meant for the zygote.
-fn free_slot(zygotes: &HashMap<u64, Live>, request: &Message) -> Option<HeldSlot> {
+fn free_slot(zygotes: &HashMap<u64, Live>, control: Option<&OwnedFd>) -> Option<HeldSlot> {
     let is_own = |slot| zygotes.values().any(|live| live.slot.slot() == slot);
     let taken = HeldSlot::take(is_own);
-    if let (Err(detail), Some(control)) = (&taken, request.fds.first()) {
-        let words = [kind::READY, 0, 0, 0, 0, 0, 0, 0];
+    if let (Err(detail), Some(control)) = (&taken, control) {
+        let words = Reply::Refused.words();
         // The host may be gone; there is nobody else to tell.
         drop(wire::send(raw(control), &words, detail.as_bytes(), &[]));
     }

@@ -8,15 +8,16 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::arena::MappedArena;
 use crate::ballast::Ballast;
-use crate::error::{RawErrno, SandboxError};
+use crate::error::{RawErrno, SandboxError, at};
 use crate::exchange::Exchange;
 use crate::fence::{fence_child, fence_zygote};
 use crate::limits::ChildLimits;
+use crate::messages::{Exit, Order, Reply, RunOrder};
 use crate::namespaces::{Forked, fork_child};
 use crate::policy::ZygotePolicy;
 use crate::seccomp::{ChildFilter, install_sigsys_reporter};
 use crate::waiting::number_in_proc;
-use crate::wire::{self, Message, kind};
+use crate::wire;
 
 /// Soft stack limit of a child: deep recursion through C code is the rollout's right.
 const STACK_BYTES: u64 = 64 << 20;
@@ -87,7 +88,6 @@ impl Zygote {
             policy,
             memory_bytes,
         );
-        let mut words = [kind::READY, 0, 0, 0, 0, 0, 0, 0];
         match entered {
             Ok((arena, filter, base_address_space, stage)) => {
                 // SAFETY: an all-zero sigset is overwritten by sigprocmask before use.
@@ -101,9 +101,8 @@ impl Zygote {
                     libc::sigprocmask(libc::SIG_BLOCK, &raw const blocked, &raw mut wait_mask);
                     libc::sigdelset(&raw mut wait_mask, libc::SIGCHLD);
                 }
-                words[1] = 1;
-                words[2] = number;
-                wire::send(control.as_raw_fd(), &words, &[], &[]).map_err(SandboxError::Wire)?;
+                let ready = Reply::Ready { number }.words();
+                wire::send(control.as_raw_fd(), &ready, &[], &[]).map_err(SandboxError::Wire)?;
                 Ok(Self {
                     control,
                     arena,
@@ -118,7 +117,7 @@ impl Zygote {
                 // The host may be gone too; there is nobody else to tell.
                 drop(wire::send(
                     control.as_raw_fd(),
-                    &words,
+                    &Reply::Refused.words(),
                     error.to_string().as_bytes(),
                     &[],
                 ));
@@ -134,19 +133,19 @@ impl Zygote {
         policy: &ZygotePolicy,
         memory_bytes: u64,
     ) -> Result<(MappedArena, ChildFilter, u64, *mut u32), SandboxError> {
-        place_descriptors(control, stdout).map_err(SandboxError::Wire)?;
-        let mapped = MappedArena::map(arena).map_err(SandboxError::Wire)?;
-        let stage = map_stage().map_err(SandboxError::Wire)?;
-        let base_address_space = address_space_bytes().map_err(SandboxError::Wire)?;
+        place_descriptors(control, stdout).map_err(at("place the descriptors"))?;
+        let mapped = MappedArena::map(arena).map_err(at("map the arena"))?;
+        let stage = map_stage().map_err(at("map the child's stage"))?;
+        let base_address_space = address_space_bytes().map_err(at("read the address space"))?;
         let filter = ChildFilter::compile()?;
-        close_all_but(control).map_err(SandboxError::Wire)?;
+        close_all_but(control).map_err(at("close descriptors"))?;
         let most = base_address_space.saturating_add(memory_bytes);
         limit_address_space(most.saturating_add(SETUP_HEADROOM_BYTES))
-            .map_err(SandboxError::Wire)?;
+            .map_err(at("limit the address space"))?;
         fence_zygote(policy)?;
         // SAFETY: plain prctl; set after the uid change, which clears it.
         if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } != 0 {
-            return Err(SandboxError::Wire(io::Error::last_os_error()));
+            return Err(at("set the death signal")(io::Error::last_os_error()));
         }
         // SAFETY: the slot lies in the shared arena, mapped for the life of the process.
         unsafe { install_sigsys_reporter(mapped.trapped_syscall_slot()) }.map_err(raw_error)?;
@@ -159,18 +158,18 @@ impl Zygote {
     /// The control socket's error, or a fork that failed.
     pub fn wait(&mut self) -> Result<Next, SandboxError> {
         loop {
-            let Some(mut message) =
+            let Some(message) =
                 wire::recv(self.control.as_raw_fd(), 0).map_err(SandboxError::Wire)?
             else {
                 return Ok(Next::Ended);
             };
-            match message.words[0] {
-                kind::SETUP => {
-                    let source = self.arena.payload(word(&message, 1)).to_vec();
+            match Order::read(&message.words) {
+                Some(Order::Setup { length }) => {
+                    let source = self.arena.payload(length).to_vec();
                     return Ok(Next::Setup { source });
                 }
-                kind::RUN => {
-                    if let Some(child) = self.run(&mut message)? {
+                Some(Order::Run(order)) => {
+                    if let Some(child) = self.run(order, message.fds)? {
                         return Ok(child);
                     }
                 }
@@ -189,7 +188,7 @@ impl Zygote {
         let cut = &bytes[..bytes.len().min(4096)];
         wire::send(
             self.control.as_raw_fd(),
-            &[kind::SETUP_DONE, 0, 0, 0, 0, 0, 0, 0],
+            &Reply::SetupDone.words(),
             cut,
             &[],
         )
@@ -212,10 +211,10 @@ impl Zygote {
         self.ballast.take()
     }
 
-    fn run(&self, message: &mut Message) -> Result<Option<Next>, SandboxError> {
+    fn run(&self, order: RunOrder, mut fds: Vec<OwnedFd>) -> Result<Option<Next>, SandboxError> {
         let limits = ChildLimits::new(
-            message.words[3],
-            self.base_address_space.saturating_add(message.words[4]),
+            order.backstop_s,
+            self.base_address_space.saturating_add(order.memory_bytes),
             STACK_BYTES,
         );
         // SAFETY: `stage` is a live shared page and `getpid` has no preconditions.
@@ -227,15 +226,15 @@ impl Zygote {
         match unsafe { fork_child() }.map_err(raw_error)? {
             Forked::Parent { pid } => {
                 // The child's alone: its peer must see its end.
-                message.fds.clear();
+                fds.clear();
                 self.attend(pid).map(|()| None)
             }
             Forked::Child => {
                 self.become_child(zygote_pid, &limits);
                 Ok(Some(Next::Child {
-                    payload_len: word(message, 1),
-                    record_capacity: word(message, 2),
-                    exchange: message.fds.pop().map(Exchange::new),
+                    payload_len: order.payload,
+                    record_capacity: order.records,
+                    exchange: fds.pop().map(Exchange::new),
                 }))
             }
         }
@@ -274,7 +273,7 @@ impl Zygote {
             match unsafe { libc::wait4(pid, &raw mut status, libc::WNOHANG, &raw mut usage) } {
                 0 => {}
                 reaped if reaped == pid => break (status, usage),
-                _ => return Err(SandboxError::Wire(io::Error::last_os_error())),
+                _ => return Err(at("wait for the child")(io::Error::last_os_error())),
             }
             let mut entry = libc::pollfd {
                 fd: self.control.as_raw_fd(),
@@ -300,27 +299,26 @@ impl Zygote {
         let micros = |time: libc::timeval| {
             time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_usec.unsigned_abs()
         };
-        let words = [
-            kind::EXITED,
-            u64::from(status.cast_unsigned()),
-            micros(usage.ru_utime) + micros(usage.ru_stime),
-            usage.ru_maxrss.unsigned_abs() * 1024,
-            u64::from(stage == STAGE_FENCED),
-            0,
-            0,
-            0,
-        ];
-        wire::send(self.control.as_raw_fd(), &words, &[], &[]).map_err(SandboxError::Wire)
+        self.say(Reply::Exited(Exit {
+            wait_status: status,
+            cpu_micros: micros(usage.ru_utime) + micros(usage.ru_stime),
+            peak_memory_bytes: usage.ru_maxrss.unsigned_abs() * 1024,
+            is_fenced: stage == STAGE_FENCED,
+        }))
+    }
+
+    fn say(&self, reply: Reply) -> Result<(), SandboxError> {
+        wire::send(self.control.as_raw_fd(), &reply.words(), &[], &[]).map_err(SandboxError::Wire)
     }
 
     fn answer_while_running(&self, pid: libc::pid_t) -> Result<(), SandboxError> {
         let message = wire::recv(self.control.as_raw_fd(), 0).map_err(SandboxError::Wire)?;
-        match message.map(|message| message.words[0]) {
-            Some(kind::CPU) => {
-                let words = [kind::CPU_USED, cpu_nanos(pid), 0, 0, 0, 0, 0, 0];
-                wire::send(self.control.as_raw_fd(), &words, &[], &[]).map_err(SandboxError::Wire)
+        match message.map(|message| Order::read(&message.words)) {
+            Some(Some(Order::Cpu)) => {
+                let nanos = cpu_nanos(pid);
+                self.say(Reply::CpuUsed { nanos })
             }
-            Some(kind::KILL) => {
+            Some(Some(Order::Kill)) => {
                 // SAFETY: the child is not reaped yet, so the pid is still its own.
                 unsafe { libc::kill(pid, libc::SIGKILL) };
                 Ok(())
@@ -345,19 +343,8 @@ pub fn exit_now(status: i32) -> ! {
 
 extern "C" fn note_child(_signal: libc::c_int) {}
 
-fn word(message: &Message, index: usize) -> usize {
-    usize::try_from(message.words[index]).unwrap_or(usize::MAX)
-}
-
 fn raw_error(error: RawErrno) -> SandboxError {
-    SandboxError::Wire(io::Error::new(
-        io::Error::from_raw_os_error(error.errno).kind(),
-        format!(
-            "{}: {}",
-            error.step,
-            io::Error::from_raw_os_error(error.errno)
-        ),
-    ))
+    at(error.step)(io::Error::from_raw_os_error(error.errno))
 }
 
 /// Standard input and error become /dev/null, standard output the rollout's pipe.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::messages::Reply;
 use crate::policy::{Layer, NamespacePlan};
 
 /// A refusal in code that runs after a raw fork, where nothing may be allocated.
@@ -36,7 +37,7 @@ impl RawErrno {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// A throw-away process of the machinery could not be made.
+    /// A process of the machinery could not be made, or a call of its own failed.
     #[error("cannot {step}: {source}")]
     Process {
         /// The step that failed.
@@ -190,14 +191,14 @@ pub enum SandboxError {
     #[error("a rollout's fence did not go on (wait status {wait_status})")]
     FenceChild {
         /// The undecoded wait status.
-        wait_status: u64,
+        wait_status: i32,
     },
 
     /// A zygote answered something else than it was asked.
-    #[error("unexpected message {kind} from a sandbox zygote")]
+    #[error("unexpected message {reply:?} from a sandbox zygote")]
     UnexpectedMessage {
-        /// Its kind.
-        kind: u64,
+        /// What it said.
+        reply: Reply,
     },
 
     /// The machine gave a rollout next to no CPU time.
@@ -245,4 +246,9 @@ impl SandboxError {
         }
         libc::EIO
     }
+}
+
+/// The error of a step that the kernel refused.
+pub fn at(step: &'static str) -> impl FnOnce(io::Error) -> SandboxError {
+    move |source| SandboxError::Process { step, source }
 }

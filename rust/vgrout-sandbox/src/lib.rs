@@ -20,6 +20,7 @@ pub mod fence;
 pub mod landlock;
 mod last_words;
 pub mod limits;
+pub mod messages;
 pub mod namespaces;
 mod oom;
 pub mod pipe;

@@ -11,15 +11,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::arena::{self, ArenaRecords, HostArena};
-use crate::error::SandboxError;
+use crate::error::{SandboxError, at};
 use crate::last_words::last_words;
+use crate::messages::{Exit, Order, Reply, RunOrder};
 use crate::oom::OomKills;
 use crate::pipe::OutputPipe;
 use crate::report::FenceReport;
 use crate::sys::PlainLayout;
 use crate::waiting::WallClock;
 use crate::watch::Watch;
-use crate::wire::{self, kind};
+use crate::wire;
 
 /// How long a broker may take to import its modules and probe the kernel.
 const BROKER_START: Duration = Duration::from_secs(60);
@@ -58,7 +59,7 @@ impl Broker {
     /// # Errors
     /// The interpreter cannot be started, dies, or reports nothing in time.
     pub fn start(command: &BrokerCommand) -> Result<Self, SandboxError> {
-        let (ours, theirs) = wire::socket_pair().map_err(SandboxError::Wire)?;
+        let (ours, theirs) = wire::socket_pair().map_err(at("make a socket for the broker"))?;
         // Standard input carries the socket: no pre-exec hook, so std starts the broker without
         // running any of our code in a fork of a process that may hold CUDA and threads.
         // Its standard output is a pipe, as a rollout's will be: the interpreter looks once and remembers.
@@ -118,12 +119,12 @@ impl Broker {
         cancelled: &AtomicBool,
     ) -> Result<ZygoteLink, SandboxError> {
         let id = NEXT_ZYGOTE.fetch_add(1, Ordering::Relaxed);
-        let (control, theirs) = wire::socket_pair().map_err(SandboxError::Wire)?;
-        let (output, stdout) = OutputPipe::open().map_err(SandboxError::Wire)?;
-        let arena = HostArena::new(arena::create().map_err(SandboxError::Wire)?);
+        let (control, theirs) = wire::socket_pair().map_err(at("make a socket for a zygote"))?;
+        let (output, stdout) = OutputPipe::open().map_err(at("make a rollout's output pipe"))?;
+        let arena = HostArena::new(arena::create().map_err(at("make a rollout's arena"))?);
         wire::send(
             self.control.as_raw_fd(),
-            &[kind::SPAWN, id, memory_bytes, 0, 0, 0, 0, 0],
+            &Order::Spawn { id, memory_bytes }.words(),
             &[],
             &[theirs.as_raw_fd(), stdout.as_raw_fd(), arena.fd()],
         )
@@ -138,15 +139,14 @@ impl Broker {
             oom_kills: OomKills::now(),
         };
         let mut patience = WallClock::of_setup(None, ZYGOTE_STEP);
-        let ready = link.reply(kind::READY, &mut patience, cancelled)?;
-        if ready.words[1] == 1 {
-            let number = u32::try_from(ready.words[2]).ok();
-            link.number = number.filter(|_| self.report.waits.is_counted());
-            Ok(link)
-        } else {
-            Err(SandboxError::FenceZygote {
-                detail: String::from_utf8_lossy(&ready.bytes).into_owned(),
-            })
+        match link.reply(&mut patience, cancelled)? {
+            (Reply::Ready { number }, _) => {
+                let number = u32::try_from(number).ok();
+                link.number = number.filter(|_| self.report.waits.is_counted());
+                Ok(link)
+            }
+            (Reply::Refused, detail) => Err(SandboxError::FenceZygote { detail }),
+            (reply, _) => Err(SandboxError::UnexpectedMessage { reply }),
         }
     }
 
@@ -155,7 +155,7 @@ impl Broker {
         // A broker that is gone took its zygotes along.
         drop(wire::send(
             self.control.as_raw_fd(),
-            &[kind::KILL_ZYGOTE, zygote.id, 0, 0, 0, 0, 0, 0],
+            &Order::KillZygote { id: zygote.id }.words(),
             &[],
             &[],
         ));
@@ -255,16 +255,21 @@ impl ZygoteLink {
         within: Duration,
         cancelled: &AtomicBool,
     ) -> Result<Result<(), String>, SandboxError> {
-        self.arena.fill(&[source], 0).map_err(SandboxError::Wire)?;
+        self.arena
+            .fill(&[source], 0)
+            .map_err(at("write the setup code to the arena"))?;
         let mut clock = WallClock::of_setup(self.number, within);
-        self.tell(&[kind::SETUP, source.len() as u64, 0, 0, 0, 0, 0, 0])?;
-        let reply = self.reply(kind::SETUP_DONE, &mut clock, cancelled)?;
-        self.arena.clear().map_err(SandboxError::Wire)?;
+        let length = source.len();
+        self.tell(Order::Setup { length })?;
+        let (Reply::SetupDone, failure) = self.reply(&mut clock, cancelled)? else {
+            return Err(SandboxError::ZygoteGone);
+        };
+        self.arena.clear().map_err(at("empty the arena"))?;
         self.drain(&mut |_| {})?;
-        Ok(if reply.bytes.is_empty() {
+        Ok(if failure.is_empty() {
             Ok(())
         } else {
-            Err(String::from_utf8_lossy(&reply.bytes).into_owned())
+            Err(failure)
         })
     }
 
@@ -284,21 +289,16 @@ impl ZygoteLink {
     ) -> Result<RunReport, SandboxError> {
         self.arena
             .fill(payload, limits.record_bytes)
-            .map_err(SandboxError::Wire)?;
-        let length: usize = payload.iter().map(|part| part.len()).sum();
-        let words = [
-            kind::RUN,
-            length as u64,
-            limits.record_bytes as u64,
-            limits.cpu.as_secs() + 2, // the backstop
-            limits.memory_bytes,
-            0,
-            0,
-            0,
-        ];
+            .map_err(at("write a rollout to the arena"))?;
+        let order = Order::Run(RunOrder {
+            payload: payload.iter().map(|part| part.len()).sum(),
+            records: limits.record_bytes,
+            backstop_s: limits.cpu.as_secs() + 2,
+            memory_bytes: limits.memory_bytes,
+        });
         let started = Instant::now();
         let ends: Vec<_> = exchange.iter().map(AsRawFd::as_raw_fd).collect();
-        wire::send(self.control.as_raw_fd(), &words, &[], &ends)
+        wire::send(self.control.as_raw_fd(), &order.words(), &[], &ends)
             .map_err(|_| SandboxError::ZygoteGone)?;
         drop(exchange);
         let mut watch = Watch::since(started, limits, self.number);
@@ -310,26 +310,24 @@ impl ZygoteLink {
         };
         let wall = started.elapsed();
         watch.output += self.drain(sink)?;
-        let wait_status = u32::try_from(exit.words[1]).unwrap_or(0).cast_signed();
+        let wait_status = exit.wait_status;
         watch.forget_late_order(wait_status);
         // What the host itself killed may have ended before its fence was on.
-        if exit.words[4] != 1 && watch.stop.is_none() {
-            return Err(SandboxError::FenceChild {
-                wait_status: exit.words[1],
-            });
+        if !exit.is_fenced && watch.stop.is_none() {
+            return Err(SandboxError::FenceChild { wait_status });
         }
         watch.settle(wait_status, limits, &mut self.oom_kills);
         let records = self
             .arena
             .records(limits.record_bytes)
-            .map_err(SandboxError::Wire)?;
-        self.arena.clear().map_err(SandboxError::Wire)?;
+            .map_err(at("read a rollout's records"))?;
+        self.arena.clear().map_err(at("empty the arena"))?;
         Ok(RunReport {
             wait_status,
             stop: watch.stop,
-            cpu: Duration::from_micros(exit.words[2]),
+            cpu: Duration::from_micros(exit.cpu_micros),
             wall,
-            peak_memory_bytes: exit.words[3],
+            peak_memory_bytes: exit.peak_memory_bytes,
             output_bytes: watch.output,
             records,
         })
@@ -341,7 +339,7 @@ impl ZygoteLink {
         watch: &mut Watch,
         limits: &RunLimits,
         sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<Option<wire::Message>, SandboxError> {
+    ) -> Result<Option<Exit>, SandboxError> {
         let mut entries = [
             libc::pollfd {
                 fd: self.control.as_raw_fd(),
@@ -366,16 +364,15 @@ impl ZygoteLink {
             watch.output += self
                 .output
                 .drain(sink, 1 << 20)
-                .map_err(SandboxError::Wire)?;
+                .map_err(at("read a rollout's output"))?;
         }
         if entries[0].revents == 0 {
             return Ok(None);
         }
-        let message = self.receive()?;
-        match message.words[0] {
-            kind::EXITED => Ok(Some(message)),
-            kind::CPU_USED => {
-                let used = Duration::from_nanos(message.words[1]);
+        match self.receive()?.0 {
+            Reply::Exited(exit) => Ok(Some(exit)),
+            Reply::CpuUsed { nanos } => {
+                let used = Duration::from_nanos(nanos);
                 if used >= limits.cpu {
                     self.stop(watch, Stop::Cpu)?;
                 } else {
@@ -388,7 +385,7 @@ impl ZygoteLink {
                 }
                 Ok(None)
             }
-            other => Err(SandboxError::UnexpectedMessage { kind: other }),
+            reply => Err(SandboxError::UnexpectedMessage { reply }),
         }
     }
 
@@ -424,7 +421,7 @@ impl ZygoteLink {
         if now >= watch.next_cpu_check {
             // The answer sets the next check; until it comes, do not ask again.
             watch.next_cpu_check = now + Duration::from_secs(3600);
-            self.tell(&[kind::CPU, 0, 0, 0, 0, 0, 0, 0])?;
+            self.tell(Order::Cpu)?;
         }
         Ok(())
     }
@@ -433,40 +430,39 @@ impl ZygoteLink {
         if !watch.is_killed {
             watch.stop = Some(why);
             watch.is_killed = true;
-            self.tell(&[kind::KILL, 0, 0, 0, 0, 0, 0, 0])?;
+            self.tell(Order::Kill)?;
         }
         Ok(())
     }
 
-    fn tell(&self, words: &[u64; wire::WORDS]) -> Result<(), SandboxError> {
-        wire::send(self.control.as_raw_fd(), words, &[], &[]).map_err(|_| SandboxError::ZygoteGone)
+    fn tell(&self, order: Order) -> Result<(), SandboxError> {
+        wire::send(self.control.as_raw_fd(), &order.words(), &[], &[])
+            .map_err(|_| SandboxError::ZygoteGone)
     }
 
-    fn receive(&self) -> Result<wire::Message, SandboxError> {
-        wire::recv(self.control.as_raw_fd(), wire::MAX_BYTES)
+    /// The next reply and the text beside it.
+    fn receive(&self) -> Result<(Reply, String), SandboxError> {
+        let message = wire::recv(self.control.as_raw_fd(), wire::MAX_BYTES)
             .map_err(SandboxError::Wire)?
-            .ok_or(SandboxError::ZygoteGone)
+            .ok_or(SandboxError::ZygoteGone)?;
+        let text = String::from_utf8_lossy(&message.bytes).into_owned();
+        // A zygote that speaks otherwise is as good as none.
+        let reply = Reply::read(&message.words).ok_or(SandboxError::ZygoteGone)?;
+        Ok((reply, text))
     }
 
     fn reply(
         &mut self,
-        expected: u64,
         clock: &mut WallClock,
         cancelled: &AtomicBool,
-    ) -> Result<wire::Message, SandboxError> {
+    ) -> Result<(Reply, String), SandboxError> {
         let started = Instant::now();
         loop {
             if cancelled.load(Ordering::Relaxed) {
                 return Err(SandboxError::Cancelled);
             }
             if wire::readable(&self.control, 20).map_err(SandboxError::Wire)? {
-                let message = self.receive()?;
-                if message.words[0] == expected {
-                    return Ok(message);
-                }
-                return Err(SandboxError::UnexpectedMessage {
-                    kind: message.words[0],
-                });
+                return self.receive();
             }
             let now = Instant::now();
             if clock.is_over(now) || clock.is_hopeless(now) {
@@ -476,14 +472,14 @@ impl ZygoteLink {
             }
             // Setup code may print; a full pipe must not hold it up, nor an endless one the deadline.
             let piece = self.output.drain(&mut |_| {}, 1 << 20);
-            piece.map_err(SandboxError::Wire)?;
+            piece.map_err(at("read the setup code's output"))?;
         }
     }
 
     fn drain(&self, sink: &mut dyn FnMut(&[u8])) -> Result<u64, SandboxError> {
         self.output
             .drain(sink, u64::MAX)
-            .map_err(SandboxError::Wire)
+            .map_err(at("read a rollout's output"))
     }
 }
 

@@ -14,36 +14,10 @@ pub const MAX_BYTES: usize = 64 * 1024;
 /// The most descriptors one message carries.
 pub const MAX_FDS: usize = 3;
 
-/// Message kinds; the first word of every message.
-pub mod kind {
-    /// Broker → host, once: the fence report stands in the bytes.
-    pub const REPORT: u64 = 1;
-    /// Host → broker: make a zygote from the three descriptors; word 1 is its id.
-    pub const SPAWN: u64 = 2;
-    /// Host → broker: kill the zygote whose id is word 1.
-    pub const KILL_ZYGOTE: u64 = 3;
-    /// Zygote → host, once: fenced and waiting (word 2 is its number in `/proc`); or the bytes say why it is not.
-    pub const READY: u64 = 4;
-    /// Host → zygote: run the setup code in the arena (word 1 length).
-    pub const SETUP: u64 = 5;
-    /// Zygote → host: the setup ran (no bytes) or failed (bytes say why).
-    pub const SETUP_DONE: u64 = 6;
-    /// Host → zygote: fork a child on the payload in the arena; a descriptor is its end of an exchange.
-    pub const RUN: u64 = 7;
-    /// Host → zygote: kill the running child.
-    pub const KILL: u64 = 8;
-    /// Host → zygote: how much CPU has the running child used?
-    pub const CPU: u64 = 9;
-    /// Zygote → host: the answer in nanoseconds (word 1).
-    pub const CPU_USED: u64 = 10;
-    /// Zygote → host: the child is gone and reaped.
-    pub const EXITED: u64 = 11;
-}
-
 /// One message.
 #[derive(Debug, Default)]
 pub struct Message {
-    /// `words[0]` is the kind; the rest depends on it.
+    /// See [`messages`](crate::messages).
     pub words: [u64; WORDS],
     /// Whatever follows the words.
     pub bytes: Vec<u8>,
