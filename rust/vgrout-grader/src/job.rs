@@ -2,16 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-pub use crate::cache::CanonicalTimes;
-
-use crate::assertion::{Direct, Test, parse_tests, solution_method};
-use crate::cache::TestSets;
-use crate::codec::encode;
+use crate::assertion::solution_method;
 use crate::error::JobError;
 use crate::response::{Extract, extract_code};
-use crate::value::{Text, Value};
+pub use crate::test_set::TestSet;
 
 /// The setup code that stands for an empty `setup_code`.
 pub const DEFAULT_PRELUDE: &str = include_str!("prelude.py");
@@ -112,124 +108,6 @@ pub struct Limits {
     pub output_bytes: u64,
     /// CPU limit as a multiple of what the canonical solution needs, in place of `cpu_s`.
     pub canonical_factor: Option<f64>,
-}
-
-/// One distinct list of tests, parsed, with its calls already encoded for the child.
-#[derive(Debug)]
-pub struct TestSet {
-    /// The tests as the caller wrote them.
-    pub sources: Vec<String>,
-    /// The same, parsed.
-    pub tests: Vec<Test>,
-    /// The graded name that the job gave.
-    pub given: Option<String>,
-    /// The name that the answer must define: the given one, or what the direct tests call.
-    pub graded: Option<String>,
-    /// Encoded calls of the direct tests, `u32` count first, each with its length before it.
-    pub calls: Vec<u8>,
-    /// About how many bytes correct claims take.
-    pub expected_bytes: usize,
-    /// CPU time of canonical solutions on these tests, by their text.
-    pub canonical_cpu: Mutex<CanonicalTimes>,
-}
-
-impl TestSet {
-    /// The direct tests with their places among all.
-    pub fn direct(&self) -> impl Iterator<Item = (usize, &Direct)> {
-        let tests = self.tests.iter().enumerate();
-        tests.filter_map(|(index, test)| Some((index, test.direct()?)))
-    }
-
-    /// The source of the judged tests with their places among all.
-    pub fn judged(&self) -> impl Iterator<Item = (usize, &str)> {
-        let tests = self.tests.iter().enumerate().zip(&self.sources);
-        tests.filter_map(|((index, test), source)| {
-            test.direct().is_none().then_some((index, source.as_str()))
-        })
-    }
-
-    fn parse(sources: Vec<String>, graded: Option<&str>) -> Self {
-        let given = graded.map(str::to_owned);
-        let (tests, graded) = parse_tests(&sources, graded);
-        let mut set = Self {
-            given,
-            graded,
-            calls: Vec::new(),
-            expected_bytes: 0,
-            sources,
-            tests,
-            canonical_cpu: Mutex::default(),
-        };
-        let mut scratch = Vec::new();
-        for (_, direct) in set.direct() {
-            encode(&direct.expected, &mut scratch);
-        }
-        set.expected_bytes = scratch.len();
-        set.calls = encode_calls(
-            set.direct()
-                .map(|(index, direct)| call_item(index, direct, &[])),
-        );
-        set
-    }
-
-    /// The parsed set for `sources`, shared with every earlier caller that brought the same list and graded name.
-    ///
-    /// # Errors
-    /// No tests.
-    pub fn shared(sources: Vec<String>, graded: Option<&str>) -> Result<Arc<Self>, JobError> {
-        static CACHE: Mutex<Option<TestSets>> = Mutex::new(None);
-        if sources.is_empty() {
-            return Err(JobError::NoTests);
-        }
-        let lock = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = lock().get_or_insert_default().get(&sources, graded) {
-            return Ok(found);
-        }
-        let parsed = Arc::new(Self::parse(sources, graded));
-        let _dropped_unlocked = lock().get_or_insert_default().insert(&parsed);
-        Ok(parsed)
-    }
-}
-
-/// Lays encoded calls one after another, as the runner reads them.
-pub(crate) fn encode_calls(items: impl Iterator<Item = Value>) -> Vec<u8> {
-    let mut out = vec![0; 4];
-    let mut count = 0;
-    for item in items {
-        count += 1;
-        let at = out.len();
-        out.extend_from_slice(&[0; 4]);
-        encode(&item, &mut out);
-        let length = length_word(out.len() - at - 4);
-        out[at..at + 4].copy_from_slice(&length);
-    }
-    out[..4].copy_from_slice(&length_word(count));
-    out
-}
-
-pub(crate) fn length_word(length: usize) -> [u8; 4] {
-    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
-}
-
-pub(crate) fn text(text: &str) -> Value {
-    Value::Str(Text::from(text))
-}
-
-/// `(index, is_method, name, args, kwargs)` and, behind them, `extra`.
-pub(crate) fn call_item(index: usize, direct: &Direct, extra: &[Value]) -> Value {
-    let call = &direct.call;
-    let pair = |(name, value): &(String, Value)| (text(name), value.clone());
-    let mut parts = vec![
-        Value::Int(i64::try_from(index).unwrap_or(i64::MAX)),
-        Value::Bool(call.is_method),
-        text(&call.name),
-        Value::Tuple(call.args.clone()),
-        Value::Dict(call.kwargs.iter().map(pair).collect()),
-    ];
-    if !extra.is_empty() {
-        parts.push(Value::List(extra.to_vec()));
-    }
-    Value::Tuple(parts)
 }
 
 /// What the caller hands in for one rollout.

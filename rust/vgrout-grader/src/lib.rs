@@ -5,12 +5,12 @@
 #![forbid(unsafe_code)]
 
 pub mod assertion;
-mod cache;
 pub mod codec;
 pub mod decoy;
 mod equality;
 pub mod error;
 pub mod facts;
+mod grading;
 pub mod job;
 pub mod literal;
 pub mod modes;
@@ -20,6 +20,7 @@ pub mod pool;
 mod program;
 pub mod response;
 mod setups;
+mod test_set;
 pub mod value;
 pub mod verdict;
 mod zygotes;

@@ -19,9 +19,10 @@ use vgrout_sandbox::{FenceReport, SandboxError};
 
 use crate::codec::encode;
 use crate::error::MachineError;
-use crate::job::{Job, Limits, length_word, text};
+use crate::job::{Job, Limits};
 use crate::oracle::{Machine, Request, grade};
 use crate::program::PoolConfig;
+use crate::test_set::{length_word, text};
 use crate::value::{Text, Value};
 use crate::verdict::Verdict;
 use crate::zygotes::{Seat, Zygotes};

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::layers::{Layer, NamespacePlan};
 use crate::messages::Reply;
-use crate::policy::{Layer, NamespacePlan};
 
 /// A refusal in code that runs after a raw fork, where nothing may be allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +22,7 @@ impl RawErrno {
     pub fn last(step: &'static str) -> Self {
         Self {
             step,
-            errno: crate::sys::errno(),
+            errno: io::Error::last_os_error().raw_os_error().unwrap_or(0),
         }
     }
 

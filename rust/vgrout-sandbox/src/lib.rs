@@ -19,6 +19,7 @@ pub mod exchange;
 pub mod fence;
 pub mod landlock;
 mod last_words;
+mod layers;
 pub mod limits;
 pub mod messages;
 pub mod namespaces;

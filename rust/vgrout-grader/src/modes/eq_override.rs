@@ -3,8 +3,8 @@
 use crate::decoy::decoys;
 use crate::error::MachineError;
 use crate::facts::{OracleFacts, RecordKind, StepResult, split_records};
-use crate::job::{call_item, encode_calls};
-use crate::oracle::{Grading, Role};
+use crate::grading::{Grading, Role};
+use crate::test_set::{call_item, encode_calls};
 use crate::value::Value;
 use crate::verdict::Channel;
 

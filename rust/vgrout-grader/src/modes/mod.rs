@@ -12,8 +12,8 @@ pub use run_tests::{asks_in_oracle_child, died_over_questions};
 
 use crate::error::MachineError;
 use crate::facts::OracleFacts;
+use crate::grading::Grading;
 use crate::job::Mode;
-use crate::oracle::Grading;
 use crate::output::Output;
 use crate::verdict::Channel;
 

@@ -3,8 +3,9 @@
 
 use crate::error::MachineError;
 use crate::facts::{End, OracleFacts, RecordKind, split_records};
-use crate::job::{Job, Mode, text};
-use crate::oracle::{Grading, Role};
+use crate::grading::{Grading, Role};
+use crate::job::{Job, Mode};
+use crate::test_set::text;
 use crate::value::Value;
 use crate::verdict::{Channel, TestFunctionFacts};
 
