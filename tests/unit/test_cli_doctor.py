@@ -126,7 +126,7 @@ def test_machine_without_the_base_is_a_failure_with_its_reason(
     monkeypatch.setattr(doctor, "Grader", refuse)
     assert main(["doctor"]) == 1
     output = capsys.readouterr().out
-    assert "not even the base is enforced" in output
+    assert "nothing can be graded here" in output
     assert "seccomp is refused (EINVAL)" in output
     assert "remedy: " in output
 
@@ -136,3 +136,17 @@ def test_torch_is_named_and_not_imported() -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "torch 2." in result.stdout
     assert result.stdout.endswith("False\n")
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "flag"), [("RLIMIT_AS", 1 << 30, "ulimit -v"), ("RLIMIT_FSIZE", 100_000, "ulimit -f")]
+)
+def test_a_limit_of_the_shells_is_named_with_its_remedy(limit, value, flag):
+    code = (
+        f"import resource, sys; resource.setrlimit(resource.{limit}, ({value}, {value}))\n"
+        "from vgrout.cli import main\nsys.exit(main(['doctor']))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert f"`{flag}`" in found.stdout
+    assert f"hint: start it under `{flag} unlimited`" in found.stdout

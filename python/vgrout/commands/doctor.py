@@ -63,8 +63,9 @@ def run(arguments: Sequence[str]) -> int:
             trial = trial_line(grader)
             level = grader.fence.level
     except SandboxUnavailable as error:
-        lines += ["fence: not even the base is enforced, so nothing can be graded here", f"  {error}"]
-        lines += [f"  remedy: {_REMEDY['base']}"]
+        lines += ["fence: nothing can be graded here", *(f"  {line}" for line in str(error).splitlines())]
+        if "hint:" not in str(error):
+            lines += [f"  remedy: {_REMEDY['base']}"]
         sys.stdout.write("\n".join(lines) + "\n")
         return FAILED
     reached = level is not None and FENCE_LEVELS.index(level) >= FENCE_LEVELS.index(flags.min_level)

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use vgrout_sandbox::limits::check_host_limits;
 use vgrout_sandbox::supervise::{Broker, ZygoteLink};
 use vgrout_sandbox::{FenceReport, SandboxError};
 
@@ -53,6 +54,7 @@ impl Zygotes {
     /// # Errors
     /// The broker does not start, or the kernel enforces less than demanded.
     pub fn start(config: PoolConfig) -> Result<(Self, FenceReport), SandboxError> {
+        check_host_limits(config.limits.memory_bytes)?;
         let broker = Broker::start(&broker_command(&config))?;
         let report = broker.report().clone();
         report.require(config.min_level)?;

@@ -171,6 +171,24 @@ pub enum SandboxError {
     #[error("sandbox messages: {0}")]
     Wire(#[source] io::Error),
 
+    /// A limit of the host's own process is below what a rollout needs.
+    #[error(
+        "this process may have at most {have} bytes of {what} (`ulimit {flag}`), rollouts need {need}\n\
+         hint: start it under `ulimit {flag} unlimited`{or}"
+    )]
+    HostLimit {
+        /// Of what.
+        what: &'static str,
+        /// The shell's name for it.
+        flag: &'static str,
+        /// The limit.
+        have: u64,
+        /// What it must be at least.
+        need: u64,
+        /// Another way out.
+        or: &'static str,
+    },
+
     /// The broker did not start.
     #[error("cannot start the sandbox broker with {}: {detail}", program.display())]
     StartBroker {

@@ -1,7 +1,8 @@
 //! The rlimits of one child: the kernel's backstop below the supervisor's own clock. Applies
 //! nothing to a zygote.
 
-use crate::error::RawErrno;
+use crate::arena::MAX_ARENA_BYTES;
+use crate::error::{RawErrno, SandboxError};
 
 /// Limits of a child, soft and hard alike. Every field is a number the kernel takes as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +106,49 @@ fn set(
     // SAFETY: the structure is valid.
     if unsafe { libc::setrlimit(resource, &raw const limit) } == -1 {
         return Err(RawErrno::last(step));
+    }
+    Ok(())
+}
+
+/// Address space of an interpreter with its libraries, and of setup code.
+const INTERPRETER_BYTES: u64 = 512 << 20;
+/// What a small rollout's arena holds.
+const LEAST_ARENA_BYTES: u64 = 64 << 20;
+
+/// Refuses limits of this process under which no rollout could run: zygotes inherit them and cannot raise them.
+///
+/// # Errors
+/// [`SandboxError::HostLimit`] for the first that is too low.
+pub fn check_host_limits(memory_bytes: u64) -> Result<(), SandboxError> {
+    let address_space = memory_bytes
+        .saturating_add(MAX_ARENA_BYTES as u64)
+        .saturating_add(INTERPRETER_BYTES);
+    for (resource, what, flag, need, or) in [
+        (
+            libc::RLIMIT_AS,
+            "address space",
+            "-v",
+            address_space,
+            ", or lower `memory_bytes`",
+        ),
+        (libc::RLIMIT_FSIZE, "a file", "-f", LEAST_ARENA_BYTES, ""),
+    ] {
+        let mut limit = libc::rlimit {
+            rlim_cur: libc::RLIM_INFINITY,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: writes into a live local; a refusal leaves it unlimited.
+        unsafe { libc::getrlimit(resource, &raw mut limit) };
+        let have = limit.rlim_cur;
+        if have != libc::RLIM_INFINITY && have < need {
+            return Err(SandboxError::HostLimit {
+                what,
+                flag,
+                have,
+                need,
+                or,
+            });
+        }
     }
     Ok(())
 }
