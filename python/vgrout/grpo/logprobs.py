@@ -106,10 +106,13 @@ def hidden_logprobs_and_entropy(
     mask: Bool[Tensor, "B L"],
     *,
     temperature: float = 1.0,
+    entropy: bool = True,
     chunk_tokens: int = CHUNK_TOKENS,
     chunk_vocab: int = CHUNK_VOCAB,
 ) -> tuple[Float[Tensor, "B L"], Float[Tensor, "B L"]]:
     """As `completion_logprobs_and_entropy`, from the decoder's states before each target; 0 where `mask` is off.
+
+    Without `entropy` zeros stand in its place and nothing is computed for it.
 
     Raises:
         ConfigError: as there.
@@ -122,7 +125,7 @@ def hidden_logprobs_and_entropy(
         bias=head.bias,
         temperature=temperature,
         chunks=chunks,
-        entropy=True,
+        entropy=entropy,
     )
     scattered = [value.new_zeros(mask.shape).masked_scatter(mask, value) for value in values]
     return scattered[0], scattered[1]

@@ -23,7 +23,8 @@ def row_logprobs(
     policy: Policy, tokens: TokenBatch, mask: RouteMask | None, *, temperature: float
 ) -> Float[Tensor, "b l"]:
     """Log-probabilities of the completions, 0 behind their ends; see `row_logprobs_and_entropy`."""
-    return row_logprobs_and_entropy(policy, tokens, mask, temperature=temperature)[0]
+    prefix, hidden = _read(policy, tokens, mask)
+    return _score(policy, tokens, prefix, hidden, temperature, entropy=False)[0]
 
 
 def row_logprobs_and_entropy(
@@ -37,10 +38,8 @@ def row_logprobs_and_entropy(
         mask: one row per row of `tokens`; None for the base alone.
         temperature: the sampler's.
     """
-    prefix = _read_prompts(policy, tokens, mask)
-    # The last token of a completion predicts nothing.
-    hidden = _read_completions(policy, prefix, tokens.completions[prefix.completions, :-1])
-    return _score(policy, tokens, prefix, hidden, temperature)
+    prefix, hidden = _read(policy, tokens, mask)
+    return _score(policy, tokens, prefix, hidden, temperature, entropy=True)
 
 
 @torch.no_grad()
@@ -50,7 +49,7 @@ def row_logprobs_and_activations(
     """Log-probabilities of the completions and the activations A[:r]·x pooled over them, in one forward."""
     prefix = _read_prompts(policy, tokens, mask)
     hidden, pooled = _capture_completions(policy, tokens, prefix)
-    return _score(policy, tokens, prefix, hidden[:, :-1], temperature)[0], pooled
+    return _score(policy, tokens, prefix, hidden[:, :-1], temperature, entropy=False)[0], pooled
 
 
 @torch.no_grad()
@@ -121,6 +120,14 @@ def _read_prompts(policy: Policy, tokens: TokenBatch, mask: RouteMask | None) ->
     )
 
 
+def _read(
+    policy: Policy, tokens: TokenBatch, mask: RouteMask | None
+) -> tuple[_Prefix, Float[Tensor, "n l D"]]:
+    """The prompts, and the completions but for their last token, which predicts nothing."""
+    prefix = _read_prompts(policy, tokens, mask)
+    return prefix, _read_completions(policy, prefix, tokens.completions[prefix.completions, :-1])
+
+
 def _read_completions(policy: Policy, prefix: _Prefix, ids: Int[Tensor, "n l"]) -> Float[Tensor, "n l D"]:
     """Final hidden states of the completions' tokens; uses the prefix's cache up."""
     width = ids.shape[1]
@@ -149,7 +156,13 @@ def _capture_completions(
 
 
 def _score(
-    policy: Policy, tokens: TokenBatch, prefix: _Prefix, hidden: Float[Tensor, "n l D"], temperature: float
+    policy: Policy,
+    tokens: TokenBatch,
+    prefix: _Prefix,
+    hidden: Float[Tensor, "n l D"],
+    temperature: float,
+    *,
+    entropy: bool,
 ) -> tuple[Float[Tensor, "b L"], Float[Tensor, "b L"]]:
     """The rows' log-probabilities and entropies from the states before each token."""
     before = torch.cat([prefix.last[:, None], hidden], dim=1)
@@ -159,5 +172,6 @@ def _score(
         tokens.completions[prefix.completions],
         tokens.token_mask[prefix.completions],
         temperature=temperature,
+        entropy=entropy,
     )
     return values[0][prefix.rows], values[1][prefix.rows]
