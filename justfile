@@ -51,6 +51,10 @@ soak:
     HYPOTHESIS_PROFILE=slow uv run pytest tests/property --timeout=3600
     VGROUT_SOAK=1 uv run pytest tests/soak tests/unit/test_gpu_measure.py --timeout=7200
 
+# The judge's end of the exchange against hostile messages, led by coverage; ends at the first finding
+fuzz seconds="300":
+    uv run --with atheris python tests/fuzz/judge_exchange.py -max_total_time={{seconds}} -max_len=400
+
 # The tiny run, then the gates: the tests that carry the method's exactness; two minutes in all
 smoke *args:
     uv run vgrout-train smoke {{args}}

@@ -18,6 +18,8 @@ const LIMITS: Limits = Limits {
     wall_s: 5.0,
     output_bytes: 16 << 20,
     canonical_factor: None,
+    recursion_limit: None,
+    int_max_str_digits: None,
 };
 /// Answers of one batch.
 const BATCH: usize = 64;

@@ -142,6 +142,8 @@ class Limits:
         wall_s: float | None = None,
         output_bytes: int = ...,
         canonical_factor: float | None = None,
+        recursion_limit: int | None = None,
+        int_max_str_digits: int | None = None,
     ) -> Limits: ...
     @property
     def cpu_s(self) -> float:
@@ -161,6 +163,12 @@ class Limits:
     @property
     def canonical_factor(self) -> float | None:
         """CPU limit as a multiple of what the canonical solution needs, in place of `cpu_s`."""
+    @property
+    def recursion_limit(self) -> int | None:
+        """Python's recursion limit, 50 to 1,000,000; None leaves it to Python (1000) and the setup code."""
+    @property
+    def int_max_str_digits(self) -> int | None:
+        """Most digits of an integer as text, 0 for any number; None leaves it to Python (4300) and the setup code."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
 

@@ -247,6 +247,11 @@ class GraderConfig:
     """Standard output after which an answer is stopped, at least 1."""
     canonical_factor: float | None = None
     """CPU limit as a multiple of what the problem's canonical solution needs, > 0, in place of `cpu_s`."""
+    recursion_limit: int | None = None
+    """Python's recursion limit, 50 to 1,000,000; None leaves it to Python (1000) and the setup code."""
+    int_max_str_digits: int | None = None
+    """Most digits of an integer as text, at least 640 or 0 for any number; None leaves it to Python (4300) and the
+    setup code."""
     min_level: FenceLevel = "base"
     """Refuse to grade under less of the fence."""
     preload: tuple[str, ...] = ()

@@ -61,6 +61,8 @@ def limits_of(config: GraderConfig) -> Limits:
         wall_s=config.wall_s,
         output_bytes=config.output_bytes,
         canonical_factor=config.canonical_factor,
+        recursion_limit=config.recursion_limit,
+        int_max_str_digits=config.int_max_str_digits,
     )
 
 

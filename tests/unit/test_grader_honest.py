@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vgrout import GradeJob, Grader, SandboxUnavailable, Verdict
+from vgrout import GradeJob, Grader, Limits, SandboxUnavailable, Verdict
 
 TWICE = ["assert Solution().twice(2) == 4", "assert Solution().twice(-3) == -6"]
 SOLUTION = "class Solution:\n    def twice(self, n):\n        return 2 * n\n"
@@ -188,3 +188,27 @@ def test_third_party_modules_come_from_the_hosts_environment() -> None:
     with Grader(workers=1, preload=("numpy",)) as grader:
         verdict = graded(grader, code.replace("norm([n]) * 0 + ", "norm([n]).astype(int) * 0 + "))
     assert (verdict.outcome, verdict.detail, verdict.stdout) == ("accepted", None, b"[]\n")
+
+
+DEEP = "def f(n):\n    return n if n == 0 else 1 + f(n - 1)\ndef length(n):\n    return len(str(10 ** n))"
+
+
+@pytest.mark.parametrize("test", ["assert {call}", "for _ in range(2):\n    assert {call}"])
+def test_pythons_own_limits_are_settings(test: str) -> None:
+    deep, long = test.format(call="f(3000) == 3000"), test.format(call="length(5000) == 5001")
+
+    def passed(grader: Grader, **limits: int) -> list[bool]:
+        own = Limits(**limits) if limits else None
+        return grader.grade([GradeJob(f"```python\n{DEEP}\n```", [deep, long], limits=own)])[0].test_bitmap
+
+    with Grader(workers=1) as grader:
+        assert passed(grader) == [False, False]
+        assert passed(grader, recursion_limit=4000) == [True, False]
+        assert passed(grader, int_max_str_digits=0) == [False, True]
+    with Grader(workers=1, limits=Limits(recursion_limit=4000, int_max_str_digits=6000)) as grader:
+        assert passed(grader) == [True, True]
+        setup = f"import sys\nsys.setrecursionlimit(9000)\n{DEEP}"
+        answer = GradeJob(
+            "```python\ndef g(n):\n    return f(n)\n```", ["assert g(3000) == 3000"], setup_code=setup
+        )
+        assert grader.grade([answer])[0].gt_correct

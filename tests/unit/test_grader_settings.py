@@ -33,7 +33,15 @@ def test_a_job_survives_pickling_with_every_field() -> None:
 
 
 def test_limits_survive_pickling_and_compare_by_value() -> None:
-    limits = Limits(cpu_s=1.5, memory_bytes=1 << 28, wall_s=9.0, output_bytes=1 << 10, canonical_factor=4.0)
+    limits = Limits(
+        cpu_s=1.5,
+        memory_bytes=1 << 28,
+        wall_s=9.0,
+        output_bytes=1 << 10,
+        canonical_factor=4.0,
+        recursion_limit=60,
+        int_max_str_digits=0,
+    )
     assert pickle.loads(pickle.dumps(limits)) == limits != Limits()
     assert pickle.loads(pickle.dumps(Limits())) == Limits()
 
@@ -87,6 +95,10 @@ def test_a_malformed_job_is_refused_with_field_value_and_expectation(
         ("memory_bytes", 2**70),
         ("output_bytes", 0),
         ("canonical_factor", 0.5),
+        ("recursion_limit", 49),
+        ("recursion_limit", 2**70),
+        ("int_max_str_digits", 639),
+        ("int_max_str_digits", -1),
     ],
 )
 def test_a_limit_out_of_range_is_refused_by_name(field: str, value: float) -> None:
@@ -196,6 +208,7 @@ def test_a_batch_is_a_sequence_of_its_verdicts() -> None:
 
 def test_signatures_show_the_defaults() -> None:
     assert str(inspect.signature(Limits)) == (
-        "(cpu_s=3.0, memory_bytes=1073741824, wall_s=None, output_bytes=16777216, canonical_factor=None)"
+        "(cpu_s=3.0, memory_bytes=1073741824, wall_s=None, output_bytes=16777216, canonical_factor=None, "
+        "recursion_limit=None, int_max_str_digits=None)"
     )
     assert "Ellipsis" not in str(inspect.signature(Grader)) + str(inspect.signature(GradeJob))

@@ -80,6 +80,8 @@ pub struct Request<'a> {
     pub calls: &'a [u8],
     /// Its limits.
     pub limits: RunLimits,
+    /// Python's recursion limit and the most digits of integers as text, where they are not left to Python.
+    pub of_python: [Option<u32>; 2],
 }
 
 /// Room for records where the right claims take up to `expected` bytes.
@@ -191,6 +193,7 @@ impl<'a> Grading<'a> {
                 output_bytes: self.limits.output_bytes,
                 record_bytes: record_bytes(expected),
             },
+            of_python: [self.limits.recursion_limit, self.limits.int_max_str_digits],
         }
     }
 

@@ -108,6 +108,10 @@ pub struct Limits {
     pub output_bytes: u64,
     /// CPU limit as a multiple of what the canonical solution needs, in place of `cpu_s`.
     pub canonical_factor: Option<f64>,
+    /// Python's recursion limit; None leaves what Python or the setup code sets.
+    pub recursion_limit: Option<u32>,
+    /// The most digits between integers and text, 0 for any number; None leaves what Python or the setup code sets.
+    pub int_max_str_digits: Option<u32>,
 }
 
 /// What the caller hands in for one rollout.

@@ -285,6 +285,10 @@ impl Worker {
     }
 }
 
+fn number(limit: Option<u32>) -> Value {
+    limit.map_or(Value::None, |limit| Value::Int(limit.into()))
+}
+
 /// The head of a child's payload.
 fn header(request: &Request<'_>) -> Vec<u8> {
     let job = request.job;
@@ -303,6 +307,7 @@ fn header(request: &Request<'_>) -> Vec<u8> {
         text(marker),
         request.extra.clone(),
         Value::Bool(job.skip_main),
+        Value::Tuple(request.of_python.map(number).to_vec()),
     ]);
     let mut encoded = vec![0; 4];
     encode(&header, &mut encoded);

@@ -112,7 +112,7 @@ def child(zygote, box, module):
     """Run one rollout and exit; never returns."""
     import gc
 
-    role, source, graded, method, mode, marker, extra, skip_main = box.pop()
+    role, source, graded, method, mode, marker, extra, skip_main, (recursion, digits) = box.pop()
     sys.modules["__main__"] = module
     namespace = module.__dict__
     gc.enable()
@@ -121,7 +121,9 @@ def child(zygote, box, module):
         FILES.watch(zygote, marker)
     run = Rollout(zygote, namespace, graded, method, skip_main)
     # The frames of this file are not the answer's.
-    sys.setrecursionlimit(sys.getrecursionlimit() + 8)
+    sys.setrecursionlimit((recursion or sys.getrecursionlimit()) + 8)
+    if digits is not None:
+        sys.set_int_max_str_digits(digits)
     try:
         if role == "judge":
             Judge(zygote, namespace, graded, extra[0]).run(extra[1])

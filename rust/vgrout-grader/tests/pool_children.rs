@@ -18,6 +18,8 @@ const LIMITS: Limits = Limits {
     wall_s: 5.0,
     output_bytes: 1 << 20,
     canonical_factor: None,
+    recursion_limit: None,
+    int_max_str_digits: None,
 };
 
 /// What one child was told.

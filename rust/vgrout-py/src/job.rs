@@ -11,6 +11,12 @@ use vgrout_grader::{Job, JobError, JobFields, Limits, Mode};
 use crate::arguments::{Count, FieldText};
 use crate::error::{data_error, job_error};
 
+/// What a call from an empty stack needs, and what no stack could ever hold.
+const LEAST_RECURSION: u32 = 50;
+const MOST_RECURSION: u32 = 1_000_000;
+/// Python takes no lower number, but 0.
+const LEAST_DIGITS: u32 = 640;
+
 /// Limits of one rollout as a whole.
 #[pyclass(frozen, eq, get_all, name = "Limits", module = "vgrout")]
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +31,10 @@ pub struct PyLimits {
     pub output_bytes: u64,
     /// CPU limit as a multiple of the canonical solution's time, in place of `cpu_s`.
     pub canonical_factor: Option<f64>,
+    /// Python's recursion limit; None leaves what Python or the setup code sets.
+    pub recursion_limit: Option<u32>,
+    /// The most digits between integers and text, 0 for any number; None leaves what Python or the setup code sets.
+    pub int_max_str_digits: Option<u32>,
 }
 
 impl Default for PyLimits {
@@ -35,6 +45,8 @@ impl Default for PyLimits {
             wall_s: None,
             output_bytes: 16 << 20,
             canonical_factor: None,
+            recursion_limit: None,
+            int_max_str_digits: None,
         }
     }
 }
@@ -48,6 +60,8 @@ impl PyLimits {
             wall_s: self.wall_s.unwrap_or(4.0 * self.cpu_s + 1.0),
             output_bytes: self.output_bytes,
             canonical_factor: self.canonical_factor,
+            recursion_limit: self.recursion_limit,
+            int_max_str_digits: self.int_max_str_digits,
         }
     }
 }
@@ -55,13 +69,15 @@ impl PyLimits {
 #[pymethods]
 impl PyLimits {
     #[new]
-    #[pyo3(signature = (cpu_s=3.0, memory_bytes=Count(1 << 30), wall_s=None, output_bytes=Count(16 << 20), canonical_factor=None), text_signature = "(cpu_s=3.0, memory_bytes=1073741824, wall_s=None, output_bytes=16777216, canonical_factor=None)")]
+    #[pyo3(signature = (cpu_s=3.0, memory_bytes=Count(1 << 30), wall_s=None, output_bytes=Count(16 << 20), canonical_factor=None, recursion_limit=None, int_max_str_digits=None), text_signature = "(cpu_s=3.0, memory_bytes=1073741824, wall_s=None, output_bytes=16777216, canonical_factor=None, recursion_limit=None, int_max_str_digits=None)")]
     fn new(
         cpu_s: f64,
         memory_bytes: Count,
         wall_s: Option<f64>,
         output_bytes: Count,
         canonical_factor: Option<f64>,
+        recursion_limit: Option<Count>,
+        int_max_str_digits: Option<Count>,
     ) -> PyResult<Self> {
         let seconds = |field, value: f64| {
             positive(
@@ -87,19 +103,32 @@ impl PyLimits {
             wall_s,
             output_bytes: byte_count(output_bytes, "limits.output_bytes")?,
             canonical_factor,
+            recursion_limit: of_python(
+                recursion_limit,
+                "limits.recursion_limit",
+                |limit| (LEAST_RECURSION..=MOST_RECURSION).contains(&limit),
+                "a depth in [50, 1000000], or None",
+            )?,
+            int_max_str_digits: of_python(
+                int_max_str_digits,
+                "limits.int_max_str_digits",
+                |digits| digits == 0 || digits >= LEAST_DIGITS,
+                "0 for any number, at least 640 digits, or None",
+            )?,
         })
     }
 
     fn __repr__(&self) -> String {
-        let option =
-            |value: Option<f64>| value.map_or_else(|| "None".to_owned(), |value| value.to_string());
         format!(
-            "Limits(cpu_s={}, memory_bytes={}, wall_s={}, output_bytes={}, canonical_factor={})",
+            "Limits(cpu_s={}, memory_bytes={}, wall_s={}, output_bytes={}, canonical_factor={}, recursion_limit={}, \
+             int_max_str_digits={})",
             self.cpu_s,
             self.memory_bytes,
             option(self.wall_s),
             self.output_bytes,
-            option(self.canonical_factor)
+            option(self.canonical_factor),
+            option(self.recursion_limit),
+            option(self.int_max_str_digits)
         )
     }
 
@@ -111,11 +140,34 @@ impl PyLimits {
             this.wall_s,
             this.output_bytes,
             this.canonical_factor,
+            this.recursion_limit,
+            this.int_max_str_digits,
         );
         Ok((slf.get_type(), arguments)
             .into_pyobject(slf.py())?
             .into_any())
     }
+}
+
+fn option<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "None".to_owned(), |value| value.to_string())
+}
+
+fn of_python(
+    limit: Option<Count>,
+    field: &'static str,
+    in_range: impl Fn(u32) -> bool,
+    expected: &'static str,
+) -> PyResult<Option<u32>> {
+    let Some(limit) = limit else { return Ok(None) };
+    let checked = u32::try_from(limit.0).ok().filter(|value| in_range(*value));
+    checked.map(Some).ok_or_else(|| {
+        job_error(&JobError::Limit {
+            field,
+            value: limit.shown(),
+            expected,
+        })
+    })
 }
 
 fn positive(

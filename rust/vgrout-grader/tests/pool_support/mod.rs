@@ -28,6 +28,8 @@ pub const LIMITS: Limits = Limits {
     wall_s: 20.0,
     output_bytes: 4 << 20,
     canonical_factor: None,
+    recursion_limit: None,
+    int_max_str_digits: None,
 };
 
 /// One test at a time: they count the descriptors and the children of the whole process.
