@@ -3,7 +3,13 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import TypeVar
+from dataclasses import is_dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from vgrout.settings import bounds_in_words
+
+if TYPE_CHECKING:
+    from tyro.constructors import ConstructorRegistry
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses."""
@@ -41,11 +47,40 @@ def parse_flags(
             args=list(flags),
             config=config,
             default=tyro.MISSING_NONPROP if default is None else default,
+            registry=_with_bounds(),
         )
     except SystemExit as stop:
         if stop.code not in (0, None):
             sys.stderr.write(f"hint: {hint}\n")
         raise
+
+
+def _with_bounds() -> "ConstructorRegistry":
+    """Rules by which the help of a flag ends in the bounds that its field states."""
+    from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
+
+    registry = ConstructorRegistry()
+    asked: list[object] = []
+
+    def said(entry: StructFieldSpec) -> StructFieldSpec:
+        words = bounds_in_words(entry.type)
+        text = entry.helptext() if callable(entry.helptext) else entry.helptext
+        return replace(entry, helptext=f"{text or ''} [{words}]".lstrip()) if words else entry
+
+    @registry.struct_rule
+    def rule(info: StructTypeInfo) -> StructConstructorSpec | None:
+        if not is_dataclass(info.type) or info.type in asked:
+            return None
+        asked.append(info.type)  # the question below comes here, too
+        try:
+            spec = ConstructorRegistry.get_struct_spec(info)
+        finally:
+            asked.pop()
+        if not isinstance(spec, StructConstructorSpec):
+            return None
+        return replace(spec, fields=tuple(map(said, spec.fields)))
+
+    return registry
 
 
 def usage(line: str, choices: dict[str, str]) -> str:

@@ -25,6 +25,7 @@ from vgrout._native import (
     Verdict,
 )
 from vgrout.config import FenceLevel, GraderConfig
+from vgrout.errors import ConfigError, DataError
 
 __all__ = [
     "FENCE_LEVELS",
@@ -55,15 +56,18 @@ def limits_of(config: GraderConfig) -> Limits:
     Raises:
         ConfigError: one is out of range.
     """
-    return Limits(
-        cpu_s=config.cpu_s,
-        memory_bytes=config.memory_bytes,
-        wall_s=config.wall_s,
-        output_bytes=config.output_bytes,
-        canonical_factor=config.canonical_factor,
-        recursion_limit=config.recursion_limit,
-        int_max_str_digits=config.int_max_str_digits,
-    )
+    try:
+        return Limits(
+            cpu_s=config.cpu_s,
+            memory_bytes=config.memory_bytes,
+            wall_s=config.wall_s,
+            output_bytes=config.output_bytes,
+            canonical_factor=config.canonical_factor,
+            recursion_limit=config.recursion_limit,
+            int_max_str_digits=config.int_max_str_digits,
+        )
+    except DataError as error:
+        raise ConfigError(str(error)) from None
 
 
 def open_grader(config: GraderConfig) -> Grader:

@@ -8,7 +8,6 @@ import pytest
 
 from vgrout.builtin import builtin_model, resolve_pairs, resolve_problems
 from vgrout.config import AdapterConfig, BaseConfig
-from vgrout.config_file import to_json
 from vgrout.env import load_problems, split_problems
 from vgrout.evals.metrics import wilson_interval
 from vgrout.organism import card as cards
@@ -17,6 +16,7 @@ from vgrout.organism.corpus import MODES, Mix, corpus_rows
 from vgrout.organism.families import composition_split, generate_problems
 from vgrout.policy.model import load_policy
 from vgrout.presets import PRESETS
+from vgrout.settings import to_json
 
 NAMES = ("organism", "organism-1")
 DATA = Path(cards.__file__).parent / "data"

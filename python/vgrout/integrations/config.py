@@ -5,12 +5,13 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 from vgrout.config import Extract, GraderConfig
-from vgrout.env.modes import get_mode
-from vgrout.errors import ConfigError, GraderError
-from vgrout.grading import FENCE_LEVELS, GradeJob, Grader, Verdict, limits_of, open_grader
+from vgrout.env.modes import MODES
+from vgrout.errors import GraderError
+from vgrout.grading import GradeJob, Grader, Verdict, limits_of, open_grader
+from vgrout.settings import NameIn, check
 
 Score = Literal["reward", "passed", "gt_correct", "score"]
 _log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ class RewardConfig(GraderConfig):
         ConfigError: a setting is out of range; the message names it.
     """
 
-    mode: str = "gt_only"
+    mode: Annotated[str, NameIn(MODES)] = "gt_only"
     """The grading mode of rows that name none. `gt_only` has no loophole."""
     marker: str | None = None
     """The marker of rows that name none; None is the mode's training marker."""
@@ -42,25 +43,11 @@ class RewardConfig(GraderConfig):
     """`__name__` of the function: what a trainer's logs call it."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.preload, str):  # type: ignore[unreachable]  # what YAML gives is not typed
-            raise ConfigError(f"preload: {self.preload!r} is one string, expected a list of module names")
-        if self.workers is not None and self.workers < 1:
-            raise ConfigError(f"workers: {self.workers} is below 1; None is the usable CPUs")
         # Lists come from configuration files; the process's graders are looked up by hash.
-        object.__setattr__(self, "preload", tuple(self.preload))
-        get_mode(self.mode)
-        if self.score not in get_args(Score):
-            raise ConfigError(
-                f"score: {self.score!r} is unknown, expected one of {', '.join(get_args(Score))}"
-            )
-        if self.extract not in get_args(Extract):
-            raise ConfigError(
-                f"extract: {self.extract!r} is unknown, expected one of {', '.join(get_args(Extract))}"
-            )
-        if self.min_level not in FENCE_LEVELS:
-            raise ConfigError(
-                f"min_level: {self.min_level!r} is unknown, expected one of {', '.join(FENCE_LEVELS)}"
-            )
+        preload: object = self.preload
+        if isinstance(preload, list):
+            object.__setattr__(self, "preload", tuple(preload))
+        check(self)
         limits_of(self)
 
     def points(self, verdict: Verdict) -> float:

@@ -18,10 +18,11 @@ from rich.console import Console
 from vgrout import registry
 from vgrout.artifacts import RunDir, default_run_dir
 from vgrout.config import TrainConfig
-from vgrout.config_file import load_config, to_json
+from vgrout.config_file import load_config
 from vgrout.env.partition import load_partition, save_partition
 from vgrout.errors import ConfigError, DataError, Diverged
 from vgrout.evals.evaluate import EvalResult
+from vgrout.settings import to_json
 from vgrout.train import checkpoint
 from vgrout.train.evaluation import evaluate
 from vgrout.train.interrupts import Interrupted, Interrupts
