@@ -55,7 +55,7 @@ def check(settings: Any) -> None:
 
     values = {entry.name: getattr(settings, entry.name) for entry in fields(settings)}
     try:
-        _model(type(settings)).model_validate(values)
+        _model(settings.__class__).model_validate(values)
     except ValidationError as errors:
         raise ConfigError(_said(errors.errors(include_url=False)[0])) from None
 
