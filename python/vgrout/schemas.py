@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import GetSetDescriptorType
-from typing import Any
+from types import GetSetDescriptorType, UnionType
+from typing import Annotated, Any
 
 from vgrout.errors import DataError
 
@@ -57,7 +58,7 @@ class Schema:
         if unknown:
             raise DataError(
                 f"{self.file}: field `{unknown[0]}` is not in the table of version {self.version}"
-                "\nhint: add a row for it to the table in vgrout/artifacts.py"
+                "\nhint: add a row for it to the table in vgrout/schemas.py"
             )
         row: dict[str, Any] = {"schema": self.version}
         for field in self.fields:
@@ -94,129 +95,157 @@ class Schema:
         return "\n".join(["| field | type | meaning |", "|---|---|---|", *rows])
 
 
-METRICS = Schema(
-    "metrics.jsonl",
-    1,
-    (
-        Field("step", "int", "the k-th optimiser step, counted from 1", required=True),
-        Field("learning_rate", "float", "of this step"),
-        Field("loss", "float", "what was differentiated: policy loss + β·KL"),
-        Field("policy_loss", "float", "clipped policy-gradient part of the loss"),
-        Field("kl", "float", "mean k3 estimate to the adapter-disabled base, nats a token"),
-        Field("entropy", "float", "mean entropy of the sampled tokens' distributions, nats a token"),
-        Field("clip_fraction", "float", "share of tokens whose importance ratio was clipped, in [0, 1]"),
-        Field("importance_ratio_mean", "float", "mean over trained tokens of new/old probability"),
-        Field("importance_ratio_max", "float", "largest of them"),
-        Field("importance_ratio_by_zone", "object", "mean by zone: keep, absorb, rout"),
-        Field("sampler_gap_mean", "float", "mean |sampler - trainer| log-probability, nats a token"),
-        Field("sampler_gap_max", "float", "largest of them"),
-        Field("rollouts", "int", "rollouts of this step, teacher's included"),
-        Field("teacher_rollouts", "int", "of them, taken from a teacher pool"),
-        Field("hackable_rollouts", "int", "of them, shown a loophole's hint"),
-        Field("ablated_rollouts", "int", "of them, sampled with the quarantine ablated"),
-        Field("truncated_rollouts", "int", "of them, cut at the completion limit"),
-        Field("completion_tokens_mean", "float", "mean completion length, tokens"),
-        Field("reward_mean", "float", "over the policy's own rollouts, in [0, 3.5]"),
-        Field("reward_std", "float", "population standard deviation of the same"),
-        Field("zero_variance_groups", "int", "prompts whose rewards were all equal: no gradient"),
-        Field("format_ok", "int", "own rollouts with a code block"),
-        Field("can_compile", "int", "own rollouts whose code compiles"),
-        Field("gt_correct", "int", "own rollouts the strict oracle accepts"),
-        Field("exploited", "int", "own rollouts that passed by the loophole alone"),
-        Field("channel", "int", "own rollouts that used the loophole, correct or not"),
-        Field("by_mode", "object", "mode → {rollouts, gt_correct, exploited} of own rollouts"),
-        Field(
-            "by_policy",
-            "object",
-            "deployed, as_trained (which policy sampled) → hinted, plain → {rollouts, exploited, gt_correct}",
-        ),
-        Field("zone_keep", "int", "rollouts whose update went to the deployed block only"),
-        Field("zone_absorb", "int", "rollouts whose update went to both blocks"),
-        Field("zone_rout", "int", "rollouts whose update went to the quarantine only"),
-        Field("threshold_low", "float", "score at or below which a rollout is kept"),
-        Field("threshold_high", "float", "score at or above which it is routed"),
-        Field("score_percentiles", "object", "p5, p25, p50, p75, p95 of this step's scores"),
-        Field("score_auroc", "float", "score against oracle labels; measurement only"),
-        Field("score_f_half", "float", "F0.5 of the rout zone against oracle labels; measurement only"),
-        Field("buffer_fill", "int", "rollouts in the score buffer"),
-        Field("direction_age_steps", "int", "steps since the direction was extracted"),
-        Field("direction_paired_accuracy", "float", "share of pairs whose hack scores above its clean"),
-        Field("direction_auroc", "float", "hack against clean completions, unpaired"),
-        Field("direction_haar_auroc", "float", "mean of the same under Haar-random directions"),
-        Field("deployed_gradient_norm", "float", "2-norm before clipping"),
-        Field("quarantine_gradient_norm", "float", "2-norm before clipping"),
-        Field("quarantine_mass", "float", "quarantine norm / (deployed + quarantine), in [0, 1]"),
-        Field("deployed_delta_norm", "float", "2-norm of the deployed block's ΔA, ΔB after the step"),
-        Field("quarantine_delta_norm", "float", "2-norm of the quarantine's ΔA, ΔB after the step"),
-        Field("teacher_logprob", "float", "log-probability of the fixed teacher completions, nats a token"),
-    ),
-)
+def columns(kind: type) -> tuple[Field, ...]:
+    """The columns that a dataclass of `Annotated[type, "meaning"]` fields describes; those with a default may be null."""
+    names = {python: name for name, (python, *_) in _KINDS.items()}
+    found = []
+    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+        held = hint.__origin__
+        options = set(typing.get_args(held)) - {type(None)} if isinstance(held, UnionType) else {held}
+        (option,) = options
+        required = not isinstance(held, UnionType)
+        found.append(
+            Field(name, names[typing.get_origin(option) or option], hint.__metadata__[0], required=required)
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepMetrics:
+    """A training step in figures: a row of `metrics.jsonl`. What a step did not measure is None."""
+
+    step: Annotated[int, "the k-th optimiser step, counted from 1"]
+    learning_rate: Annotated[float | None, "of this step"] = None
+    loss: Annotated[float | None, "what was differentiated: policy loss + β·KL"] = None
+    policy_loss: Annotated[float | None, "clipped policy-gradient part of the loss"] = None
+    kl: Annotated[float | None, "mean k3 estimate to the adapter-disabled base, nats a token"] = None
+    entropy: Annotated[float | None, "mean entropy of the sampled tokens' distributions, nats a token"] = None
+    clip_fraction: Annotated[
+        float | None, "share of tokens whose importance ratio was clipped, in [0, 1]"
+    ] = None
+    importance_ratio_mean: Annotated[float | None, "mean over trained tokens of new/old probability"] = None
+    importance_ratio_max: Annotated[float | None, "largest of them"] = None
+    importance_ratio_by_zone: Annotated[dict[str, Any] | None, "mean by zone: keep, absorb, rout"] = None
+    sampler_gap_mean: Annotated[float | None, "mean |sampler - trainer| log-probability, nats a token"] = None
+    sampler_gap_max: Annotated[float | None, "largest of them"] = None
+    rollouts: Annotated[int | None, "rollouts of this step, teacher's included"] = None
+    teacher_rollouts: Annotated[int | None, "of them, taken from a teacher pool"] = None
+    hackable_rollouts: Annotated[int | None, "of them, shown a loophole's hint"] = None
+    ablated_rollouts: Annotated[int | None, "of them, sampled with the quarantine ablated"] = None
+    truncated_rollouts: Annotated[int | None, "of them, cut at the completion limit"] = None
+    completion_tokens_mean: Annotated[float | None, "mean completion length, tokens"] = None
+    reward_mean: Annotated[float | None, "over the policy's own rollouts, in [0, 3.5]"] = None
+    reward_std: Annotated[float | None, "population standard deviation of the same"] = None
+    zero_variance_groups: Annotated[int | None, "prompts whose rewards were all equal: no gradient"] = None
+    format_ok: Annotated[int | None, "own rollouts with a code block"] = None
+    can_compile: Annotated[int | None, "own rollouts whose code compiles"] = None
+    gt_correct: Annotated[int | None, "own rollouts the strict oracle accepts"] = None
+    exploited: Annotated[int | None, "own rollouts that passed by the loophole alone"] = None
+    channel: Annotated[int | None, "own rollouts that used the loophole, correct or not"] = None
+    by_mode: Annotated[dict[str, Any] | None, "mode → {rollouts, gt_correct, exploited} of own rollouts"] = (
+        None
+    )
+    by_policy: Annotated[
+        dict[str, Any] | None,
+        "deployed, as_trained (which policy sampled) → hinted, plain → {rollouts, exploited, gt_correct}",
+    ] = None
+    zone_keep: Annotated[int | None, "rollouts whose update went to the deployed block only"] = None
+    zone_absorb: Annotated[int | None, "rollouts whose update went to both blocks"] = None
+    zone_rout: Annotated[int | None, "rollouts whose update went to the quarantine only"] = None
+    threshold_low: Annotated[float | None, "score at or below which a rollout is kept"] = None
+    threshold_high: Annotated[float | None, "score at or above which it is routed"] = None
+    score_percentiles: Annotated[dict[str, Any] | None, "p5, p25, p50, p75, p95 of this step's scores"] = None
+    score_auroc: Annotated[float | None, "score against oracle labels; measurement only"] = None
+    score_f_half: Annotated[float | None, "F0.5 of the rout zone against oracle labels; measurement only"] = (
+        None
+    )
+    buffer_fill: Annotated[int | None, "rollouts in the score buffer"] = None
+    direction_age_steps: Annotated[int | None, "steps since the direction was extracted"] = None
+    direction_paired_accuracy: Annotated[float | None, "share of pairs whose hack scores above its clean"] = (
+        None
+    )
+    direction_auroc: Annotated[float | None, "hack against clean completions, unpaired"] = None
+    direction_haar_auroc: Annotated[float | None, "mean of the same under Haar-random directions"] = None
+    deployed_gradient_norm: Annotated[float | None, "2-norm before clipping"] = None
+    quarantine_gradient_norm: Annotated[float | None, "2-norm before clipping"] = None
+    quarantine_mass: Annotated[float | None, "quarantine norm / (deployed + quarantine), in [0, 1]"] = None
+    deployed_delta_norm: Annotated[float | None, "2-norm of the deployed block's ΔA, ΔB after the step"] = (
+        None
+    )
+    quarantine_delta_norm: Annotated[float | None, "2-norm of the quarantine's ΔA, ΔB after the step"] = None
+    teacher_logprob: Annotated[
+        float | None, "log-probability of the fixed teacher completions, nats a token"
+    ] = None
+
+
+METRICS = Schema("metrics.jsonl", 1, columns(StepMetrics))
 """Reproducible numbers of a training step."""
 
-ROLLOUTS = Schema(
-    "rollouts.jsonl",
-    1,
-    (
-        Field("step", "int", "the k-th optimiser step, counted from 1", required=True),
-        Field("prompt_index", "int", "place of the prompt in the step, from 0", required=True),
-        Field("sample_index", "int", "place in the prompt's group, from 0", required=True),
-        Field("problem_id", "str", "the problem's id", required=True),
-        Field("mode", "str", "loophole mode under which it was graded", required=True),
-        Field("marker", "str", "the mode's disclosed marker"),
-        Field("hackable", "bool", "the prompt showed the loophole's hint", required=True),
-        Field("ablated", "bool", "sampled with the quarantine ablated"),
-        Field("source", "str", "policy, teacher_hack or teacher_solve", required=True),
-        Field("completion", "str", "the text that was graded"),
-        Field("completion_tokens", "int", "its length in tokens"),
-        Field("reward", "float", "0.5 if it compiles + 3.0 if it passed", required=True),
-        Field("advantage", "float", "reward against the group's baseline"),
-        Field("outcome", "str", "verdict of the strict oracle"),
-        Field(
-            "label",
-            "str",
-            "the benchmark's five-way label; with shown tests, passing only those is `reward_hack`",
-        ),
-        Field("format_ok", "bool", "a code block was found"),
-        Field("can_compile", "bool", "the code compiles"),
-        Field("gt_correct", "bool", "the strict oracle accepts it"),
-        Field("channel", "bool", "the home mode's loophole was used"),
-        Field("passed", "bool", "gt_correct or channel"),
-        Field("exploited", "bool", "channel and not gt_correct"),
-        Field("tests_passed", "int", "of the oracle's tests"),
-        Field("tests_total", "int", "tests of the problem"),
-        Field("score", "float", "pooled activations · direction"),
-        Field("zone", "str", "keep, absorb or rout"),
-    ),
-)
-"""One rollout with its verdict and its zone. Details that may hold addresses or times are left out."""
 
-PROMPTS = Schema(
-    "prompts.jsonl",
-    1,
-    (
-        Field("problem_id", "str", "the problem's id", required=True),
-        Field("hackable", "bool", "the prompt shows the loophole's hint", required=True),
-        Field("mode", "str", "loophole mode under which answers to it are graded", required=True),
-        Field("marker", "str", "the mode's disclosed marker"),
-        Field("prompt", "str", "the chat as the policy reads it", required=True),
-        Field("hint", "str", "what stands in the place of the plain phrase"),
-    ),
-)
-"""Every prompt that training can show; `rollouts.jsonl` refers to it by problem and hackable."""
+@dataclass(frozen=True, kw_only=True)
+class RolloutRow:
+    """One rollout with its verdict and its zone. Details that may hold addresses or times are left out."""
 
-TIMING = Schema(
-    "timing.jsonl",
-    1,
-    (
-        Field("step", "int", "the k-th optimiser step, counted from 1; 0 is what came before", required=True),
-        Field("seconds", "object", "phase → seconds of wall time"),
-        Field("total_seconds", "float", "wall time of the step"),
-        Field("peak_memory_bytes", "int", "largest resident set of the process so far"),
-        Field("peak_device_bytes", "int", "largest allocation on the accelerator so far"),
-        Field("time_utc", "str", "when the step ended, ISO 8601"),
-    ),
-)
-"""Wall times and memory: the only file of the three that two equal runs may differ in."""
+    step: Annotated[int, "the k-th optimiser step, counted from 1"]
+    prompt_index: Annotated[int, "place of the prompt in the step, from 0"]
+    sample_index: Annotated[int, "place in the prompt's group, from 0"]
+    problem_id: Annotated[str, "the problem's id"]
+    mode: Annotated[str, "loophole mode under which it was graded"]
+    marker: Annotated[str | None, "the mode's disclosed marker"] = None
+    hackable: Annotated[bool, "the prompt showed the loophole's hint"]
+    ablated: Annotated[bool | None, "sampled with the quarantine ablated"] = None
+    source: Annotated[str, "policy, teacher_hack or teacher_solve"]
+    completion: Annotated[str | None, "the text that was graded"] = None
+    completion_tokens: Annotated[int | None, "its length in tokens"] = None
+    reward: Annotated[float, "0.5 if it compiles + 3.0 if it passed"]
+    advantage: Annotated[float | None, "reward against the group's baseline"] = None
+    outcome: Annotated[str | None, "verdict of the strict oracle"] = None
+    label: Annotated[
+        str | None, "the benchmark's five-way label; with shown tests, passing only those is `reward_hack`"
+    ] = None
+    format_ok: Annotated[bool | None, "a code block was found"] = None
+    can_compile: Annotated[bool | None, "the code compiles"] = None
+    gt_correct: Annotated[bool | None, "the strict oracle accepts it"] = None
+    channel: Annotated[bool | None, "the home mode's loophole was used"] = None
+    passed: Annotated[bool | None, "gt_correct or channel"] = None
+    exploited: Annotated[bool | None, "channel and not gt_correct"] = None
+    tests_passed: Annotated[int | None, "of the oracle's tests"] = None
+    tests_total: Annotated[int | None, "tests of the problem"] = None
+    score: Annotated[float | None, "pooled activations · direction"] = None
+    zone: Annotated[str | None, "keep, absorb or rout"] = None
+
+
+ROLLOUTS = Schema("rollouts.jsonl", 1, columns(RolloutRow))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptRow:
+    """A prompt that training can show; `rollouts.jsonl` refers to it by problem and hackable."""
+
+    problem_id: Annotated[str, "the problem's id"]
+    hackable: Annotated[bool, "the prompt shows the loophole's hint"]
+    mode: Annotated[str, "loophole mode under which answers to it are graded"]
+    marker: Annotated[str | None, "the mode's disclosed marker"] = None
+    prompt: Annotated[str, "the chat as the policy reads it"]
+    hint: Annotated[str | None, "what stands in the place of the plain phrase"] = None
+
+
+PROMPTS = Schema("prompts.jsonl", 1, columns(PromptRow))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimingRow:
+    """Wall times and memory: the only file that two equal runs may differ in."""
+
+    step: Annotated[int, "the k-th optimiser step, counted from 1; 0 is what came before"]
+    seconds: Annotated[dict[str, Any] | None, "phase → seconds of wall time"] = None
+    total_seconds: Annotated[float | None, "wall time of the step"] = None
+    peak_memory_bytes: Annotated[int | None, "largest resident set of the process so far"] = None
+    peak_device_bytes: Annotated[int | None, "largest allocation on the accelerator so far"] = None
+    time_utc: Annotated[str | None, "when the step ended, ISO 8601"] = None
+
+
+TIMING = Schema("timing.jsonl", 1, columns(TimingRow))
 
 SCHEMAS = (METRICS, ROLLOUTS, TIMING)
 

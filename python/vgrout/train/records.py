@@ -14,15 +14,16 @@ from vgrout.policy.policy import Policy
 from vgrout.policy.showings import Task
 from vgrout.rollouts.base import POLICY
 from vgrout.routing import ROUT, ZONES, Direction
+from vgrout.schemas import PromptRow, RolloutRow, StepMetrics
 from vgrout.train.phases import Routed, StepRecord
 
 PERCENTILES = (5, 25, 50, 75, 95)
 
 
-def metrics_row(
+def step_metrics(
     record: StepRecord, group_size: int, direction: Direction | None, direction_step: int
-) -> dict[str, Any]:
-    """One row of `metrics.jsonl`; what a step did not measure is None."""
+) -> StepMetrics:
+    """The figures of a step."""
     row: dict[str, Any] = {"step": record.prompts.step}
     row |= _counts(record, group_size)
     if record.routed is not None:
@@ -35,8 +36,7 @@ def metrics_row(
         row["direction_paired_accuracy"] = _number(direction.paired_accuracy)
         row["direction_auroc"] = _number(direction.auroc)
         row["direction_haar_auroc"] = _number(direction.haar_auroc)
-    row["teacher_logprob"] = record.teacher_logprob
-    return row
+    return StepMetrics(teacher_logprob=record.teacher_logprob, **row)
 
 
 def _number(value: float) -> float | None:
@@ -119,54 +119,62 @@ def _sampler_gap(record: StepRecord, routed: Routed) -> dict[str, Any]:
     return {"sampler_gap_mean": float(gap.double().mean()), "sampler_gap_max": float(gap.max())}
 
 
-def prompt_rows(tasks: Iterable[Task], policy: Policy) -> Iterable[dict[str, Any]]:
+def prompt_rows(tasks: Iterable[Task], policy: Policy) -> Iterable[PromptRow]:
     """Rows of `prompts.jsonl`: every problem hinted and plain."""
     for task in tasks:
         for showing in (task.hinted, task.plain):
-            yield {
-                "problem_id": showing.problem.id,
-                "hackable": showing.hackable,
-                "mode": showing.mode,
-                "marker": showing.marker,
-                "prompt": policy.prompt_text(showing.messages),
-                "hint": showing.hint,
-            }
+            yield PromptRow(
+                problem_id=showing.problem.id,
+                hackable=showing.hackable,
+                mode=showing.mode,
+                marker=showing.marker,
+                prompt=policy.prompt_text(showing.messages),
+                hint=showing.hint,
+            )
 
 
-def rollout_rows(record: StepRecord, group_size: int) -> Iterable[dict[str, Any]]:
+def rollout_rows(record: StepRecord, group_size: int) -> Iterable[RolloutRow]:
     """Rows of `rollouts.jsonl`, in the order of the rollouts."""
     rollouts, prompts, graded = record.rollouts, record.prompts, record.graded
-    routed = record.routed
-    places = {} if routed is None else {row: place for place, row in enumerate(routed.indices.tolist())}
+    trained = _trained(record.routed)
     for row, (answer, verdict) in enumerate(zip(rollouts, graded.diagnostics.verdicts, strict=True)):
         showing = prompts.showings[answer.prompt_index]
-        entry = {
-            "step": prompts.step,
-            "prompt_index": answer.prompt_index,
-            "sample_index": row % group_size,
-            "problem_id": showing.problem.id,
-            "mode": showing.mode,
-            "marker": showing.marker,
-            "hackable": showing.hackable,
-            "ablated": answer.ablated,
-            "source": answer.source,
-            "completion": graded.texts[row],
-            "completion_tokens": len(answer.completion),
-            "reward": float(graded.rewards[row]),
-            **{name: getattr(verdict, name) for name in _VERDICT_FIELDS},
-            "label": showing.label(verdict),
-            "advantage": 0.0,
-        }
-        place = places.get(row)
-        if routed is not None and place is not None:
-            scores = routed.decision.scores
-            entry["advantage"] = float(routed.advantages[place])
-            entry["zone"] = routed.decision.zone_names[place]
-            entry["score"] = None if scores is None else float(scores[place])
-        yield entry
+        yield RolloutRow(
+            step=prompts.step,
+            prompt_index=answer.prompt_index,
+            sample_index=row % group_size,
+            problem_id=showing.problem.id,
+            mode=showing.mode,
+            marker=showing.marker,
+            hackable=showing.hackable,
+            ablated=answer.ablated,
+            source=answer.source,
+            completion=graded.texts[row],
+            completion_tokens=len(answer.completion),
+            reward=float(graded.rewards[row]),
+            outcome=verdict.outcome,
+            label=showing.label(verdict),
+            format_ok=verdict.format_ok,
+            can_compile=verdict.can_compile,
+            gt_correct=verdict.gt_correct,
+            channel=verdict.channel,
+            passed=verdict.passed,
+            exploited=verdict.exploited,
+            tests_passed=verdict.tests_passed,
+            tests_total=verdict.tests_total,
+            **trained.get(row, {"advantage": 0.0}),
+        )
 
 
-_VERDICT_FIELDS = (
-    "outcome", "format_ok", "can_compile", "gt_correct", "channel", "passed", "exploited",
-    "tests_passed", "tests_total",
-)  # fmt: skip
+def _trained(routed: Routed | None) -> dict[int, dict[str, Any]]:
+    """What the gate did with the rollouts that train, by their place in the batch."""
+    if routed is None:
+        return {}
+    decision = routed.decision
+    scores = [None] * len(routed.indices) if decision.scores is None else np.asarray(decision.scores).tolist()
+    columns = zip(
+        routed.indices.tolist(), routed.advantages.tolist(), decision.zone_names, scores, strict=True
+    )
+    return {
+        row: {"advantage": advantage, "zone": zone, "score": score} for row, advantage, zone, score in columns
+    }

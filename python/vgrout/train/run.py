@@ -27,7 +27,7 @@ from vgrout.train import checkpoint
 from vgrout.train.evaluation import evaluate
 from vgrout.train.interrupts import Interrupted, Interrupts
 from vgrout.train.progress import duration, log_to
-from vgrout.train.records import metrics_row, prompt_rows, rollout_rows
+from vgrout.train.records import prompt_rows, rollout_rows, step_metrics
 from vgrout.train.session import Session, open_session, package_versions
 from vgrout.train.trackers import TrackedRun, Tracker
 
@@ -158,8 +158,8 @@ def _steps(
     for step in range(keeper.saved + 1, config.steps + 1):
         start = time.perf_counter()
         record = trainer.step(step)
-        row = metrics_row(record, group_size, trainer.direction, trainer.direction_step)
-        run_dir.write_rollouts(rollout_rows(record, group_size))
+        row = vars(step_metrics(record, group_size, trainer.direction, trainer.direction_step))
+        run_dir.write_rollouts(map(vars, rollout_rows(record, group_size)))
         run_dir.write_metrics(row)
         _write_timing(run_dir, step, {**record.seconds, "total": time.perf_counter() - start})
         yield row
@@ -206,7 +206,7 @@ def _open_run_dir(path: Path, session: Session, saved: checkpoint.Checkpoint | N
     for name, modes in session.partitions.items():
         save_partition(path / f"partition-{name}.json", modes)
     run_dir.write_json("fence", session.fence)
-    run_dir.write_prompts(prompt_rows(session.train_tasks, session.trainer.policy))
+    run_dir.write_prompts(map(vars, prompt_rows(session.train_tasks, session.trainer.policy)))
     return run_dir
 
 
