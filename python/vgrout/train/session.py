@@ -15,11 +15,12 @@ import torch
 
 from vgrout import registry
 from vgrout.adapters import BlockOptimizer, Lora2r
+from vgrout.builtin import resolve_problems
 from vgrout.config import EnvConfig, GateConfig, TrainConfig, validate
 from vgrout.config_file import load_config
 from vgrout.env.pairs import ContrastPair, load_pairs
 from vgrout.env.partition import partition_modes
-from vgrout.env.problems import Problem, load_problems, split_problems
+from vgrout.env.problems import DIFFICULTIES, Problem, load_problems, split_problems
 from vgrout.env.wordings import chosen_wording
 from vgrout.errors import ConfigError, DataError
 from vgrout.evals.evaluate import Evaluator
@@ -28,6 +29,7 @@ from vgrout.policy.model import load_policy
 from vgrout.policy.policy import Policy
 from vgrout.policy.showings import Task, prepare_tasks
 from vgrout.policy.tokens import RowBatches
+from vgrout.problem_check import check_solutions
 from vgrout.routing import Arm, make_arm
 from vgrout.train import checkpoint
 from vgrout.train.directions import DirectionSource, PairTokens, pair_tokens
@@ -80,6 +82,7 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
     material = _load(config)
     with open_grader(config.grading) as grader:
         fence = grader.grade([material.train_tasks[0].plain.job("")]).fence
+        _check_solutions(config, material, grader)
         trainer = _build_trainer(config, material, grader)
         evaluator = Evaluator(
             engine=trainer.engine,
@@ -98,6 +101,15 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
                 partitions=material.partitions,
                 fence=fence,
             )
+
+
+def _check_solutions(config: TrainConfig, material: _Material, grader: Grader) -> None:
+    """Run the canonical solutions of a user's own problems; those of the package are its tests' business."""
+    if config.data is None or resolve_problems(config.data) != config.data:
+        return
+    asked = (*material.train_tasks, *material.test_tasks)
+    for found in check_solutions([task.problem for task in asked], grader):
+        raise found.error()
 
 
 def _load(config: TrainConfig) -> _Material:
@@ -211,11 +223,10 @@ def _partition(problems: Sequence[Problem], env: EnvConfig) -> dict[str, str]:
 
 def easiest(problems: Sequence[Problem], count: int | None) -> list[Problem]:
     """Give the `count` easiest problems, by difficulty and length of the solution, in their order; None gives all."""
-    levels = {"easy": 0, "medium": 1, "hard": 2}
     ranked = sorted(
         range(len(problems)),
         key=lambda place: (
-            levels.get(problems[place].difficulty.casefold(), len(levels)),
+            DIFFICULTIES.index(problems[place].difficulty.casefold()),
             len(problems[place].canonical_solution),
             place,
         ),
