@@ -236,6 +236,10 @@ pub enum SandboxError {
     #[error("a sandbox zygote is gone")]
     ZygoteGone,
 
+    /// A zygote ended while it ran setup code.
+    #[error("the process that ran the setup code ended")]
+    SetupEnded,
+
     /// A zygote does not answer.
     #[error("a sandbox zygote did not answer within {seconds:.1} s")]
     ZygoteSilent {
