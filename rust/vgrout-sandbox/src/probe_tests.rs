@@ -55,8 +55,7 @@ fn without_landlock_its_attacks_get_through() {
                 && has(open, "bind a TCP port")
                 && has(open, "connect to an abstract socket")
                 && has(open, "signal the parent");
-            // SAFETY: no preconditions.
-            let root = unsafe { libc::geteuid() } == 0;
+            let root = rustix::process::geteuid().is_root();
             let memory = has(open, "read the parent's memory by /proc")
                 && has(open, "read the parent's memory by process_vm_readv")
                 && has(open, "trace the parent");
