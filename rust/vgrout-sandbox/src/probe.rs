@@ -288,6 +288,8 @@ impl Prober {
         // SAFETY: the caller is single-threaded, and the child never returns from this block.
         match unsafe { clone_zygote(&policy) } {
             Ok(Forked::Child) => {
+                // It may own the end of a pipe whose closing this process waits for.
+                drop(started);
                 self.canary.forget();
                 let code = self.attack_all(entry, attacks, &target, &filter);
                 sys::exit_now(code)
