@@ -271,6 +271,9 @@ impl SandboxError {
 }
 
 /// The error of a step that the kernel refused.
-pub fn at(step: &'static str) -> impl FnOnce(io::Error) -> SandboxError {
-    move |source| SandboxError::Process { step, source }
+pub fn at<E: Into<io::Error>>(step: &'static str) -> impl FnOnce(E) -> SandboxError {
+    move |source| SandboxError::Process {
+        step,
+        source: source.into(),
+    }
 }
