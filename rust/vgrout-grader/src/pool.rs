@@ -258,12 +258,6 @@ impl Worker {
             result = self.attempt(&task.job, &limits);
         }
         match result {
-            // Twice is no accident.
-            Err(MachineError::Sandbox(error @ SandboxError::SetupEnded)) => {
-                Err(MachineError::Setup {
-                    what: error.to_string(),
-                })
-            }
             Err(MachineError::Cancelled) if self.shared.closing.load(Ordering::Relaxed) => {
                 Err(MachineError::Closed)
             }

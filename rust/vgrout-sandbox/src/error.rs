@@ -237,7 +237,7 @@ pub enum SandboxError {
     ZygoteGone,
 
     /// A zygote ended while it ran setup code.
-    #[error("the process that ran the setup code ended")]
+    #[error("the process that ran the setup code ended: the code ends it, or somebody killed it")]
     SetupEnded,
 
     /// A zygote does not answer.
