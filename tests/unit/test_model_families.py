@@ -112,6 +112,8 @@ def test_a_family_whose_layers_have_other_names_needs_targets():
     ):
         random_policy("gpt_neox")
     tried(random_policy("gpt_neox", targets=["query_key_value", "dense"]))
+    with pytest.raises(ConfigError, match="targets: GPT2LMHeadModel has no Linear that an adapter could"):
+        random_policy("gpt2")
 
 
 @pytest.mark.parametrize(
@@ -134,8 +136,8 @@ def test_setting_up_tells_what_has_no_adapter_and_what_cannot_be_exported(caplog
     _tell_targets(random_policy("glm4_moe"), AdapterConfig())
     _tell_targets(random_policy("glm4_moe", targets=["q_proj"]), AdapterConfig(targets=("q_proj",)))
     assert [record.getMessage() for record in caplog.records] == [
-        "no adapter on dense, fc1, fc2 of phi: `--adapter.targets` names others than the default ones",
-        "no adapter on experts of glm4_moe: `--adapter.targets` names others than the default ones",
+        "no adapter on dense, fc1, fc2 of phi: `--adapter.targets` chooses what has one",
+        "no adapter on experts of glm4_moe: `--adapter.targets` chooses what has one",
         "this adapter cannot be exported: PEFT takes down_proj, gate_proj, up_proj for something else",
     ]
 

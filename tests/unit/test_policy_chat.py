@@ -51,7 +51,7 @@ def test_a_template_that_refuses_the_chat_says_so_in_two_lines():
     with pytest.raises(ConfigError) as caught:
         prompt_text(tokenizer("{{ raise_exception('No chat at all') }}"), [SYSTEM, USER])
     lines = str(caught.value).splitlines()
-    assert lines[0] == "model: its chat template refuses a chat of user: No chat at all"
+    assert lines[0] == "model: the chat template of its tokenizer refuses a chat of user: No chat at all"
     assert len(lines) == 2
 
 

@@ -66,8 +66,11 @@ def select_targets(model: nn.Module, targets: Sequence[str] | None) -> dict[str,
             if name.rsplit(".", 1)[-1] in DEFAULT_TARGETS and not set(_EXPERTS) & set(name.split("."))
         }
         if not chosen:
+            name = type(model).__name__
+            if not available:
+                raise ConfigError(f"targets: {name} has no Linear that an adapter could stand on")
             raise ConfigError(
-                f"targets: no default target in {type(model).__name__}; its Linears are {', '.join(available) or 'none'}"
+                f"targets: no default target in {name}; its Linears are {', '.join(available)}"
                 "\nhint: name some with `--adapter.targets`"
             )
         return chosen

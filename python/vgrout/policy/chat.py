@@ -34,7 +34,7 @@ def prompt_text(tokenizer: Any, messages: Sequence[Message]) -> str:
     except TemplateError as error:
         roles = ", ".join(message["role"] for message in chat)
         raise ConfigError(
-            f"model: its chat template refuses a chat of {roles}: {error}"
+            f"model: the chat template of {tokenizer.name_or_path or 'its tokenizer'} refuses a chat of {roles}: {error}"
             "\nhint: take a model with another template, or write one into chat_template.jinja of its folder"
         ) from error
 

@@ -138,7 +138,7 @@ def _tell_targets(policy: Policy, adapter: AdapterConfig) -> None:
     spared = left_out(policy.model, policy.adapter.module_names) if adapter.targets is None else []
     if spared:
         log.info(
-            "no adapter on %s of %s: `--adapter.targets` names others than the default ones",
+            "no adapter on %s of %s: `--adapter.targets` chooses what has one",
             ", ".join(spared),
             policy.name,
         )
