@@ -14,9 +14,9 @@ from typing import TypeVar
 import torch
 
 from vgrout import registry
-from vgrout.adapters import BlockOptimizer, Lora2r
+from vgrout.adapters import BlockOptimizer, Lora2r, left_out, unloadable
 from vgrout.builtin import resolve_problems
-from vgrout.config import EnvConfig, GateConfig, TrainConfig, validate
+from vgrout.config import AdapterConfig, EnvConfig, GateConfig, TrainConfig, validate
 from vgrout.config_file import load_config
 from vgrout.env.pairs import ContrastPair, load_pairs
 from vgrout.env.partition import partition_modes
@@ -34,6 +34,7 @@ from vgrout.routing import Arm, make_arm
 from vgrout.train import checkpoint
 from vgrout.train.directions import DirectionSource, PairTokens, pair_tokens
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
+from vgrout.train.probe import check_model
 from vgrout.train.prompts import PromptSource
 from vgrout.train.teacher import Pools, Teacher, load_pools
 from vgrout.train.trainer import Trainer
@@ -84,6 +85,7 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
         fence = grader.grade([material.train_tasks[0].plain.job("")]).fence
         _check_solutions(config, material, grader)
         trainer = _build_trainer(config, material, grader)
+        check_model(material.policy, trainer.engine, activations=trainer.arm.gate.needs_direction)
         evaluator = Evaluator(
             engine=trainer.engine,
             grader=grader,
@@ -118,6 +120,7 @@ def _load(config: TrainConfig) -> _Material:
     splits = split_problems(problems, config.env.split_seed, config.env.fractions)
     pairs = chosen_pairs(config.gate)
     policy = load_policy(config.model, config.base, config.adapter, device=config.device, seed=config.seed)
+    _tell_targets(policy, config.adapter)
     _start_from(config.start_from, policy.adapter)
     rollouts = config.rollouts
     prepare = partial(
@@ -140,6 +143,20 @@ def _load(config: TrainConfig) -> _Material:
         else {},
         pairs=pair_tokens(pairs, policy),
     )
+
+
+def _tell_targets(policy: Policy, adapter: AdapterConfig) -> None:
+    """Say what the default targets leave out of this model, and what PEFT will not load of them."""
+    spared = left_out(policy.model, policy.adapter.module_names) if adapter.targets is None else []
+    if spared:
+        log.info(
+            "no adapter on %s of %s: `--adapter.targets` chooses what has one",
+            ", ".join(spared),
+            policy.name,
+        )
+    refused = unloadable(policy.adapter)
+    if refused:
+        log.warning("this adapter cannot be exported: PEFT takes %s for something else", ", ".join(refused))
 
 
 def _build_trainer(config: TrainConfig, material: _Material, grader: Grader) -> Trainer:
