@@ -49,5 +49,9 @@ class GraderError(VgroutError, RuntimeError):
         self.partial: list[object | None] = [] if partial is None else list(partial)
 
 
+class StorageError(VgroutError, RuntimeError):
+    """The disk refuses to keep a file, as a full one does; the message names the file and why."""
+
+
 class Diverged(VgroutError, RuntimeError):
     """Training left the region where its numbers mean anything; the evidence is in the run directory."""

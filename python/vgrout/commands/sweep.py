@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from vgrout.env.pairs import load_pairs
-from vgrout.errors import ConfigError, DataError
+from vgrout.errors import ConfigError, DataError, StorageError
 from vgrout.flags import DONE, FAILED, INTERRUPTED
 from vgrout.presets import PRESETS
 from vgrout.report import build_report
@@ -112,7 +112,7 @@ def write_report(folder: Path) -> str:
     out = folder / "report.html"
     try:
         build_report([folder], out)
-    except (ConfigError, DataError) as error:
+    except (ConfigError, DataError, StorageError) as error:
         return f"report: none: {error}"
     return f"report: {out}"
 
