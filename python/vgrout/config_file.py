@@ -11,6 +11,7 @@ from vgrout.config import TrainConfig, leaves
 from vgrout.errors import ConfigError, DataError
 
 C = TypeVar("C")
+_HINT = "\nhint: give the folder of a run that vgrout-train wrote, in this version"
 
 
 def to_json(config: object) -> dict[str, Any]:
@@ -80,18 +81,20 @@ def load_config(path: Path) -> TrainConfig:
         DataError: it is not JSON or does not hold a config; the message names the field.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes()
     except OSError as error:
-        hint = "hint: give the folder of a run that vgrout-train wrote"
-        raise ConfigError(f"resume: {path} cannot be read: {error.strerror}\n{hint}") from error
+        raise ConfigError(f"resume: {path} cannot be read: {error.strerror}{_HINT}") from error
     try:
         plain = json.loads(text)
     except ValueError as error:
-        raise DataError(f"{path}: is not JSON: {error}") from error
+        raise DataError(f"{path}: is not JSON: {error}{_HINT}") from error
     if not isinstance(plain, dict):
-        raise DataError(f"{path}: holds a {type(plain).__name__}, expected an object")
+        raise DataError(f"{path}: holds a {type(plain).__name__}, expected an object{_HINT}")
     plain.pop("schema", None)
-    return from_json(TrainConfig, plain, str(path))
+    try:
+        return from_json(TrainConfig, plain, str(path))
+    except DataError as error:
+        raise DataError(f"{error}{_HINT}") from error
 
 
 def changed_settings(old: TrainConfig, new: TrainConfig) -> list[tuple[str, object, object]]:

@@ -182,7 +182,7 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.M
 
     path = make_run(tmp_path / "run")
     monkeypatch.setattr("vgrout.report.runs.read_records", refuse)
-    with pytest.raises(DataError, match=r"timing\.jsonl: cannot be read: Permission denied"):
+    with pytest.raises(DataError, match=r"metrics\.jsonl: cannot be read: Permission denied"):
         build_report([path], tmp_path / "x.html")
 
 

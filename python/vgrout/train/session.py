@@ -15,6 +15,7 @@ import torch
 
 from vgrout import registry
 from vgrout.adapters import BlockOptimizer, Lora2r
+from vgrout.artifacts import CHECKPOINT
 from vgrout.config import EnvConfig, GateConfig, TrainConfig, validate
 from vgrout.config_file import load_config
 from vgrout.env.pairs import ContrastPair, load_pairs
@@ -198,7 +199,7 @@ def _start_from(path: Path | None, adapter: Lora2r) -> None:
         raise ConfigError(
             f"start_from: {path} deploys both blocks, so there is no ablated policy to start from"
         )
-    state = dict(checkpoint.load(path / checkpoint.FILE).adapter)
+    state = dict(checkpoint.load(path / CHECKPOINT).adapter)
     state["deltas"] = {
         name: value * 0 if "_quarantine" in name else value for name, value in state["deltas"].items()
     }
