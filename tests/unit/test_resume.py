@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 import vgrout.train.run as run_module
-from tiny import tiny_config, tiny_run
+from tiny import tiny_config, tiny_policy, tiny_run
 from vgrout import cli
 from vgrout.artifacts import CHECKPOINT, METRICS, PREVIOUS_CHECKPOINT, TIMING, RunDir, read_records
-from vgrout.errors import ConfigError, StorageError
+from vgrout.env.problems import OWN_PROBLEMS
+from vgrout.errors import ConfigError, DataError, StorageError
 from vgrout.train import checkpoint
+from vgrout.train.inputs import check_inputs, input_digests, save_inputs
 from vgrout.train.trainer import Trainer
 
 NUMBERS = ("metrics.jsonl", "rollouts.jsonl", "eval.json")
@@ -177,6 +179,75 @@ def test_a_run_that_is_being_written_is_refused_before_anything_is_built(copied,
     monkeypatch.setattr(run_module, "open_session", lambda config: pytest.fail("built"))
     with RunDir.open_for_resume(copied), pytest.raises(ConfigError, match="wait for it or stop it"):
         resumed(copied)
+
+
+# --- what the run began with
+
+
+def spoil_prompts(rows):
+    for row in rows:
+        for message in row["prompt"]:
+            message["content"] = message["content"].replace("the", "The", 1)
+
+
+def spoil_tests(rows):
+    for row in rows:
+        row["gt_answer"] = row["gt_answer"][:1]
+
+
+@pytest.mark.parametrize("spoil", [spoil_prompts, spoil_tests])
+def test_other_prompts_or_tests_under_the_same_ids_are_refused(tmp_path, spoil):
+    data = tmp_path / "problems.jsonl"
+    data.write_bytes(OWN_PROBLEMS.read_bytes())
+    run = tiny_run(small(tmp_path / "run", data=data, steps=2))
+    before = {path.name: path.read_bytes() for path in run.run_dir.iterdir()}
+    rows = [json.loads(line) for line in data.read_text().splitlines()]
+    spoil(rows)
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match=r"inputs\.json: field `data`: .*\nhint: .*`--data`") as caught:
+        resumed(run.run_dir, data=data, steps=4)
+    assert str(caught.value).count("\n") == 1
+    assert {path.name: path.read_bytes() for path in run.run_dir.iterdir()} == before
+
+
+def test_every_input_has_a_digest_of_its_own(tmp_path):
+    policy, pairs = tiny_policy(), [((1, 2), (3,), (4,))]
+    begun = input_digests(policy, [], pairs, {})
+    save_inputs(tmp_path, begun)
+    check_inputs(tmp_path, input_digests(tiny_policy(), [], pairs, {}))
+    for name, said, others in (
+        ("pairs", r"contrast pairs .*\nhint: .*`--gate\.pairs`", (policy, [], [((1, 2), (3,), (5,))], {})),
+        ("pools", r"demonstrations .*\nhint: .*hack-pool`", (policy, [], pairs, {("p", "", "solve"): ()})),
+    ):
+        now = input_digests(*others)
+        assert [key for key in begun if begun[key] != now[key]] == [name]
+        with pytest.raises(DataError, match=rf"inputs\.json: field `{name}`: found \w+, now \w+: {said}"):
+            check_inputs(tmp_path, now)
+
+
+@pytest.mark.parametrize("part", ["embedding", "norm", "config", "tokenizer", "template"])
+def test_another_model_is_refused(tmp_path, part):
+    policy = tiny_policy()
+    save_inputs(tmp_path, input_digests(policy, [], [], {}))
+    if part == "embedding":
+        policy.model.get_input_embeddings().weight.data[0] += 1
+    elif part == "norm":
+        policy.model.model.norm.weight.data += 1
+    elif part == "config":
+        policy.model.config.rope_parameters["rope_theta"] = 5e5
+    elif part == "tokenizer":
+        policy.tokenizer.add_tokens(["<|new|>"])
+    else:
+        policy.tokenizer.chat_template += " "
+    with pytest.raises(DataError, match=r"field `model`: .*\nhint: put back those of `--model`"):
+        check_inputs(tmp_path, input_digests(policy, [], [], {}))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"model": "x"'])
+def test_digests_that_cannot_be_read_are_said_so(tmp_path, content):
+    (tmp_path / "inputs.json").write_bytes(content)
+    with pytest.raises(DataError, match=r"inputs\.json: does not hold what the run began with\nhint: "):
+        check_inputs(tmp_path, {"model": "x"})
 
 
 # --- a full disk

@@ -24,6 +24,7 @@ from vgrout.errors import ConfigError, Diverged, StorageError
 from vgrout.evals.evaluate import EvalResult
 from vgrout.train import checkpoint
 from vgrout.train.evaluation import evaluate
+from vgrout.train.inputs import check_inputs, save_inputs
 from vgrout.train.interrupts import Interrupted, Interrupts
 from vgrout.train.progress import duration, log_to
 from vgrout.train.records import metrics_row, prompt_rows, rollout_rows
@@ -86,6 +87,7 @@ def run(config: TrainConfig, console: Console) -> RunResult:
     with RunDir.open_for_resume(config.resume) as run_dir:
         saved, file = _load_checkpoint(config, run_dir.path)
         with open_session(config) as session:
+            check_inputs(run_dir.path, session.inputs)
             session.trainer.restore(saved)
             run_dir.go_on_after(saved.step)
             run_dir.write_config(_stored(config))
@@ -259,6 +261,7 @@ def _write_beginning(session: Session, run_dir: RunDir) -> None:
     """Write what the run begins with beside its settings."""
     for name, modes in session.partitions.items():
         save_partition(run_dir.path / f"partition-{name}.json", modes)
+    save_inputs(run_dir.path, session.inputs)
     run_dir.write_json("fence", session.fence)
     run_dir.write_prompts(prompt_rows(session.train_tasks, session.trainer.policy))
 

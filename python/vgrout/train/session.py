@@ -33,6 +33,7 @@ from vgrout.routing import Arm, make_arm
 from vgrout.train import checkpoint
 from vgrout.train.directions import DirectionSource, PairTokens, pair_tokens
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
+from vgrout.train.inputs import input_digests
 from vgrout.train.prompts import PromptSource
 from vgrout.train.teacher import Pools, Teacher, load_pools
 from vgrout.train.trainer import Trainer
@@ -52,6 +53,8 @@ class Session:
     train_tasks: tuple[Task, ...]
     partitions: Mapping[str, Mapping[str, str]]
     """Split to problem id to mode."""
+    inputs: Mapping[str, str]
+    """Digests of what the run is made of."""
     fence: object
     """The grader's fence report, read back from the kernel."""
 
@@ -97,6 +100,12 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
                 evaluator=evaluator,
                 train_tasks=material.train_tasks,
                 partitions=material.partitions,
+                inputs=input_digests(
+                    material.policy,
+                    (*material.train_tasks, *material.test_tasks),
+                    material.pairs,
+                    material.pools,
+                ),
                 fence=fence,
             )
 
