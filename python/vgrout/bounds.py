@@ -14,7 +14,7 @@ _AT_LEAST: dict[str, float] = {
 }  # fmt: skip
 _ABOVE_ZERO = (
     "rollouts.temperature", "eval.temperature", "optim.lr", "optim.clip_norm", "gate.half_life",
-    "guard.drop_nats", "grading.cpu_s", "grading.wall_s", "grading.canonical_factor",
+    "checkpoint_minutes", "guard.drop_nats", "grading.cpu_s", "grading.wall_s", "grading.canonical_factor",
 )  # fmt: skip
 _SHARES = (
     "eval.quarantine_scale",

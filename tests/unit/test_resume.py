@@ -295,6 +295,21 @@ def test_a_disk_that_is_full_at_the_start_says_to_start_again(tmp_path, monkeypa
 # --- when a run saves, and how long it took
 
 
+def test_minutes_bring_checkpoints_too_and_change_no_number(whole, tmp_path, monkeypatch):
+    seldom = small(tmp_path / "often", checkpoint_every=1000, checkpoint_minutes=1e-9)
+    with pytest.raises(RuntimeError, match="stopped"), stopped_before(4, monkeypatch):
+        tiny_run(seldom)
+    assert [checkpoint.load(seldom.run_dir / name).step for name in (CHECKPOINT, PREVIOUS_CHECKPOINT)] == [
+        3,
+        2,
+    ]
+    resumed(seldom.run_dir)
+    assert bytes_of(seldom.run_dir) == bytes_of(whole.run_dir)
+    with pytest.raises(RuntimeError, match="stopped"), stopped_before(4, monkeypatch):
+        tiny_run(small(tmp_path / "never", checkpoint_every=1000))
+    assert not (tmp_path / "never" / CHECKPOINT).exists()
+
+
 def test_a_resumed_run_took_the_time_of_all_its_parts(tmp_path, monkeypatch):
     config = small(tmp_path / "run")
     with pytest.raises(RuntimeError, match="stopped"), stopped_before(3, monkeypatch):
@@ -356,7 +371,7 @@ def checkpoints(content):
         (no_config, "config.json cannot be read: No such file or directory", "give the folder of a run"),
         (lambda path: (path / "config.json").write_bytes(b'{"a'), "is not JSON", "give the folder of a run"),
         (lambda path: (path / "config.json").write_bytes(b"\xff\xfe\x00"), "is not JSON", "give the folder of a run"),
-        (changed_config(lambda stored: stored.pop("checkpoint_every")), "setting `checkpoint_every` is missing", "in this version"),
+        (changed_config(lambda stored: stored.pop("checkpoint_minutes")), "setting `checkpoint_minutes` is missing", "in this version"),
         (changed_config(lambda stored: stored.update(architectures=[])), "unknown setting `architectures`", "give the folder of a run"),
         (checkpoints(b""), "checkpoint.pt: is empty", "start the run again"),
         (checkpoints(b"GIF89a"), "checkpoint.pt: is no checkpoint of vgrout", "start the run again"),

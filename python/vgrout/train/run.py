@@ -136,12 +136,14 @@ class _Keeper:
     """Step of the last checkpoint; 0 where there is none."""
     is_last_whole: bool = True
     """The file of the last checkpoint is fit to be kept as the one before the next."""
+    _saved_at: float = field(default_factory=time.monotonic)
     _seconds: dict[str, float] = field(default_factory=dict)
 
     def is_due(self, step: int) -> bool:
         """Whether the state after `step` is to be kept."""
         config = self.session.config
-        return step % config.checkpoint_every == 0 or step == config.steps
+        late = time.monotonic() - self._saved_at >= 60 * config.checkpoint_minutes
+        return late or step % config.checkpoint_every == 0 or step == config.steps
 
     def save(self, step: int) -> None:
         """Put the state after `step` on the disk, once every row that it follows is there."""
@@ -153,7 +155,7 @@ class _Keeper:
             self.session.trainer.checkpoint(step),
             previous=folder / PREVIOUS_CHECKPOINT if self.is_last_whole else None,
         )
-        self.saved, self.is_last_whole = step, True
+        self.saved, self.is_last_whole, self._saved_at = step, True, time.monotonic()
         self._seconds = {"checkpoint": time.perf_counter() - start}
 
     def write_timing(self, step: int, seconds: Mapping[str, float]) -> None:
