@@ -74,6 +74,11 @@ def test_equal_states_are_equal_files(path, tmp_path):
     assert (tmp_path / "again.pt").read_bytes() == path.read_bytes()
 
 
+def test_a_state_that_was_read_back_is_saved_as_the_same_file(path, tmp_path):
+    checkpoint.save(tmp_path / "again.pt", checkpoint.load(path))
+    assert (tmp_path / "again.pt").read_bytes() == path.read_bytes()
+
+
 def test_every_flipped_bit_is_noticed(path):
     whole, numbers = path.read_bytes(), random.Random(0)
     for place in [0, len(whole) - 1, *(numbers.randrange(len(whole)) for _ in range(FLIPS))]:

@@ -8,6 +8,7 @@ import hashlib
 import io
 import logging
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,15 +56,15 @@ def save(path: Path, checkpoint: Checkpoint, *, previous: Path | None = None) ->
     plain = {
         "format": FORMAT,
         "step": checkpoint.step,
-        "adapter": _without_arrays(checkpoint.adapter),
-        "optimizer": _without_arrays(checkpoint.optimizer),
-        "arm": _without_arrays(checkpoint.arm),
-        "guard": dict(checkpoint.guard),
+        "adapter": checkpoint.adapter,
+        "optimizer": checkpoint.optimizer,
+        "arm": checkpoint.arm,
+        "guard": checkpoint.guard,
         "direction": None if direction is None else asdict(direction),
         "direction_step": checkpoint.direction_step,
     }
     buffer = io.BytesIO()
-    torch.save(plain, buffer)
+    torch.save(_plain(plain), buffer)
     content = buffer.getbuffer()
     with replacing(path, keep=previous) as file:
         file.write(content)
@@ -141,24 +142,31 @@ def _what_is_wrong(data: memoryview) -> str:
 _SEAL_BYTES = len(_seal(memoryview(b"")))
 
 
-def _without_arrays(value: Any) -> Any:
-    """The same structure with NumPy arrays as tagged tensors: the safe loader knows no arrays."""
+def _plain(value: Any) -> Any:
+    """The same structure with NumPy arrays as tagged tensors: the safe loader knows no arrays.
+
+    Equal strings become one object, so that equal states are equal files, whether they were read back or not.
+    """
     if isinstance(value, np.ndarray):
         # Bit patterns, because torch has no unsigned types of every width.
-        return {_ARRAY: str(value.dtype), "shape": list(value.shape), "bytes": _bytes(value.tobytes())}
+        return {
+            _ARRAY: sys.intern(str(value.dtype)),
+            "shape": list(value.shape),
+            "bytes": _bytes(value.tobytes()),
+        }
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, (bytes, bytearray)):
         return {_ARRAY: "bytes", "shape": [], "bytes": _bytes(bytes(value))}
     if isinstance(value, Mapping):
-        return {key: _without_arrays(entry) for key, entry in value.items()}
+        return {_plain(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_without_arrays(entry) for entry in value)
-    return value
+        return type(value)(_plain(entry) for entry in value)
+    return sys.intern(value) if type(value) is str else value
 
 
 def _with_arrays(value: Any) -> Any:
-    """Undo `_without_arrays`."""
+    """Undo `_plain`."""
     if isinstance(value, dict):
         if _ARRAY in value:
             raw = value["bytes"].numpy().tobytes()
