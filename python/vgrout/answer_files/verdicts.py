@@ -12,7 +12,7 @@ from typing import Any, Self
 from vgrout.answer_files.submissions import Submission
 from vgrout.env.jsonl import parse_row
 from vgrout.errors import DataError
-from vgrout.files import replacing
+from vgrout.files import replacing, writing
 from vgrout.grading import Verdict
 
 _START = b'{"id": '
@@ -160,10 +160,11 @@ class VerdictFile:
         data = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
         end = self._file.seek(0, os.SEEK_END)
         try:
-            view = memoryview(data)
-            while view:
-                view = view[self._file.write(view) :]
-            os.fsync(self._file.fileno())
+            with writing(self.path):
+                view = memoryview(data)
+                while view:
+                    view = view[self._file.write(view) :]
+                os.fsync(self._file.fileno())
         except BaseException:
             self._file.truncate(end)
             raise
