@@ -31,7 +31,9 @@ lint:
 # Everything that must hold on a plain machine
 test: lint test-rust test-py
 
+# The tests of the workers run the extension that stands beside them
 test-rust:
+    cargo build --release -p vgrout-py
     if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --release --no-fail-fast; else cargo test --workspace --release --no-fail-fast; fi
 
 test-py *args:
