@@ -29,7 +29,7 @@ lint:
     uv run lint-imports
 
 # Everything that must hold on a plain machine
-test: lint test-rust test-py
+test: lint test-rust test-py test-pythons
 
 # The tests of the workers run the extension that stands beside them
 test-rust:
@@ -38,6 +38,10 @@ test-rust:
 
 test-py *args:
     uv run pytest {{args}}
+
+# The compiled module's tests under the oldest and the newest other CPython at hand, without torch
+test-pythons:
+    uv run python scripts/other_pythons.py
 
 attacks:
     uv run pytest tests/attacks
