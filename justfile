@@ -11,9 +11,13 @@ setup:
     command -v uv >/dev/null || python3 -m pip install uv
     uv sync
 
-# Build the extension and the wheel
-build:
-    uv build --wheel --out-dir dist
+# The wheel as an index takes it: a manylinux tag by this machine's C library, here and below for this machine's processor
+build out="dist":
+    uv run maturin build --release --auditwheel repair --compatibility pypi --out {{out}}
+
+# The same for every C library from 2.28 (2018) on, linked by zig from the package index; a full build of its own
+build-portable out="dist" *args:
+    uv run --with ziglang maturin build --release --zig --auditwheel repair --compatibility manylinux_2_28 --out {{out}} {{args}}
 
 fmt:
     cargo fmt --all
