@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
         "direction_bench",
         "vgrout direction-bench RUN --help",
     ),
+    "check": Command("say what is wrong with a file of problems", "check", "vgrout check DATA --help"),
     "grade": Command("grade a file of answers", "grade", "vgrout grade --help"),
     "sweep": Command("run a named experiment of many runs and judge it", "sweep", "vgrout sweep --help"),
     "organism": Command(

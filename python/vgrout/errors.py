@@ -41,12 +41,19 @@ class SandboxUnavailable(VgroutError, RuntimeError):
 class GraderError(VgroutError, RuntimeError):
     """The grading machinery failed; never a verdict.
 
-    `partial` holds the verdicts that were obtained, in job order, None where one is missing.
+    `partial` holds the verdicts that were obtained, in job order, None where one is missing; `faults` names those among
+    the missing whose job is at fault, as `JobFault` does.
     """
 
-    def __init__(self, message: str, partial: "list[object | None] | None" = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        partial: "list[object | None] | None" = None,
+        faults: "list[tuple[int, str]] | None" = None,
+    ) -> None:
         super().__init__(message)
         self.partial: list[object | None] = [] if partial is None else list(partial)
+        self.faults: list[tuple[int, str]] = [] if faults is None else list(faults)
 
 
 class Diverged(VgroutError, RuntimeError):

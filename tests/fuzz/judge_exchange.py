@@ -174,6 +174,7 @@ class Answer:
                 lineage,
                 source.items(),
                 source.items(),
+                source.scalar(),
                 self.source.item() if source.byte() % 4 == 0 else None,
             ]
         else:
@@ -215,7 +216,7 @@ class Target:
         exec(self.setup, module.__dict__)
         module.__dict__["SECRET"] = object()
         before = sys.modules["__main__"]
-        judge = self.runner.Judge(Answer(source, self.watch), module.__dict__, "f", "f")
+        judge = self.runner.Judge(Answer(source, self.watch), module.__dict__, "f", "", "f")
         judge.names = frozenset({"g"})
         try:
             verdict, _, text = judge.judge(0, source.one_of(TESTS))

@@ -1,13 +1,17 @@
 """The chunked head against the full softmax, and completion log-probs against the model's own logits."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+from torch import nn
 
 from adapter_models import ids, tiny_qwen3
 from vgrout.errors import ConfigError, ShapeError
 from vgrout.grpo import (
     completion_logprobs,
     completion_logprobs_and_entropy,
+    hidden_logprobs_and_entropy,
     token_logprobs,
     token_logprobs_and_entropy,
 )
@@ -152,8 +156,69 @@ def test_a_row_without_prompt_token_is_refused():
         completion_logprobs(model, tokens, attention, torch.ones(3, 9, dtype=torch.bool))
 
 
-def test_a_model_that_caps_its_logits_is_refused():
+class Headed(nn.Module):
+    """A head and settings, as `hidden_logprobs_and_entropy` reads them of a model."""
+
+    def __init__(self, weight, bias, **settings):
+        super().__init__()
+        self.head = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, dtype=weight.dtype)
+        self.head.weight.data, self.settings = weight.clone(), settings
+        if bias is not None:
+            self.head.bias.data = bias.clone()
+        self.config = SimpleNamespace(get_text_config=lambda: SimpleNamespace(**settings))
+
+    def get_output_embeddings(self):
+        return self.head
+
+
+@pytest.mark.parametrize("chunks", CHUNKS)
+@pytest.mark.parametrize(
+    ("settings", "scale", "cap"),
+    [
+        ({"final_logit_softcapping": 2.0}, 1.0, 2.0),
+        ({"final_logit_softcapping": None, "logit_scale": 0.25}, 0.25, None),
+        ({"logits_scaling": 8.0}, 1 / 8, None),
+        ({"lm_head_multiplier": 0.5, "logits_soft_cap": 3.0}, 0.5, 3.0),
+    ],
+)
+def test_values_and_gradients_of_logits_that_are_scaled_and_capped(chunks, settings, scale, cap):
+    hidden, weight, bias, targets = problem()
+    model, leaf = Headed(weight, bias, **settings), hidden.clone().requires_grad_(True)
+    leaves = [leaf, model.head.weight, model.head.bias]
+    logits = scale * (leaf @ model.head.weight.T + model.head.bias)
+    logits = logits if cap is None else cap * torch.tanh(logits / cap)
+    logs = torch.log_softmax(logits / 0.7, dim=-1)
+    want, cotangent = logs.gather(1, targets[:, None]).T, torch.linspace(-1, 2, 11, dtype=torch.float64)
+    want_grads = torch.autograd.grad((want * cotangent).sum(), leaves)
+    got, entropy = hidden_logprobs_and_entropy(
+        model, leaf[None], targets[None], torch.ones(1, 11, dtype=torch.bool),
+        temperature=0.7, chunk_tokens=chunks[0], chunk_vocab=chunks[1],
+    )  # fmt: skip
+    torch.testing.assert_close(got, want.detach(), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(entropy[0], -(logs.exp() * logs).sum(1).detach(), rtol=1e-12, atol=1e-12)
+    grads = torch.autograd.grad((got * cotangent).sum(), leaves)
+    torch.testing.assert_close(grads, want_grads, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("chunks", CHUNKS)
+def test_a_bias_that_rules_tokens_out_gives_no_nan(chunks):
+    hidden, weight, bias, targets = problem(torch.float32)
+    bias[:20] = -torch.inf
+    targets = 20 + targets % 41
+    leaf = hidden.clone().requires_grad_(True)
+    got, entropy = token_logprobs_and_entropy(
+        leaf, weight, targets, bias=bias, chunk_tokens=chunks[0], chunk_vocab=chunks[1]
+    )
+    allowed = [hidden.double(), weight[20:].double(), bias[20:].double(), targets - 20]
+    want, want_entropy = naive(*allowed, 1.0)
+    torch.testing.assert_close(got.double(), want, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(entropy.double(), want_entropy, rtol=1e-5, atol=1e-5)
+    assert torch.isfinite(torch.autograd.grad(got.sum(), leaf)[0]).all()
+    assert token_logprobs(hidden, weight, torch.zeros(11, dtype=torch.long), bias=bias).max() < -1e29
+
+
+def test_an_output_head_that_is_no_linear_is_refused():
     model = tiny_qwen3()
-    model.config.final_logit_softcapping = 30.0
-    with pytest.raises(ConfigError, match="final_logit_softcapping"):
+    model.lm_head = nn.Identity()
+    with pytest.raises(ConfigError, match="the output head is Identity, expected a Linear"):
         completion_logprobs(model, *padded())

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -270,6 +271,35 @@ def test_a_model_that_is_nowhere_says_how_to_get_one(tmp_path):
         load(str(tmp_path / "nowhere"))
     with pytest.raises(ConfigError, match=r"cannot be loaded(?s:.*)hint: give `--model DIR`"):
         load("nobody/no-such-model")
+
+
+def test_the_tiny_model_takes_the_settings_of_a_base():
+    base = BaseConfig(dtype="bfloat16", attention="eager", context_tokens=300)
+    policy = load_policy(None, base, AdapterConfig(rank=2), device="cpu", seed=0)
+    assert policy.model.lm_head.weight.dtype == torch.bfloat16
+    assert policy.model.config._attn_implementation == "eager"
+    assert policy.context_tokens == 300
+
+
+def test_a_context_above_the_models_is_refused():
+    with pytest.raises(
+        ConfigError, match=r"base.context_tokens: 20000 is above the 16384 of tiny(?s:.*)\nhint: lower it"
+    ):
+        load_policy(None, BaseConfig(context_tokens=20_000), AdapterConfig(rank=2), device="cpu", seed=0)
+
+
+def test_a_model_that_names_no_context_asks_for_one(monkeypatch):
+    monkeypatch.setattr("vgrout.policy.model._load_pretrained", lambda *_: (contextless(), byte_tokenizer()))
+    with pytest.raises(
+        ConfigError, match=r"does not say how long its context is\nhint: give `--base.context-"
+    ):
+        load("somewhere/else")
+
+
+def contextless():
+    model = tiny_model(0, 1024)
+    model.config = SimpleNamespace(get_text_config=SimpleNamespace)
+    return model
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from jaxtyping import Float
@@ -66,8 +66,12 @@ def select_targets(model: nn.Module, targets: Sequence[str] | None) -> dict[str,
             if name.rsplit(".", 1)[-1] in DEFAULT_TARGETS and not set(_EXPERTS) & set(name.split("."))
         }
         if not chosen:
+            name = type(model).__name__
+            if not available:
+                raise ConfigError(f"targets: {name} has no Linear that an adapter could stand on")
             raise ConfigError(
-                f"targets: no default target in {type(model).__name__}; its Linears are {available}"
+                f"targets: no default target in {name}; its Linears are {', '.join(available)}"
+                "\nhint: name some with `--adapter.targets`"
             )
         return chosen
     if isinstance(targets, str) or not targets:
@@ -80,6 +84,17 @@ def select_targets(model: nn.Module, targets: Sequence[str] | None) -> dict[str,
                 f"targets: {target!r} names no Linear of {type(model).__name__}; available: {available}"
             )
     return {name: module for name, module in bodies.items() if any(_matches(name, t) for t in targets)}
+
+
+def left_out(model: nn.Module, chosen: Collection[str]) -> list[str]:
+    """What of the model no adapter is on, but for the head: leaf names of Linears, and `experts` for a mixture's."""
+    names = set()
+    for name, module in model.named_modules():
+        if set(_EXPERTS) & set(name.split(".")):
+            names.add("experts")
+        elif isinstance(module, nn.Linear) and name not in chosen and not _is_head(model, name, module):
+            names.add(name.rsplit(".", 1)[-1])
+    return sorted(names)
 
 
 def _matches(name: str, target: str) -> bool:

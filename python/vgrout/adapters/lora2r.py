@@ -289,9 +289,9 @@ class Lora2r:
         return self._blocks[0].down.device
 
     @property
-    def base_name(self) -> str:
-        """Name or path of the base model, empty where it has none."""
-        return str(getattr(getattr(self._model, "config", None), "_name_or_path", "") or "")
+    def base_config(self) -> Any:
+        """The base model's configuration; None where it has none."""
+        return getattr(self._model, "config", None)
 
     @property
     def base_module_names(self) -> tuple[str, ...]:

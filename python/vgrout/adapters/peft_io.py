@@ -11,9 +11,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from transformers import conversion_mapping
 
 from vgrout.adapters.lora2r import Lora2r
 from vgrout.errors import ConfigError
+
+_EXPERT_NAMES = frozenset({"gate", "gate_proj", "up_proj", "down_proj"})
+"""What PEFT reads as a mixture's router and fused experts."""
+_STATE_SPACE_FAMILIES = frozenset({"falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h"})
 
 
 def export_full(adapter: Lora2r, directory: Path | str, *, dtype: torch.dtype | None = None) -> Path:
@@ -22,7 +27,8 @@ def export_full(adapter: Lora2r, directory: Path | str, *, dtype: torch.dtype | 
     lora_A = [A ; ΔA], lora_B = [ΔB | B0], r = lora_alpha, so scaling is 1. `dtype` None keeps fp32.
 
     Raises:
-        ConfigError: `directory` exists; a served adapter must never be overwritten.
+        ConfigError: `directory` exists; a served adapter must never be overwritten. Or PEFT could not load the
+            result (`unloadable`).
     """
     return _export(adapter, directory, slice(None), dtype)
 
@@ -36,6 +42,13 @@ def _export(adapter: Lora2r, directory: Path | str, rows: slice, dtype: torch.dt
     target = Path(directory)
     if target.exists():
         raise ConfigError(f"export: {target} exists; give a new directory for every version")
+    refused = unloadable(adapter)
+    if refused:
+        others = sorted({name.rsplit(".", 1)[-1] for name in adapter.module_names} - set(refused))
+        raise ConfigError(
+            f"export: PEFT takes {', '.join(refused)} of this {adapter.base_config.model_type} model for something "
+            f"else, and would not load them\nhint: train with `--adapter.targets {' '.join(others)}`"
+        )
     tensors: dict[str, Tensor] = {}
     for layer in adapter.layers:
         w = layer.weights()
@@ -59,11 +72,26 @@ def _export(adapter: Lora2r, directory: Path | str, rows: slice, dtype: torch.dt
     return target
 
 
+def unloadable(adapter: Lora2r) -> list[str]:
+    """Leaf names of the adapted modules that PEFT does not load as what they are.
+
+    In mixtures whose experts transformers has fused PEFT reads the experts' old names as the fused parameters, also
+    where they are those of a dense or shared layer; and it takes no output projection of a state-space model.
+    """
+    # PEFT reads the same table of transformers (peft.utils.transformers_weight_conversion).
+    layouts = vars(conversion_mapping).get("_MODEL_TO_CONVERSION_PATTERN", {})
+    family = getattr(adapter.base_config, "model_type", None)
+    names = _EXPERT_NAMES if layouts.get(family) == "qwen2_moe" else frozenset()
+    if family in _STATE_SPACE_FAMILIES:
+        names |= {"out_proj"}
+    return sorted(names & {name.rsplit(".", 1)[-1] for name in adapter.module_names})
+
+
 def _config(adapter: Lora2r, rank: int) -> dict[str, object]:
     return {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": adapter.base_name,
+        "base_model_name_or_path": str(getattr(adapter.base_config, "_name_or_path", "") or ""),
         "r": rank,
         "lora_alpha": rank,
         "lora_dropout": 0.0,

@@ -128,7 +128,7 @@ def _begun_program(where: str, row: dict[str, Any]) -> tuple[str, GradingProblem
     """A row of HumanEval's form: tests may use what the prompt defines beside the function that is asked for."""
     prompt, test, name = (get_text(where, row, field) for field in ("prompt", "test", "entry_point"))
     fields = {
-        "tests": [f"{test}\n\ncheck(candidate)\n"],
+        "tests": [test],
         "entry_point": name,
         "setup_code": prompt,
         "canonical_solution": prompt + (_optional_text(where, row, "canonical_solution") or ""),

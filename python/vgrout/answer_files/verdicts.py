@@ -106,6 +106,8 @@ class VerdictFile:
         self._is_new = not path.exists()
         if path.suffix == ".gz":
             raise DataError(f"{path}: verdicts are written as plain JSON lines\nhint: leave out `.gz`")
+        if not self._is_new and not path.is_file():
+            raise DataError(f"{path}: is no regular file\nhint: `--out -` writes to standard output")
         try:
             self._file = path.open("ab", buffering=0)
         except OSError as error:

@@ -237,17 +237,18 @@ class GradingPass:
     ) -> list[Verdict | None]:
         try:
             return list(grader.grade([answer.job for answer in batch], progress=progress.within_batch))
-        except JobFault as error:
-            for place, reason in error.faults:
-                self.refused += 1
-                self._report(DataError(f"id {batch[place].id!r}: {reason}"))
-            return [v if isinstance(v, Verdict) else None for v in error.partial]
-        except GraderError as error:
+        except (JobFault, GraderError) as error:
             if len(error.partial) != len(batch):
                 raise
+            faults = dict(error.faults)
+            for place, reason in faults.items():
+                self.refused += 1
+                self._report(DataError(f"id {batch[place].id!r}: {reason}"))
             verdicts = [v if isinstance(v, Verdict) else None for v in error.partial]
-            for answer, verdict in zip(batch, verdicts, strict=True):
-                if verdict is None:
+            if isinstance(error, JobFault):
+                return verdicts
+            for place, (answer, verdict) in enumerate(zip(batch, verdicts, strict=True)):
+                if verdict is None and place not in faults:
                     self.lost += 1
                     sys.stderr.write(
                         f"error: id {answer.id!r}: the machinery failed twice; no verdict is written\n"

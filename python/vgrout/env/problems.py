@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -21,6 +21,7 @@ _FUNC_NAME = re.compile(r"Solution\(\)\.[^\W\d]\w*")
 
 
 SplitName = Literal["train", "validation", "test"]
+DIFFICULTIES = ("easy", "medium", "hard")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class Problem:
     canonical_solution: str
     split: SplitName | None = None
     """The split that the file puts it in; None leaves that to `split_problems`."""
+    where: str = field(default="", compare=False, repr=False)
+    """`FILE:LINE` that it was read from, for messages."""
 
     @property
     def statement(self) -> str:
@@ -88,24 +91,38 @@ def load_problems(path: Path | None = None) -> list[Problem]:
     Raises:
         DataError: naming file, line and field of the first row that is malformed or repeats an id.
     """
-    path = OWN_PROBLEMS if path is None else resolve_problems(path)
     problems: list[Problem] = []
-    places: dict[str, str] = {}
-    for where, row in read_rows(path):
-        problem = _problem(where, row)
-        if problem.id in places:
-            raise bad_field(
-                where,
-                "id",
-                problem.id,
-                f"an id not used before; {places[problem.id]} has it",
-                "rename or drop one",
-            )
-        places[problem.id] = where
-        problems.append(problem)
-    if not problems:
-        raise DataError(f"{path}: holds no problem\nhint: one JSON object stands on each line")
+    for found in scan_problems(path):
+        if isinstance(found, DataError):
+            raise found
+        problems.append(found)
     return problems
+
+
+def scan_problems(path: Path | None = None) -> Iterator[Problem | DataError]:
+    """Every row of such a file: its problem, or what is wrong with it.
+
+    Raises:
+        DataError: the file cannot be read, a line is no JSON object, or there is no row.
+    """
+    path = OWN_PROBLEMS if path is None else resolve_problems(path)
+    places: dict[str, str] = {}
+    is_empty = True
+    for where, row in read_rows(path):
+        is_empty = False
+        try:
+            problem = _problem(where, row)
+        except DataError as error:
+            yield error
+            continue
+        if problem.id in places:
+            expected = f"an id not used before; {places[problem.id]} has it"
+            yield bad_field(where, "id", problem.id, expected, "rename or drop one")
+            continue
+        places[problem.id] = where
+        yield problem
+    if is_empty:
+        raise DataError(f"{path}: holds no problem\nhint: one JSON object stands on each line")
 
 
 def split_problems(problems: Sequence[Problem], seed: int, fractions: tuple[float, float, float]) -> Splits:
@@ -185,7 +202,7 @@ def _problem(where: str, row: dict[str, Any]) -> Problem:
         )
     return Problem(
         id=_identifier(where, get_field(where, row, "id")),
-        difficulty=get_text(where, row, "difficulty"),
+        difficulty=_difficulty(where, get_text(where, row, "difficulty")),
         messages=_prompt(where, row),
         starter_code=get_text(f"{where}: prompt_metadata", metadata, "starter_code"),
         func_name=func_name,
@@ -193,7 +210,14 @@ def _problem(where: str, row: dict[str, Any]) -> Problem:
         setup_code=get_text(where, row, "setup_code", empty=True),
         canonical_solution=get_text(where, row, "canonical_solution"),
         split=_split(where, row.get("split")),
+        where=where,
     )
+
+
+def _difficulty(where: str, value: str) -> str:
+    if value.casefold() not in DIFFICULTIES:
+        raise bad_field(where, "difficulty", value, f"one of {', '.join(DIFFICULTIES)}", "correct it")
+    return value
 
 
 def _split(where: str, value: object) -> SplitName | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -15,6 +15,12 @@ from vgrout.errors import ConfigError, ShapeError
 
 CHUNK_TOKENS = 1024
 CHUNK_VOCAB = 16384
+_IMPOSSIBLE = -1e30
+"""Logit of a token that the head's bias rules out: -inf would make NaN of 0 · -inf."""
+_SCALES = {"logit_scale": 1, "lm_head_multiplier": 1, "output_multiplier": 1, "logits_scaling": -1}
+"""Settings of a model that its logits are multiplied by, to the power given."""
+_CAPS = ("final_logit_softcapping", "logits_soft_cap", "output_logit_soft_cap")
+"""Settings c of a model whose logits become c · tanh(logit / c)."""
 
 
 def token_logprobs(
@@ -38,9 +44,9 @@ def token_logprobs(
         ConfigError: temperature or a chunk size is not positive.
     """
     chunks = (chunk_tokens, chunk_vocab)
-    return _score(hidden, weight, targets, bias=bias, temperature=temperature, chunks=chunks, entropy=False)[
-        0
-    ]
+    return _score(
+        hidden, weight, targets, bias=bias, shape=_Shape(temperature), chunks=chunks, entropy=False
+    )[0]
 
 
 def token_logprobs_and_entropy(
@@ -55,7 +61,7 @@ def token_logprobs_and_entropy(
 ) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
     """As `token_logprobs`, with the entropy (nats) of each position's distribution, which carries no gradient."""
     chunks = (chunk_tokens, chunk_vocab)
-    return _score(hidden, weight, targets, bias=bias, temperature=temperature, chunks=chunks, entropy=True)
+    return _score(hidden, weight, targets, bias=bias, shape=_Shape(temperature), chunks=chunks, entropy=True)
 
 
 def completion_logprobs(
@@ -76,7 +82,7 @@ def completion_logprobs(
 
     Raises:
         ShapeError: the row has no prompt token before the completion, or sizes disagree.
-        ConfigError: the model transforms its logits after the head in a way that is not supported here.
+        ConfigError: the model's output head is no Linear.
     """
     chunks = (chunk_tokens, chunk_vocab)
     masks = (attention_mask, completion_mask)
@@ -117,13 +123,14 @@ def hidden_logprobs_and_entropy(
     Raises:
         ConfigError: as there.
     """
-    head, chunks = _head(model), (chunk_tokens, chunk_vocab)
+    chunks = (chunk_tokens, chunk_vocab)
+    head, shape = _head(model, temperature)
     values = _score(
         hidden[mask],
         head.weight,
         targets[mask],
         bias=head.bias,
-        temperature=temperature,
+        shape=shape,
         chunks=chunks,
         entropy=entropy,
     )
@@ -154,27 +161,34 @@ def _complete(
         place = torch.arange(int(counts.max()), device=counts.device) < counts[:, None]
     if bool(columns[:, 0].any()):
         raise ShapeError("completion_mask: is on in the first column, where no prompt token stands before it")
-    head = _head(model)
+    head, shape = _head(model, temperature)
     hidden = decoder_hidden(model, input_ids, attention_mask)[:, :-1][columns[:, 1:]]
     targets = input_ids[:, 1:][columns[:, 1:]]
-    values = _score(
-        hidden, head.weight, targets, bias=head.bias, temperature=temperature, chunks=chunks, entropy=entropy
-    )
+    values = _score(hidden, head.weight, targets, bias=head.bias, shape=shape, chunks=chunks, entropy=entropy)
     scattered = [value.new_zeros(place.shape).masked_scatter(place, value) for value in values]
     return scattered[0], scattered[1]
 
 
-def _head(model: Any) -> nn.Linear:
-    config = model.config.get_text_config()
-    for name in ("final_logit_softcapping", "logits_scaling", "logit_scale"):
-        if getattr(config, name, None) not in (None, 1, 1.0):
-            raise ConfigError(f"{type(model).__name__}: {name} = {getattr(config, name)} is not supported")
+class _Shape(NamedTuple):
+    """What the head's output z becomes: z / `temperature`, then `limit` · tanh(z / `limit`) where there is a limit."""
+
+    temperature: float
+    limit: float | None = None
+
+
+def _head(model: Any, temperature: float) -> tuple[nn.Linear, _Shape]:
+    """The model's head, and what its settings and the temperature make of the logits."""
     head = model.get_output_embeddings()
     if not isinstance(head, nn.Linear):
         raise ConfigError(
             f"{type(model).__name__}: the output head is {type(head).__name__}, expected a Linear"
         )
-    return head
+    config = model.config.get_text_config()
+    scaled = temperature
+    for name, power in _SCALES.items():
+        scaled /= (getattr(config, name, None) or 1.0) ** power
+    cap = next((value for name in _CAPS if (value := getattr(config, name, None))), None)
+    return head, _Shape(scaled, None if cap is None else cap / temperature)
 
 
 def _score(
@@ -183,12 +197,12 @@ def _score(
     targets: Tensor,
     *,
     bias: Tensor | None,
-    temperature: float,
+    shape: _Shape,
     chunks: tuple[int, int],
     entropy: bool,
 ) -> tuple[Tensor, Tensor]:
-    if not temperature > 0.0 or min(chunks) < 1:
-        raise ConfigError(f"temperature {temperature} and chunks {chunks} must be positive")
+    if not shape.temperature > 0.0 or min(chunks) < 1:
+        raise ConfigError(f"temperature {shape.temperature} and chunks {chunks} must be positive")
     if hidden.shape[1:] != weight.shape[1:] or targets.shape != hidden.shape[:1]:
         raise ShapeError(
             f"hidden {list(hidden.shape)}, weight {list(weight.shape)}, targets {list(targets.shape)}: "
@@ -200,13 +214,16 @@ def _score(
         raise ShapeError(
             f"targets reach from {int(targets.min())} to {int(targets.max())}, V is {weight.shape[0]}"
         )
-    arguments = (hidden, weight, targets.long(), bias, temperature, chunks, entropy)
+    arguments = (hidden, weight, targets.long(), bias, shape, chunks, entropy)
     result: tuple[Tensor, Tensor] = _ChunkedHead.apply(*arguments)  # type: ignore[no-untyped-call]
     return result
 
 
 class _ChunkedHead(torch.autograd.Function):
-    """Log-prob and entropy per token; with z = (W h + c)/T, d logp / dz = onehot - softmax(z)."""
+    """Log-prob and entropy per token; with z = shape(W h + c), d logp / dz = onehot - softmax(z).
+
+    Back through the shape, dz / d(W h + c) is 1/T, and of a limited z also 1 - (z / limit)².
+    """
 
     @staticmethod
     def forward(  # noqa: PLR0917 - autograd passes by position
@@ -215,7 +232,7 @@ class _ChunkedHead(torch.autograd.Function):
         weight: Tensor,
         targets: Tensor,
         bias: Tensor | None,
-        temperature: float,
+        shape: _Shape,
         chunks: tuple[int, int],
         with_entropy: bool,  # noqa: FBT001
     ) -> tuple[Tensor, Tensor]:
@@ -227,7 +244,7 @@ class _ChunkedHead(torch.autograd.Function):
             peak = torch.full_like(lse[rows], -torch.inf)
             total, first = torch.zeros_like(peak), torch.zeros_like(peak)
             for columns in _slices(weight.shape[0], chunks[1]):
-                z = _tile(h, weight, bias, columns, temperature)
+                z = _tile(h, weight, bias, columns, shape)
                 picked[rows] += _gather(z, t, columns)
                 higher = torch.maximum(peak, z.amax(dim=1))
                 decay = (peak - higher).exp()
@@ -243,7 +260,7 @@ class _ChunkedHead(torch.autograd.Function):
             if with_entropy:
                 entropy[rows] = total.log() - first / total
         ctx.save_for_backward(hidden, weight, targets, bias, lse)
-        ctx.temperature, ctx.chunks = temperature, chunks
+        ctx.shape, ctx.chunks = shape, chunks
         ctx.mark_non_differentiable(entropy)
         return picked - lse, entropy
 
@@ -255,11 +272,14 @@ class _ChunkedHead(torch.autograd.Function):
         grad_weight = torch.zeros_like(weight, dtype=lse.dtype) if need_weight else None
         grad_bias = torch.zeros_like(bias, dtype=lse.dtype) if need_bias else None
         for rows in _slices(hidden.shape[0], ctx.chunks[0]):
-            h, t, scale = hidden[rows], targets[rows], (grad[rows] / ctx.temperature)[:, None]
+            h, t, scale = hidden[rows], targets[rows], (grad[rows] / ctx.shape.temperature)[:, None]
             for columns in _slices(weight.shape[0], ctx.chunks[1]):
-                z = _tile(h, weight, bias, columns, ctx.temperature)
+                z = _tile(h, weight, bias, columns, ctx.shape)
+                slope = None if ctx.shape.limit is None else 1 - (z / ctx.shape.limit).square()
                 dz = z.sub_(lse[rows, None]).exp_().mul_(-scale)
                 _add_at_targets(dz, t, columns, scale)
+                if slope is not None:
+                    dz.mul_(slope)
                 low = dz.to(weight.dtype)
                 if grad_hidden is not None:
                     grad_hidden[rows] += low @ weight[columns]
@@ -276,11 +296,14 @@ def _slices(size: int, step: int) -> Iterator[slice]:
     return (slice(start, min(start + step, size)) for start in range(0, size, step))
 
 
-def _tile(h: Tensor, weight: Tensor, bias: Tensor | None, columns: slice, temperature: float) -> Tensor:
-    """One tile of tempered logits in the wide dtype, freshly allocated."""
+def _tile(h: Tensor, weight: Tensor, bias: Tensor | None, columns: slice, shape: _Shape) -> Tensor:
+    """One tile of shaped logits in the wide dtype, freshly allocated."""
     wide = torch.promote_types(h.dtype, torch.float32)
     z = functional.linear(h.to(weight.dtype), weight[columns], None if bias is None else bias[columns])
-    return z.to(wide).div_(temperature)
+    z = z.to(wide).div_(shape.temperature)
+    if bias is not None:
+        z = z.clamp_(min=_IMPOSSIBLE)
+    return z if shape.limit is None else z.div_(shape.limit).tanh_().mul_(shape.limit)
 
 
 def _gather(z: Tensor, targets: Tensor, columns: slice) -> Tensor:

@@ -11,6 +11,7 @@ from vgrout.adapters import Lora2r
 from vgrout.builtin import builtin_model
 from vgrout.config import AdapterConfig, BaseConfig
 from vgrout.errors import ConfigError
+from vgrout.policy.chat import turn_end
 from vgrout.policy.policy import Policy
 from vgrout.policy.tiny_model import byte_tokenizer, tiny_model
 
@@ -45,7 +46,7 @@ def load_policy(
     target = check_device(device)
     if source is None:
         tokenizer = byte_tokenizer()
-        model = tiny_model(0, len(tokenizer)).to(target)
+        model = tiny_model(0, len(tokenizer), attention=base.attention).to(getattr(torch, base.dtype))
         name = "tiny random Qwen3"
     else:
         name, packaged = source, builtin_model(source)
@@ -56,13 +57,12 @@ def load_policy(
             check_model_dir(Path(source).expanduser())
             name = source = str(Path(source).expanduser())
         model, tokenizer = _load_pretrained(source, base)
-        model = model.to(target)
+    model = model.to(target)
     if tokenizer.chat_template is None:
         raise ConfigError(f"model: {name} has no chat template\nhint: take the instruction-tuned variant")
     end_ids = _end_ids(model, tokenizer)
     if not end_ids:
         raise ConfigError(f"model: {name} names no end token in its tokenizer or generation config")
-    context = int(model.config.get_text_config().max_position_embeddings)
     pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end_ids[0]
     model = model.eval()
     return Policy(
@@ -71,7 +71,7 @@ def load_policy(
         adapter=Lora2r.attach(model, r=adapter.rank, seed=seed, targets=adapter.targets),
         tokenizer=tokenizer,
         device=target,
-        context_tokens=min(context, base.context_tokens or context),
+        context_tokens=_context(name, model, base.context_tokens),
         end_ids=end_ids,
         pad_id=int(pad_id),
     )
@@ -110,17 +110,36 @@ def _load_pretrained(source: str, base: BaseConfig) -> tuple[Any, Any]:
                 f"model: there is no folder {source}"
                 "\nhint: give the folder of a model; `uv run just smollm2` makes models/smollm2-135m"
             ) from error
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        hint = (
+            "give `--model DIR`, a local folder, or run `uv run just download-model` where there is a network"
+        )
+        if base.attention == "sdpa" and "scaled_dot_product_attention" in reason:
+            reason, hint = "it has no `sdpa` attention", "add `--base.attention eager`"
         raise ConfigError(
-            f"model: {source} cannot be loaded from this machine: {reason}"
-            "\nhint: give `--model DIR`, a local folder, or run `uv run just download-model` where there is a network"
+            f"model: {source} cannot be loaded from this machine: {reason}\nhint: {hint}"
         ) from error
     return model, tokenizer
 
 
+def _context(name: str, model: Any, asked: int | None) -> int:
+    """The longest context asked for, or the model's own."""
+    own = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if own is None and asked is None:
+        raise ConfigError(
+            f"model: {name} does not say how long its context is\nhint: give `--base.context-tokens`"
+        )
+    if own is not None and asked is not None and asked > own:
+        raise ConfigError(
+            f"base.context_tokens: {asked} is above the {own} of {name}\nhint: lower it, or leave it out"
+        )
+    return int(asked or own or 0)
+
+
 def _end_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
-    """Tokens that end an answer: the tokenizer's first, then those of the generation config."""
+    """Tokens that end an answer: the chat template's first, the tokenizer's, those of the generation config."""
     listed = getattr(model.generation_config, "eos_token_id", None)
     more = listed if isinstance(listed, list) else [listed]
-    found = [tokenizer.eos_token_id, *more]
-    return tuple(dict.fromkeys(int(token) for token in found if token is not None))
+    named = [int(token) for token in (tokenizer.eos_token_id, *more) if token is not None]
+    closing = turn_end(tokenizer, named)
+    return tuple(dict.fromkeys(named if closing is None else [closing, *named]))

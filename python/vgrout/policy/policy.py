@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -9,6 +10,8 @@ import torch
 from vgrout.adapters import Lora2r
 from vgrout.env.jsonl import Message
 from vgrout.errors import DataError
+from vgrout.policy.cache import is_recurrent
+from vgrout.policy.chat import prompt_text
 from vgrout.policy.tokens import RowBatches, batch_rows
 
 
@@ -36,14 +39,13 @@ class Policy:
         return self.encode(self.prompt_text(messages))
 
     def prompt_text(self, messages: Sequence[Message]) -> str:
-        """A chat that waits for the assistant's answer as the model reads it, thinking turned off."""
-        text: str = self.tokenizer.apply_chat_template(
-            [dict(message) for message in messages],
-            tokenize=False,
-            add_generation_prompt=True,
-            enable_thinking=False,
-        )
-        return text
+        """A chat that waits for the assistant's answer as the model reads it; see `policy.chat`."""
+        return prompt_text(self.tokenizer, messages)
+
+    @cached_property
+    def is_recurrent(self) -> bool:
+        """Some layer keeps a state in place of keys and values, so that rows are read whole."""
+        return is_recurrent(self.model)
 
     @property
     def vocabulary(self) -> int:

@@ -8,8 +8,10 @@ from vgrout.env.modes import marker_for
 from vgrout.env.problems import Problem
 from vgrout.env.prompts import grading_mode, hint_text, render_prompt
 from vgrout.env.wordings import shown_tests
+from vgrout.errors import DataError, JobFault
 from vgrout.grading import GradeJob, Grader, Verdict
 from vgrout.policy.policy import Policy
+from vgrout.problem_check import finding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +69,22 @@ def grade_answers(grader: Grader, asked: Sequence[tuple[Showing, str]]) -> tuple
 
     Raises:
         GraderError: the machinery failed on a rollout.
+        DataError: a test or setup code is at fault; names the problem.
     """
     keys = [(id(showing), text) for showing, text in asked]
     distinct = dict(zip(keys, asked, strict=True))
-    verdicts = grader.grade([showing.job(text) for showing, text in distinct.values()])
+    showings = [showing for showing, _ in distinct.values()]
+    try:
+        verdicts = grader.grade([showing.job(text) for showing, text in distinct.values()])
+    except JobFault as fault:
+        place, reason = fault.faults[0]
+        raise _at_fault(showings[place].problem, reason) from None
     found = dict(zip(distinct, verdicts, strict=True))
     return tuple(found[key] for key in keys)
+
+
+def _at_fault(problem: Problem, what: str) -> DataError:
+    return finding(problem, what).error()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +130,7 @@ def prepare_tasks(
         mode = modes[problem.id]
         marker = marker_for(mode, problem.id, pool=pool, evaluation_seed=evaluation_seed)
         messages = render_prompt(problem, mode, marker=marker, hackable=hackable, wording=wording)
-        return Showing(
+        showing = Showing(
             problem=problem,
             home_mode=mode,
             hackable=hackable,
@@ -133,6 +145,11 @@ def prepare_tasks(
             ),
             shown_tests=shown_tests(problem, wording) if hackable and mode == "run_tests" else (),
         )
+        try:
+            showing.job("")
+        except DataError as error:
+            raise _at_fault(problem, str(error)) from None
+        return showing
 
     return tuple(
         Task(hinted=show(problem, hackable=True), plain=show(problem, hackable=False)) for problem in problems

@@ -60,7 +60,9 @@ def _corpus() -> Iterable[str]:
         yield problem.canonical_solution
 
 
-def tiny_model(seed: int, vocabulary: int, *, hidden: int = 32, layers: int = 2) -> Qwen3ForCausalLM:
+def tiny_model(
+    seed: int, vocabulary: int, *, hidden: int = 32, layers: int = 2, attention: str = "sdpa"
+) -> Qwen3ForCausalLM:
     """Give a random Qwen3 on the CPU in float32, the same for the same seed; the global generator is untouched."""
     config = Qwen3Config(
         vocab_size=vocabulary,
@@ -73,6 +75,7 @@ def tiny_model(seed: int, vocabulary: int, *, hidden: int = 32, layers: int = 2)
         max_position_embeddings=CONTEXT_TOKENS,
         tie_word_embeddings=True,
         use_cache=True,
+        attn_implementation=attention,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

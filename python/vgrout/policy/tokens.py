@@ -19,6 +19,14 @@ class PromptTokens:
     position_ids: Int[Tensor, "B T"]
     """0 at each row's first real token."""
 
+    def select(self, rows: Int[Tensor, "n"]) -> "PromptTokens":
+        """The given rows, some perhaps several times."""
+        return PromptTokens(
+            input_ids=self.input_ids[rows],
+            attention_mask=self.attention_mask[rows],
+            position_ids=self.position_ids[rows],
+        )
+
 
 def pad_prompts(prompts: Sequence[Sequence[int]], *, pad_id: int, device: torch.device) -> PromptTokens:
     """Pad prompts to the longest among them."""

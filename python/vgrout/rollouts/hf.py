@@ -16,6 +16,7 @@ from transformers import DynamicCache
 
 from vgrout.adapters import RouteMask, can_merge, merged
 from vgrout.config import RolloutConfig
+from vgrout.policy.cache import filled_cache, new_cache, select_rows
 from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import pad_prompts
 from vgrout.rollouts.base import Answer, Rollouts, SampleRequest
@@ -42,7 +43,7 @@ class _Decoding:
         alive = (~self.done).nonzero().squeeze(-1)
         if 2 * len(alive) > len(self.done):
             return
-        self.cache.batch_select_indices(alive)
+        select_rows(self.cache, alive)
         self.rows, self.positions, self.done = self.rows[alive], self.positions[alive], self.done[alive]
         self.attention_mask = self.attention_mask[alive]
         self.mask = None if self.mask is None else self.mask[alive]
@@ -129,12 +130,12 @@ class HfEngine:
                 input_ids=batch.input_ids,
                 attention_mask=batch.attention_mask.long(),
                 position_ids=batch.position_ids,
-                past_key_values=DynamicCache(config=self._policy.model.config),
+                past_key_values=new_cache(self._policy.model),
                 use_cache=True,
                 logits_to_keep=1,
             )
-        cache = output.past_key_values
-        cache.batch_select_indices(place)
+        cache = filled_cache(output)
+        select_rows(cache, place)
         room = torch.ones(len(owners), request.max_new_tokens, dtype=torch.bool, device=self._policy.device)
         state = _Decoding(
             cache=cache,

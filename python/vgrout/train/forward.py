@@ -3,28 +3,31 @@
 The prompt's keys and values are kept with their graph and shared by its completions, so gradients through the prompt
 are those of reading it again in every row. Rows that are equal to the last token are read once as well; both only
 where the rows' masks are equal, too.
+
+A recurrent layer overwrites its state, which its gradient would still need: models with one read every row whole.
 """
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional
 from transformers import DynamicCache
 
 from vgrout.adapters import RouteMask
 from vgrout.grpo import hidden_logprobs_and_entropy
+from vgrout.policy.cache import filled_cache, new_cache, select_rows
 from vgrout.policy.policy import Policy
-from vgrout.policy.tokens import TokenBatch
+from vgrout.policy.tokens import PromptTokens, TokenBatch
 
 
 def row_logprobs(
     policy: Policy, tokens: TokenBatch, mask: RouteMask | None, *, temperature: float
 ) -> Float[Tensor, "b l"]:
     """Log-probabilities of the completions, 0 behind their ends; see `row_logprobs_and_entropy`."""
-    prefix, hidden = _read(policy, tokens, mask)
-    return _score(policy, tokens, prefix, hidden, temperature, entropy=False)[0]
+    return _read_and_score(policy, tokens, mask, temperature, entropy=False)[0]
 
 
 def row_logprobs_and_entropy(
@@ -38,8 +41,7 @@ def row_logprobs_and_entropy(
         mask: one row per row of `tokens`; None for the base alone.
         temperature: the sampler's.
     """
-    prefix, hidden = _read(policy, tokens, mask)
-    return _score(policy, tokens, prefix, hidden, temperature, entropy=True)
+    return _read_and_score(policy, tokens, mask, temperature, entropy=True)
 
 
 @torch.no_grad()
@@ -48,8 +50,8 @@ def row_logprobs_and_activations(
 ) -> tuple[Float[Tensor, "b l"], Float[Tensor, "b M r"]]:
     """Log-probabilities of the completions and the activations A[:r]·x pooled over them, in one forward."""
     prefix = _read_prompts(policy, tokens, mask)
-    hidden, pooled = _capture_completions(policy, tokens, prefix)
-    return _score(policy, tokens, prefix, hidden[:, :-1], temperature, entropy=False)[0], pooled
+    states, pooled = _capture_completions(policy, tokens, prefix)
+    return _score(policy, tokens, prefix, states[:, :-1], temperature, entropy=False)[0], pooled
 
 
 @torch.no_grad()
@@ -72,15 +74,10 @@ class _Prefix:
     mask: RouteMask | None
     rows: Int[Tensor, "b"]
     """Each row's place among the n."""
-    cache: DynamicCache
-    attention_mask: Bool[Tensor, "n T"]
-    lengths: Int[Tensor, "n"]
-    last: Float[Tensor, "n D"]
-    """Final hidden state of each prompt's last token."""
-
-
-def _masked(policy: Policy, mask: RouteMask | None) -> AbstractContextManager[None]:
-    return policy.adapter.disabled() if mask is None else policy.adapter.routing(mask)
+    prompts: PromptTokens
+    """Each completion's prompt."""
+    read: tuple[DynamicCache, Float[Tensor, "n D"]] | None
+    """The cache and the final hidden state of each prompt's last token; None where rows are read whole."""
 
 
 def _distinct(
@@ -99,76 +96,97 @@ def _distinct(
 def _read_prompts(policy: Policy, tokens: TokenBatch, mask: RouteMask | None) -> _Prefix:
     completions, completion_mask, rows = _distinct(tokens.row_of, mask)
     prompts, prompt_mask, place = _distinct(tokens.prompt_of[completions], completion_mask)
-    attention_mask = tokens.prompts.attention_mask[prompts]
-    with _masked(policy, prompt_mask):
-        output = policy.model.base_model(  # type: ignore[operator]
-            input_ids=tokens.prompts.input_ids[prompts],
-            attention_mask=attention_mask.long(),
-            position_ids=tokens.prompts.position_ids[prompts],
-            past_key_values=DynamicCache(config=policy.model.config),
-            use_cache=True,
+    distinct = tokens.prompts.select(prompts)
+    read = None
+    if not policy.is_recurrent:
+        output = _decode(
+            policy,
+            prompt_mask,
+            distinct.input_ids,
+            distinct.attention_mask,
+            distinct.position_ids,
+            cache=new_cache(policy.model),
         )
-    output.past_key_values.batch_select_indices(place)
+        cache = filled_cache(output)
+        select_rows(cache, place)
+        read = cache, output.last_hidden_state[:, -1][place]
     return _Prefix(
-        completions=completions,
-        mask=completion_mask,
-        rows=rows,
-        cache=output.past_key_values,
-        attention_mask=attention_mask[place],
-        lengths=attention_mask.sum(1)[place],
-        last=output.last_hidden_state[:, -1][place],
+        completions=completions, mask=completion_mask, rows=rows, prompts=distinct.select(place), read=read
     )
 
 
-def _read(
-    policy: Policy, tokens: TokenBatch, mask: RouteMask | None
-) -> tuple[_Prefix, Float[Tensor, "n l D"]]:
-    """The prompts, and the completions but for their last token, which predicts nothing."""
-    prefix = _read_prompts(policy, tokens, mask)
-    return prefix, _read_completions(policy, prefix, tokens.completions[prefix.completions, :-1])
-
-
-def _read_completions(policy: Policy, prefix: _Prefix, ids: Int[Tensor, "n l"]) -> Float[Tensor, "n l D"]:
-    """Final hidden states of the completions' tokens; uses the prefix's cache up."""
-    width = ids.shape[1]
-    if width == 0:
-        return prefix.last.new_zeros(*ids.shape, prefix.last.shape[-1])
-    seen = torch.ones_like(ids, dtype=torch.bool)
-    with _masked(policy, prefix.mask):
-        output = policy.model.base_model(  # type: ignore[operator]
+def _decode(
+    policy: Policy,
+    mask: RouteMask | None,
+    ids: Int[Tensor, "n l"],
+    seen: Bool[Tensor, "n S"],
+    places: Int[Tensor, "n l"],
+    *,
+    cache: DynamicCache | None,
+) -> Any:
+    """The decoder's output for `ids`; `seen` is over what the cache holds as well."""
+    with policy.adapter.disabled() if mask is None else policy.adapter.routing(mask):
+        return policy.model.base_model(  # type: ignore[operator]
             input_ids=ids,
-            attention_mask=torch.cat([prefix.attention_mask, seen], dim=1).long(),
-            position_ids=prefix.lengths[:, None] + torch.arange(width, device=ids.device),
-            past_key_values=prefix.cache,
-            use_cache=True,
+            attention_mask=seen.long(),
+            position_ids=places,
+            past_key_values=cache,
+            use_cache=cache is not None,
         )
-    hidden: Tensor = output.last_hidden_state
-    return hidden
+
+
+def _read_completions(policy: Policy, prefix: _Prefix, ids: Int[Tensor, "n l"]) -> Float[Tensor, "n m D"]:
+    """Final hidden states of each prompt's last token and of the tokens of `ids`; uses the prefix's cache up."""
+    prompts, width = prefix.prompts, ids.shape[1]
+    places = prompts.position_ids[:, -1:] + 1 + torch.arange(width, device=ids.device)
+    seen = torch.cat([prompts.attention_mask, torch.ones_like(ids, dtype=torch.bool)], dim=1)
+    if prefix.read is None:
+        whole = torch.cat([prompts.input_ids, ids], dim=1)
+        places = torch.cat([prompts.position_ids, places], dim=1)
+        output = _decode(policy, prefix.mask, whole, seen, places, cache=None)
+        states: Tensor = output.last_hidden_state[:, prompts.input_ids.shape[1] - 1 :]
+        return states
+    cache, last = prefix.read
+    if width == 0:
+        return last[:, None]
+    output = _decode(policy, prefix.mask, ids, seen, places, cache=cache)
+    return torch.cat([last[:, None], output.last_hidden_state], dim=1)
 
 
 def _capture_completions(
     policy: Policy, tokens: TokenBatch, prefix: _Prefix
-) -> tuple[Float[Tensor, "n L D"], Float[Tensor, "b M r"]]:
-    """Hidden states of the whole completions, and the rows' pooled activations."""
-    with policy.adapter.capture(tokens.token_mask[prefix.completions]) as capture:
-        hidden = _read_completions(policy, prefix, tokens.completions[prefix.completions])
-    return hidden, capture.pooled()[prefix.rows]
+) -> tuple[Float[Tensor, "n m D"], Float[Tensor, "b M r"]]:
+    """States before and behind every token of the completions, and the rows' pooled activations."""
+    columns = tokens.token_mask[prefix.completions]
+    if prefix.read is None:
+        columns = functional.pad(columns, (prefix.prompts.input_ids.shape[1], 0))
+    with policy.adapter.capture(columns) as capture:
+        states = _read_completions(policy, prefix, tokens.completions[prefix.completions])
+    return states, capture.pooled()[prefix.rows]
+
+
+def _read_and_score(
+    policy: Policy, tokens: TokenBatch, mask: RouteMask | None, temperature: float, *, entropy: bool
+) -> tuple[Float[Tensor, "b L"], Float[Tensor, "b L"]]:
+    """Read the rows but for their last tokens, which predict nothing, and score them."""
+    prefix = _read_prompts(policy, tokens, mask)
+    states = _read_completions(policy, prefix, tokens.completions[prefix.completions, :-1])
+    return _score(policy, tokens, prefix, states, temperature, entropy=entropy)
 
 
 def _score(
     policy: Policy,
     tokens: TokenBatch,
     prefix: _Prefix,
-    hidden: Float[Tensor, "n l D"],
+    states: Float[Tensor, "n L D"],
     temperature: float,
     *,
     entropy: bool,
 ) -> tuple[Float[Tensor, "b L"], Float[Tensor, "b L"]]:
     """The rows' log-probabilities and entropies from the states before each token."""
-    before = torch.cat([prefix.last[:, None], hidden], dim=1)
     values = hidden_logprobs_and_entropy(
         policy.model,
-        before,
+        states,
         tokens.completions[prefix.completions],
         tokens.token_mask[prefix.completions],
         temperature=temperature,

@@ -13,12 +13,13 @@ from typing import TypeVar
 import torch
 
 from vgrout import registry
-from vgrout.adapters import BlockOptimizer, Lora2r
-from vgrout.config import EnvConfig, GateConfig, TrainConfig, validate
+from vgrout.adapters import BlockOptimizer, Lora2r, left_out, unloadable
+from vgrout.builtin import resolve_problems
+from vgrout.config import AdapterConfig, EnvConfig, GateConfig, TrainConfig, validate
 from vgrout.config_file import load_config
 from vgrout.env.pairs import ContrastPair, load_pairs
 from vgrout.env.partition import partition_modes
-from vgrout.env.problems import Problem, load_problems, split_problems
+from vgrout.env.problems import DIFFICULTIES, Problem, load_problems, split_problems
 from vgrout.env.wordings import chosen_wording
 from vgrout.errors import ConfigError, DataError
 from vgrout.evals.evaluate import Evaluator
@@ -27,10 +28,12 @@ from vgrout.policy.model import load_policy
 from vgrout.policy.policy import Policy
 from vgrout.policy.showings import Task, prepare_tasks
 from vgrout.policy.tokens import RowBatches
+from vgrout.problem_check import check_solutions
 from vgrout.routing import Arm, make_arm
 from vgrout.train import checkpoint
 from vgrout.train.directions import DirectionSource, PairTokens, pair_tokens
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
+from vgrout.train.probe import check_model
 from vgrout.train.prompts import PromptSource
 from vgrout.train.teacher import Pools, Teacher, load_pools
 from vgrout.train.trainer import Trainer
@@ -80,7 +83,9 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
     material = _load(config)
     with open_grader(config.grading) as grader:
         fence = grader.grade([material.train_tasks[0].plain.job("")]).fence
+        _check_solutions(config, material, grader)
         trainer = _build_trainer(config, material, grader)
+        check_model(material.policy, trainer.engine, activations=trainer.arm.gate.needs_direction)
         evaluator = Evaluator(
             engine=trainer.engine,
             grader=grader,
@@ -100,12 +105,22 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
             )
 
 
+def _check_solutions(config: TrainConfig, material: _Material, grader: Grader) -> None:
+    """Run the canonical solutions of a user's own problems; those of the package are its tests' business."""
+    if config.data is None or resolve_problems(config.data) != config.data:
+        return
+    asked = (*material.train_tasks, *material.test_tasks)
+    for found in check_solutions([task.problem for task in asked], grader):
+        raise found.error()
+
+
 def _load(config: TrainConfig) -> _Material:
     """Read problems, pairs, model and pools, and put every prompt into tokens."""
     problems = easiest(load_problems(config.data), config.env.easiest)
     splits = split_problems(problems, config.env.split_seed, config.env.fractions)
     pairs = chosen_pairs(config.gate)
     policy = load_policy(config.model, config.base, config.adapter, device=config.device, seed=config.seed)
+    _tell_targets(policy, config.adapter)
     _start_from(config.start_from, policy.adapter)
     rollouts = config.rollouts
     prepare = partial(
@@ -128,6 +143,20 @@ def _load(config: TrainConfig) -> _Material:
         else {},
         pairs=pair_tokens(pairs, policy),
     )
+
+
+def _tell_targets(policy: Policy, adapter: AdapterConfig) -> None:
+    """Say what the default targets leave out of this model, and what PEFT will not load of them."""
+    spared = left_out(policy.model, policy.adapter.module_names) if adapter.targets is None else []
+    if spared:
+        log.info(
+            "no adapter on %s of %s: `--adapter.targets` chooses what has one",
+            ", ".join(spared),
+            policy.name,
+        )
+    refused = unloadable(policy.adapter)
+    if refused:
+        log.warning("this adapter cannot be exported: PEFT takes %s for something else", ", ".join(refused))
 
 
 def _build_trainer(config: TrainConfig, material: _Material, grader: Grader) -> Trainer:
@@ -211,11 +240,10 @@ def _partition(problems: Sequence[Problem], env: EnvConfig) -> dict[str, str]:
 
 def easiest(problems: Sequence[Problem], count: int | None) -> list[Problem]:
     """Give the `count` easiest problems, by difficulty and length of the solution, in their order; None gives all."""
-    levels = {"easy": 0, "medium": 1, "hard": 2}
     ranked = sorted(
         range(len(problems)),
         key=lambda place: (
-            levels.get(problems[place].difficulty.casefold(), len(levels)),
+            DIFFICULTIES.index(problems[place].difficulty.casefold()),
             len(problems[place].canonical_solution),
             place,
         ),

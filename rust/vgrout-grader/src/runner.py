@@ -126,7 +126,7 @@ def child(zygote, box, module):
         sys.set_int_max_str_digits(digits)
     try:
         if role == "judge":
-            Judge(zygote, namespace, graded, extra[0]).run(extra[1])
+            Judge(zygote, namespace, graded, method, extra[0]).run(extra[1])
             run.leave(0)
         if role == "oracle":
             run.oracle(source, marker if mode == "sentinel" else None)

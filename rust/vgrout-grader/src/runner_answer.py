@@ -1,6 +1,9 @@
 # The answer's end of the exchange with its judge.
 
-NESTED_CALLS = 40
+NESTED_CALLS = 150
+# Frames of one such call.
+NESTED_FRAMES = 12
+ABLE = ("__call__", "__getitem__", "__setitem__", "__delitem__", "__len__", "__iter__")
 # What an object of the answer's may be asked for besides calls and attributes; each gives data. Comparing is not among
 # them.
 ACCESS = {
@@ -13,6 +16,19 @@ ACCESS = {
     "__str__": str,
     "__repr__": repr,
 }
+
+
+def deeper(levels):
+    """Frames of this file are not the answer's, nor the test's."""
+    sys.setrecursionlimit(sys.getrecursionlimit() + levels * NESTED_FRAMES)
+
+
+SAID = "__text"
+
+
+def said(self):
+    """The text of an exception whose class the other side has."""
+    return self.__dict__[SAID] if SAID in self.__dict__ else Exception.__str__(self)
 
 
 class Gone(BaseException):
@@ -95,14 +111,18 @@ class Side:
             for part in (name, value)
         ]
         text = describe(error)[len(name_of(type(error))) + 2 :]
-        return [self.lineage(type(error)), [text] if arguments is None else list(arguments), attributes]
+        return [self.lineage(type(error)), [text] if arguments is None else list(arguments), attributes, text]
 
-    def unpack_error(self, lineage, arguments, attributes):
-        error = self.exception(lineage).__new__(self.exception(lineage))
+    def unpack_error(self, lineage, arguments, attributes, text):
+        kind = self.exception(lineage)
+        # What OSError makes of its arguments, it makes before `__init__`.
+        error = kind.__new__(kind, *arguments)
         error.args = tuple(arguments)
         for name, value in pairs_of(attributes):
             if not is_private(name) and type(value) in SCALARS and not is_made_by_class(type(error), name):
                 error.__dict__[name] = value
+        if type(text) is str and type(error).__str__ is said:
+            error.__dict__[SAID] = text
         return error
 
 
@@ -115,6 +135,8 @@ class AnswerSide(Side):
         self.namespace = run.namespace
         self.sentinel = sentinel
         self.flags = []
+        self.callers = {}
+        self.made = ()
         self.handles = []
         self.handle_of = {}
         self.own = {name for name, value in run.namespace.items() if setup.get(name, self) is not value}
@@ -133,7 +155,11 @@ class AnswerSide(Side):
             message = self.receive()
             if message[0] in ("value", "raise"):
                 return message
-            self.answer(*message)
+            deeper(1)
+            try:
+                self.answer(*message)
+            finally:
+                deeper(-1)
 
     def answer(self, operation, ticket, *rest):
         if operation == "ended":
@@ -145,7 +171,7 @@ class AnswerSide(Side):
         unpacker = None
         try:
             unpacker, arguments, keywords = self.unpack_call(table, items, flat)
-            value = self.perform(operation, self.resolve(target), arguments, keywords)
+            value = self.perform(operation, target, self.resolve(target), arguments, keywords)
         except SystemExit as error:
             self.run.stop_at_exit(MODULE_LEVEL - 1, error)
         except Gone:
@@ -188,13 +214,20 @@ class AnswerSide(Side):
         except KeyError:
             raise NameError(f"name {target!r} is not defined") from None
 
-    def perform(self, operation, target, arguments, keywords):
+    def perform(self, operation, name, target, arguments, keywords):
         if operation == "call":
             value = target(*arguments, **keywords)
             self.look_for_sentinel(target)
+            if isinstance(target, type) and is_class_name(name) and type(value) is target:
+                self.made = (value,)
             return value
+        if operation == "data":
+            return next(held(target, base) for base in BASES if isinstance(target, base))
         if operation == "get":
-            return getattr(target, arguments[0])
+            value = getattr(target, arguments[0])
+            if is_class_name(name) and isinstance(value, _enum.Enum):
+                self.made = (value,)
+            return value
         if operation == "set":
             return setattr(target, *arguments)
         if operation == "isinstance":
@@ -234,18 +267,23 @@ class AnswerSide(Side):
         if of_setup is not None:
             return of_setup
         kind = type(value)
-        if issubclass(kind, BASES) and not isinstance(value, type):
+        is_based = issubclass(kind, BASES) and not isinstance(value, type)
+        # One that the test makes by the class's name is an object of that class; what a function returns is data.
+        if is_based and id(value) not in self.handle_of and not any(value is made for made in self.made):
             return None
         if kind.__module__ == "__main__" or callable(value):
-            made = type(value) is not type and kind.__module__ == "__main__"
-            return ("handle", [self.number_of(value), made])
+            able = [name for name in ABLE if any(name in base.__dict__ for base in kind.__mro__)]
+            return ("handle", [self.number_of(value), able + ["__eq__"] * is_based])
         return None
 
     def special(self, kind, content):
         if kind == "handle":
             return self.resolve(content)
         if kind == "function":
-            return self.caller(content)
+            # The same function twice is one object here, too: it may be looked for.
+            if content not in self.callers:
+                self.callers[content] = self.caller(content)
+            return self.callers[content]
         if kind == "exception":
             return self.exception(content)
         raise CannotCross(kind)
@@ -266,8 +304,8 @@ class AnswerSide(Side):
             self.send("back", packer.finish(), number, items, flat)
             kind, table, item = self.wait()
             if kind == "raise":
-                error = self.unpack_error(*item[:3])
-                error._judge_ticket = item[3]
+                error = self.unpack_error(*item[:4])
+                error._judge_ticket = item[4]
                 raise error
             unpacker = Unpacker(self, table, packer.objects)
             value = unpacker.item(item)

@@ -1,6 +1,8 @@
 # The judge: runs tests and never a byte of the answer, which it asks through the exchange.
 
 import ast as _ast
+import itertools as _itertools
+import re as _re
 import types as _types
 
 # Text of the answer's must not become code; an expression without names and calls is none.
@@ -21,14 +23,20 @@ HARMLESS = (
     _ast.cmpop,
     _ast.expr_context,
 )
+# What a type may be written with; names in it are looked up, and nothing is called.
+TYPES = (*HARMLESS, _ast.Name, _ast.Attribute, _ast.Subscript, _ast.Starred)
 ONLY_AST = 0x400
 ENDINGS = (StopIteration, StopAsyncIteration)
 # They make code of names that they have checked themselves.
 MAKERS = frozenset({"collections", "dataclasses"})
-# Questions about a text or a set that an object of another kind could answer as it likes.
-PREDICATES = frozenset(
-    {"startswith", "endswith", "issubset", "issuperset", "isdisjoint"}
-    | {name for name in dir(str) if name.startswith("is")}
+# They read annotations.
+READERS = frozenset({"typing", "annotationlib", "inspect"})
+# What a test asks of a value of these types, and an object in its place could answer as it likes, or learn from.
+METHODS = frozenset(
+    name
+    for kind in (*BASES, *LIBRARY, complex, range, _re.Pattern, _re.Match)
+    for name in dir(kind)
+    if not name.startswith("_") and callable(getattr(kind, name))
 )
 # What a name stands for, whether there is something and how it is written is no question to the answer yet.
 NO_QUESTION = frozenset({"name", "isinstance", "__bool__", "__str__", "__repr__"})
@@ -42,34 +50,36 @@ class BadReturn(BaseException):
 
 
 class Proxy:
-    """A name or an object of the answer's, in the judge: to be called and asked for attributes, items and text.
+    """A name or an object of the answer's, in the judge: to be asked for attributes and text, and for what its class can.
 
     It has no operators: comparing is identity, whatever the answer's class makes of it.
     """
 
-    __slots__ = ("__judge", "__result", "__target")
+    __slots__ = ("__allowed", "__judge", "__target")
 
-    def __init__(self, judge, target, result):
+    def __init__(self, judge, target, allowed):
         object.__setattr__(self, "_Proxy__judge", judge)
         object.__setattr__(self, "_Proxy__target", target)
-        object.__setattr__(self, "_Proxy__result", result)
-
-    def __call__(self, *arguments, **keywords):
-        return self.__judge.ask("call", self.__target, arguments, keywords)
+        object.__setattr__(self, "_Proxy__allowed", allowed)
 
     def __getattr__(self, name):
         if name.startswith("__") and name.endswith("__"):
             self.__judge.touched = True
             raise AttributeError(name)
-        if self.__result and name in PREDICATES:
-            self.__judge.refuse(f"an object where `{name}` of a built-in type is asked")
+        if name in METHODS and self.__allowed is not None and name not in self.__allowed:
+            self.__judge.refuse(f"an object of the answer's where `{name}` of a built-in type is asked")
         return self.__judge.ask("get", self.__target, (name,), {})
 
     def __setattr__(self, name, value):
         self.__judge.ask("set", self.__target, (name, value), {})
 
     def __instancecheck__(self, value):
-        return self.__judge.ask("isinstance", self.__target, (value,), {}) is True
+        # Nothing but the answer's own objects can be of its classes, and what else is asked about may be what is expected.
+        return is_proxy(value) and self.__judge.ask("isinstance", self.__target, (value,), {}) is True
+
+
+def is_proxy(value):
+    return issubclass(type(value), Proxy)
 
 
 def _access(name):
@@ -79,9 +89,38 @@ def _access(name):
     return method
 
 
-for _name in ("__getitem__", "__setitem__", "__delitem__", "__len__", "__bool__", "__str__", "__repr__"):
+def _call(self, *arguments, **keywords):
+    return self._Proxy__judge.ask("call", self._Proxy__target, arguments, keywords)
+
+
+def _equals(self, other):
+    """As what both hold, read by the built-in class that the answer's derives from."""
+    held = _access("data")
+    return self is other or held(self) == (held(other) if is_proxy(other) else other)
+
+
+for _name in ("__bool__", "__str__", "__repr__"):
     setattr(Proxy, _name, _access(_name))
-Proxy.__iter__ = lambda self: iter(_access("__iter__")(self))
+# What only some objects can, by the method that does it.
+ABILITIES = {name: _access(name) for name in ("__getitem__", "__setitem__", "__delitem__", "__len__")} | {
+    "__call__": _call,
+    "__iter__": lambda self: iter(_access("__iter__")(self)),
+    "__eq__": _equals,
+}
+PROXIES = {}
+
+
+def proxy_class(abilities):
+    """The class of proxies for objects with these abilities."""
+    abilities = frozenset(ABILITIES.keys() & set(abilities))
+    if abilities not in PROXIES:
+        members = {"__slots__": (), "__hash__": object.__hash__} | {name: ABILITIES[name] for name in abilities}
+        PROXIES[abilities] = type("Proxy", (Proxy,), members)
+    return PROXIES[abilities]
+
+
+def is_class_name(target):
+    return type(target) is str and target[:1].isupper()
 
 
 class Builtins(dict):
@@ -95,15 +134,15 @@ class Builtins(dict):
         return self.judge.named(name)
 
 
-def is_plain(source):
-    """Whether a text is an expression of constants alone: harmless, whoever wrote it."""
+def is_plain(source, nodes=HARMLESS):
+    """Whether a text is an expression of these nodes alone: harmless, whoever wrote it."""
     if not isinstance(source, str) or len(source) > 10_000:
         return False
     try:
         tree = REAL["compile"](source.strip(), "<text>", "eval", ONLY_AST)
     except Exception:
         return False
-    return all(isinstance(node, HARMLESS) for node in _ast.walk(tree))
+    return all(isinstance(node, nodes) for node in _ast.walk(tree))
 
 
 REAL = {name: getattr(_builtins, name) for name in ("eval", "exec", "compile")}
@@ -115,7 +154,10 @@ def guard_text(judge):
     def refuse(source, frame):
         if isinstance(source, _types.CodeType) or not judge.touched or is_plain(source):
             return
-        if frame.f_globals.get("__name__") not in MAKERS:
+        caller = frame.f_globals.get("__name__")
+        if frame.f_code is Library.get_code.__code__:
+            return
+        if caller not in MAKERS and not (caller in READERS and is_plain(source, TYPES)):
             raise RuntimeError("eval, exec and compile take no text once the answer was asked: its text is not code")
 
     def guarded(name):
@@ -137,7 +179,10 @@ def guard_text(judge):
         # What unpickles or unmarshals the answer's bytes would run them; the library's own modules are kept so, too.
         if not judge.touched or event not in ("pickle.find_class", "marshal.loads", "code.__new__"):
             return
-        if event != "marshal.loads" or sys._getframe(1).f_code.co_filename != "<vgrout>":
+        caller = sys._getframe(1)
+        is_ours = event == "marshal.loads" and caller.f_code.co_filename == "<vgrout>"
+        # `types.coroutine` marks a function that this process has.
+        if not is_ours and not (event == "code.__new__" and caller.f_globals.get("__name__") == "types"):
             raise RuntimeError(f"{event} is not to be had once the answer was asked: its bytes are not code")
 
     sys.addaudithook(watch)
@@ -147,20 +192,24 @@ def guard_text(judge):
 class Judge(Side):
     """The judge's child: runs the tests, each by itself, and asks the answer's child for what it needs of it."""
 
-    def __init__(self, zygote, namespace, graded, entry_point):
+    def __init__(self, zygote, namespace, graded, method, entry_point):
         super().__init__(zygote, dict(namespace))
         self.graded = graded
+        self.method = method
         self.entry_point = entry_point
         self.names = frozenset()
         self.functions = []
+        self.function_of = {}
         self.exceptions = {}
-        self.errors = []
+        self.errors = {}
+        self.tickets = _itertools.count()
         self.proxies = {}
         self.depth = 0
-        self.touched = self.gone = self.is_made_by_test = False
+        self.touched = self.gone = False
+        self.made_of = self.of_name = None
         if graded:
             # Setup code may call the graded name, too, and means the answer's.
-            namespace[graded] = self.proxy(graded)
+            namespace[graded] = self.proxy(graded, ["__call__"])
         self.setup = dict(namespace)
 
     def run(self, tests):
@@ -195,11 +244,14 @@ class Judge(Side):
         scope.update(self.setup)
         scope["__builtins__"] = Builtins(self)
         if self.entry_point:
-            scope["candidate"] = self.proxy(self.graded)
+            scope["candidate"] = self.proxy(self.graded, ["__call__"])
         sys.modules["__main__"] = module
         failure = None
         try:
             REAL["exec"](REAL["compile"](source, "<test>", "exec", dont_inherit=True), scope)
+            check = scope.get("check")
+            if not self.asked and self.graded and type(check) is _types.FunctionType and check.__code__.co_filename == "<test>":
+                check(self.proxy(self.graded, ["__call__"]))
         except (Gone, BadReturn):
             pass
         except SystemExit as error:
@@ -216,18 +268,28 @@ class Judge(Side):
         if isinstance(failure, NameError) and failure.name is not None and failure.name == self.unknown:
             return RAISED, index, text
         # What fails once the answer had any say is a failed test; a lack of memory is nobody's fault for sure.
-        is_datas = not self.touched and isinstance(failure, Exception) and not isinstance(failure, MemoryError)
+        is_out_of_reach = not self.touched and self.unknown is None
+        is_datas = is_out_of_reach and isinstance(failure, Exception) and not isinstance(failure, MemoryError)
         return (UNASKED if is_datas else FAILED), index, text
 
     def named(self, name):
         if name not in self.names:
             self.unknown = name
             raise KeyError(name)
-        return self.ask("name", name, (), {})
+        self.of_name = name
+        try:
+            return self.ask("name", name, (), {})
+        finally:
+            self.of_name = None
 
-    def proxy(self, target, result=False):
+    def proxy(self, target, abilities):
+        """The one proxy of an object; what a test may ask of it besides its attributes depends on whose it is."""
         if target not in self.proxies:
-            self.proxies[target] = Proxy(self, target, result)
+            allowed = frozenset()
+            if self.made_of or is_class_name(target):
+                # Only the test's own words say what a class is: the answer would say what suits it.
+                allowed = frozenset({self.method}) if self.method and "Solution" in (self.made_of, target) else None
+            self.proxies[target] = proxy_class(abilities)(self, target, allowed)
         return self.proxies[target]
 
     def exchange(self, operation, *rest):
@@ -264,11 +326,12 @@ class Judge(Side):
             table = packer.finish()
         except CannotCross as error:
             raise TypeError(f"a {error} cannot be handed to the answer") from None
+        if not self.depth:
+            self.errors.clear()  # what a call back raised may pass through this call, not through a later one
         self.depth += 1
         try:
             kind, _, changed, item = self.exchange(operation, table, target, items, flat)
-            # Only the test's own words say what a class is: the answer would say what suits it.
-            self.is_made_by_test = operation == "call" and type(target) is str and target[:1].isupper()
+            self.made_of = target if operation == "call" and is_class_name(target) else None
             if kind == "bad":
                 self.refuse(str(item))
             unpacker = Unpacker(self, changed, packer.objects)
@@ -294,39 +357,46 @@ class Judge(Side):
         """The answer calls a function of the test's."""
         unpacker, arguments, keywords = self.unpack_call(table, items, flat)
         function = self.functions[number]
+        deeper(1)
         try:
             value = function(*arguments, **keywords)
         except (Gone, BadReturn):
             raise
         except BaseException as error:
-            self.errors.append(error)
-            self.send("raise", {}, [*self.pack_error(error), len(self.errors) - 1])
+            ticket = next(self.tickets)
+            self.errors[ticket] = error
+            self.send("raise", {}, [*self.pack_error(error), ticket])
             return
+        finally:
+            deeper(-1)
         packer = Packer(self, [unpacker.objects.get(place) for place in range(len(table))])
         try:
             item = packer.item(value)
             self.send("value", packer.finish(), item)
         except CannotCross as error:
-            self.send("raise", {}, [["TypeError"], [f"a {error} cannot be handed to the answer"], [], None])
+            self.send("raise", {}, [["TypeError"], [f"a {error} cannot be handed to the answer"], [], "", None])
 
-    def error(self, lineage, arguments, attributes, ticket):
-        """The exception that the answer raised; one of the test's own that came through a call back is itself again."""
-        if ticket is not None:
+    def error(self, lineage, arguments, attributes, text, ticket):
+        """The exception that the answer raised; one of the test's own that comes through a call back is itself again."""
+        if ticket in self.errors:
             return self.errors[ticket]
-        return self.unpack_error(lineage, arguments, attributes)
+        return self.unpack_error(lineage, arguments, attributes, text)
 
     def exception(self, lineage):
         known, *below = lineage
         module, _, name = known.rpartition(":")
         kind = self.classes.get(known, EXCEPTIONS.get(known))
-        if module and not module.startswith("unittest"):
+        if module and module != "__main__":
             kind = vars(sys.modules[module]).get(name)
+        skip = vars(sys.modules.get("unittest.case", _types)).get("SkipTest", ())
+        if isinstance(kind, type) and issubclass(kind, skip):
+            kind = None
         if not (isinstance(kind, type) and issubclass(kind, Exception)) or issubclass(kind, ENDINGS):
             # One that ends programs, loops or tests, such as KeyboardInterrupt, ends none here.
-            kind = self.exceptions.setdefault(known, type(str(known), (Exception,), {}))
+            kind = self.exceptions.setdefault(known, type(str(known), (Exception,), {"__str__": said}))
         for name, number in reversed(list(pairs_of(below))):
             if number not in self.exceptions:
-                self.exceptions[number] = type(str(name), (kind,), {})
+                self.exceptions[number] = type(str(name), (kind,), {"__str__": said})
             kind = self.exceptions[number]
         return kind
 
@@ -346,11 +416,13 @@ class Judge(Side):
         of_setup = self.describe_of_setup(packer, value)
         if of_setup is not None:
             return of_setup
-        if type(value) is Proxy:
+        if is_proxy(value):
             return ("handle", object.__getattribute__(value, "_Proxy__target"))
         if self.may_be_called(value):
-            self.functions.append(value)
-            return ("function", len(self.functions) - 1)
+            number = self.function_of.setdefault(value, len(self.functions))
+            if number == len(self.functions):
+                self.functions.append(value)
+            return ("function", number)
         return None
 
     def may_be_called(self, value):
@@ -366,8 +438,9 @@ class Judge(Side):
         return kind is _types.FunctionType or (is_getter and callable(value))
 
     def special(self, kind, content):
-        if kind == "handle" and type(content[0]) is int:
-            return self.proxy(content[0], bool(content[1]) and not self.is_made_by_test)
+        if kind == "handle" and type(content[0]) is int and set(map(type, content[1])) <= {str}:
+            # A name's object is known by its name, so that the test's calls of it say what they make.
+            return self.proxy(content[0] if self.of_name is None else self.of_name, content[1])
         if kind == "function":
             return self.functions[content]
         if kind == "exception":

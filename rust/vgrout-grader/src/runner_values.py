@@ -10,6 +10,7 @@ import datetime as _datetime
 import decimal as _decimal
 import enum as _enum
 import fractions as _fractions
+import functools as _functools
 import math as _math
 import operator as _operator
 
@@ -79,6 +80,17 @@ def of_library(name, *content):
     return kind(*content)
 
 
+def held(value, base):
+    """A subclass's value as its base reads it: what the subclass rigs stays behind."""
+    if base is int:
+        return int.__add__(value, 0)
+    if base is float:
+        return float.__pos__(value)
+    if base is str:
+        return str.__str__(value)
+    return dict(dict.items(value)) if base is dict else base(base.__iter__(value))
+
+
 class Packer:
     """Objects → the table. `known` are objects that the other side has, by number."""
 
@@ -137,16 +149,8 @@ class Packer:
         raise CannotCross(name_of(kind))
 
     def of_base(self, value, base):
-        """A subclass's value as its base reads it: what the subclass rigs stays behind."""
-        if base is int:
-            return ("scalar", int.__add__(value, 0))
-        if base is float:
-            return ("scalar", float.__pos__(value))
-        if base is str:
-            return ("scalar", str.__str__(value))
-        if base is dict:
-            return ("dict", self.pairs(dict.items(value)))
-        return DESCRIBE[base](self, base(base.__iter__(value)))
+        plain = held(value, base)
+        return ("scalar", plain) if base in SCALARS else DESCRIBE[base](self, plain)
 
     @staticmethod
     def drawn(values):
@@ -163,7 +167,7 @@ class Packer:
         for base in reversed(type(value).__mro__[:-1]):
             # A field may be the class's own until an instance sets it.
             for field, default in base.__dict__.items():
-                if not field.startswith("_") and not hasattr(type(default), "__get__"):
+                if not field.startswith("_") and not is_the_classes(field, default):
                     found[field] = default
             slots = base.__dict__.get("__slots__", ())
             for slot in (slots,) if isinstance(slots, str) else slots:
@@ -175,7 +179,13 @@ class Packer:
             found.update(object.__getattribute__(value, "__dict__"))
         except AttributeError:
             pass
-        return ("object", [name, *self.pairs(pair for pair in found.items() if not is_private(pair[0]))])
+        kept = [pair for pair in found.items() if not is_private(pair[0]) and not is_cached(type(value), pair[0])]
+        return ("object", [name, *self.pairs(kept)])
+
+
+def is_cached(kind, name):
+    """Whether the class makes an attribute of this name anew where it is missing."""
+    return any(type(base.__dict__.get(name)) is _functools.cached_property for base in kind.__mro__)
 
 
 def is_private(name):
@@ -339,12 +349,17 @@ class Unpacker:
             value[key] = each
 
 
+def is_the_classes(name, value):
+    """Whether a class's own attribute is a method, a helper or a constant, and no field that instances set anew."""
+    return hasattr(type(value), "__get__") or callable(value) or name.isupper()
+
+
 def is_made_by_class(kind, name):
-    """Whether an attribute of this name would stand before a method or property of the class."""
+    """Whether an attribute of this name would stand before what the class makes of it."""
     for base in kind.__mro__:
         if name in base.__dict__:
-            found = type(base.__dict__[name])
-            return hasattr(found, "__get__") and found is not MEMBER
+            value = base.__dict__[name]
+            return type(value) is not MEMBER and is_the_classes(name, value)
     return False
 
 

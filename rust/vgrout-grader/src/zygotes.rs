@@ -189,6 +189,7 @@ impl Seat {
             Err(SandboxError::ZygoteSilent { seconds }) => {
                 (format!("it did not end within {seconds:.1} s"), true)
             }
+            Err(SandboxError::ZygoteGone) => return Err(SandboxError::SetupEnded.into()),
             Err(other) => return Err(other.into()),
         };
         // What it did before it failed must not meet the next answer.

@@ -76,11 +76,15 @@ pub(crate) fn rollouts_lost(
     let message = format!("{count} of {total} {what}: {}", shown.join("; "));
     let faults: Vec<_> = lost
         .iter()
+        .filter(|(_, error)| is_fault(error))
         .map(|(index, error)| (*index, error.to_string()))
         .collect();
     match (partial.into_pyobject(py), faults.into_pyobject(py)) {
         (Ok(partial), Ok(faults)) if all_faults => {
             python::JobFault::new_err((message, partial.unbind(), faults.unbind()))
+        }
+        (Ok(partial), Ok(faults)) => {
+            python::GraderError::new_err((message, partial.unbind(), faults.unbind()))
         }
         (Ok(partial), _) => python::GraderError::new_err((message, partial.unbind())),
         (Err(error), _) => error,

@@ -5,9 +5,12 @@
 //! can be overwritten by the child: the host treats what it reads back as hostile.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::slice;
+
+use rustix::fs::MemfdFlags;
+use rustix::mm::{MapFlags, ProtFlags, mmap};
 
 /// Bytes before the payload: one page, so that payload and records are page-aligned.
 pub const HEADER_BYTES: usize = 4096;
@@ -25,13 +28,10 @@ const HEADER_USED: usize = 16;
 /// # Errors
 /// The kernel's error.
 pub fn create() -> io::Result<OwnedFd> {
-    // SAFETY: the name is a valid C string.
-    let fd = unsafe { libc::memfd_create(c"vgrout-arena".as_ptr(), libc::MFD_CLOEXEC) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the call succeeded and nobody else owns the descriptor.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    Ok(rustix::fs::memfd_create(
+        c"vgrout-arena",
+        MemfdFlags::CLOEXEC,
+    )?)
 }
 
 /// The host's end: writes payloads, reads records, through plain file calls.
@@ -62,8 +62,8 @@ impl HostArena {
 
     /// The descriptor to hand to the zygote.
     #[must_use]
-    pub fn fd(&self) -> RawFd {
-        self.file.as_raw_fd()
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     /// Empties the arena, then places `parts` one after another and leaves room for the records.
@@ -144,21 +144,11 @@ impl MappedArena {
     ///
     /// # Errors
     /// The kernel's error.
-    pub fn map(fd: RawFd) -> io::Result<Self> {
+    pub fn map(fd: impl AsFd) -> io::Result<Self> {
+        let rights = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::SHARED | MapFlags::NORESERVE;
         // SAFETY: a fresh shared mapping of a descriptor we hold; no address is forced.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                MAX_ARENA_BYTES,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_NORESERVE,
-                fd,
-                0,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
+        let base = unsafe { mmap(std::ptr::null_mut(), MAX_ARENA_BYTES, rights, flags, fd, 0) }?;
         NonNull::new(base.cast())
             .map(|base| Self { base })
             .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))

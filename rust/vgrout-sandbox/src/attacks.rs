@@ -4,6 +4,8 @@
 
 use std::ffi::CStr;
 
+use rustix::net::SocketAddrUnix;
+
 #[cfg(target_arch = "x86_64")]
 use crate::attempts::call_int80;
 use crate::attempts::{
@@ -23,8 +25,8 @@ pub(crate) struct Target<'a> {
     pub(crate) new_directory: &'a CStr,
     /// Where that process keeps a word that the attacker's own memory does not hold.
     pub(crate) canary: usize,
-    /// An abstract socket that listens outside, with the length of its address.
-    pub(crate) listener: Option<(libc::sockaddr_un, libc::socklen_t)>,
+    /// Of an abstract socket that listens outside.
+    pub(crate) listener: Option<&'a SocketAddrUnix>,
     /// Process numbers of the host mean nothing here, so a number that happens to exist is no hit.
     pub(crate) own_pids: bool,
 }

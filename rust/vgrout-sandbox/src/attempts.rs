@@ -4,6 +4,10 @@
 //! nothing here does damage where it succeeds: directories are removed again, signals are signal 0,
 //! memory is only read.
 
+use std::os::fd::BorrowedFd;
+
+use rustix::io::Errno;
+
 use crate::attacks::Target;
 use crate::sys::{self, call, errno};
 
@@ -227,16 +231,18 @@ pub(crate) fn send_udp(_: &Target<'_>) -> Result<i64, i32> {
 }
 
 pub(crate) fn connect_abstract(target: &Target<'_>) -> Result<i64, i32> {
-    let Some((address, length)) = &target.listener else {
+    let Some(address) = target.listener else {
         return Err(libc::ECONNREFUSED);
     };
     let fd = descriptor(socket(
         libc::AF_UNIX,
         libc::SOCK_STREAM | libc::SOCK_NONBLOCK,
     )?);
-    // SAFETY: the address was filled in by `getsockname`, with this length.
-    let done = unsafe { libc::connect(fd, std::ptr::from_ref(address).cast(), *length) };
-    if done == -1 { Err(errno()) } else { Ok(0) }
+    // SAFETY: open until this process ends.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    rustix::net::connect(fd, address)
+        .map(|()| 0)
+        .map_err(Errno::raw_os_error)
 }
 
 pub(crate) fn find_interface(_: &Target<'_>) -> Result<i64, i32> {

@@ -4,7 +4,12 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
+
+use rustix::fs::OFlags;
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::process::{Pid, WaitOptions, getppid, setsid, waitpid};
+use rustix::stdio::{dup2_stdin, stdin};
 
 use crate::cgroup::Cgroup;
 use crate::child::Zygote;
@@ -29,8 +34,8 @@ struct Live {
 
 impl Live {
     fn kill(&self) {
-        // SAFETY: not reaped yet (reaped ones leave the table), so the pid is still its own.
-        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        // Reaped ones leave the table.
+        sys::kill(self.pid);
     }
 }
 
@@ -42,22 +47,20 @@ impl Live {
 /// A kernel refusal at the start, or (in a zygote) while it fenced itself.
 pub fn serve(disabled: LayerSet) -> Result<Option<Zygote>, SandboxError> {
     let control = detach_from_host()?;
-    // SAFETY: no preconditions.
-    let host = unsafe { libc::getppid() };
+    let host = getppid();
     let Probe { report, plan } = probe(disabled)?;
-    wire::send(raw(&control), &Reply::Report.words(), &report.encode(), &[])
+    wire::send(&control, &Reply::Report.words(), &report.encode(), &[])
         .map_err(SandboxError::Wire)?;
     let mut zygotes: HashMap<u64, Live> = HashMap::new();
     loop {
         reap(&mut zygotes);
-        // SAFETY: no preconditions.
-        if unsafe { libc::getppid() } != host {
+        if getppid() != host {
             break;
         }
         if !wire::readable(&control, 200).map_err(SandboxError::Wire)? {
             continue;
         }
-        let Some(message) = wire::recv(raw(&control), 0).map_err(SandboxError::Wire)? else {
+        let Some(message) = wire::recv(&control, 0).map_err(SandboxError::Wire)? else {
             break;
         };
         match Order::read(&message.words) {
@@ -88,35 +91,25 @@ pub fn serve(disabled: LayerSet) -> Result<Option<Zygote>, SandboxError> {
     }
     zygotes.values().for_each(Live::kill);
     // Reaped here, so that no host ends up with zombies it never made; only then are the control groups empty.
-    // SAFETY: waits for children of this process until there are none.
-    while unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } > 0 {}
+    while waitpid(None, WaitOptions::empty()).is_ok() {}
     Ok(None)
-}
-
-fn raw(fd: &OwnedFd) -> i32 {
-    std::os::fd::AsRawFd::as_raw_fd(fd)
 }
 
 /// Own session, not dumpable, the control socket moved off descriptor 0.
 fn detach_from_host() -> Result<OwnedFd, SandboxError> {
     // Where the machine runs out of memory, a rollout goes before the host does. Nothing depends on it.
     let _ = sys::write_file(c"/proc/self/oom_score_adj", b"900");
-    // SAFETY: plain system calls; descriptor 0 is the socket the host passed as standard input.
-    unsafe {
-        libc::setsid();
-        // A host that ignores SIGCHLD hands that down, and waits would find nothing.
-        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
-        libc::prctl(libc::PR_SET_DUMPABLE, 0);
-        // A rollout that outlived its zygote is reaped here, whatever the host or its init do.
-        libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
-        let moved = libc::fcntl(0, libc::F_DUPFD_CLOEXEC, 3);
-        if moved < 0 {
-            return Err(at("move the control socket")(io::Error::last_os_error()));
-        }
-        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
-        libc::dup2(null, 0);
-        Ok(OwnedFd::from_raw_fd(moved))
-    }
+    let _ = setsid();
+    // A host that ignores SIGCHLD hands that down, and waits would find nothing.
+    // SAFETY: the default, which runs no code.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    let _ = sys::prctl(libc::PR_SET_DUMPABLE, 0, "become non-dumpable");
+    // A rollout that outlived its zygote is reaped here, whatever the host or its init do.
+    let _ = sys::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, "become a reaper");
+    // The socket that the host passed as standard input.
+    let moved = fcntl_dupfd_cloexec(stdin(), 3).map_err(at("move the control socket"))?;
+    let _ = sys::open(c"/dev/null", OFlags::RDONLY).and_then(dup2_stdin);
+    Ok(moved)
 }
 
 fn become_zygote(
@@ -159,19 +152,13 @@ fn free_slot(zygotes: &HashMap<u64, Live>, control: Option<&OwnedFd>) -> Option<
     if let (Err(detail), Some(control)) = (&taken, control) {
         let words = Reply::Refused.words();
         // The host may be gone; there is nobody else to tell.
-        drop(wire::send(raw(control), &words, detail.as_bytes(), &[]));
+        drop(wire::send(control, &words, detail.as_bytes(), &[]));
     }
     taken.ok()
 }
 
 fn reap(zygotes: &mut HashMap<u64, Live>) {
-    loop {
-        let mut status = 0;
-        // SAFETY: reaps any child that already exited; writes into a live local.
-        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
-        if pid <= 0 {
-            return;
-        }
-        zygotes.retain(|_, live| live.pid != pid);
+    while let Ok(Some((pid, _))) = waitpid(None, WaitOptions::NOHANG) {
+        zygotes.retain(|_, live| live.pid != Pid::as_raw(Some(pid)));
     }
 }

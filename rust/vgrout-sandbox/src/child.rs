@@ -6,6 +6,13 @@ use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use rustix::fs::OFlags;
+use rustix::mm::munmap;
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit,
+};
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
+
 use crate::arena::MappedArena;
 use crate::ballast::Ballast;
 use crate::error::{RawErrno, SandboxError, at};
@@ -16,6 +23,7 @@ use crate::messages::{Exit, Order, Reply, RunOrder};
 use crate::namespaces::{Forked, fork_child};
 use crate::policy::ZygotePolicy;
 use crate::seccomp::{ChildFilter, install_sigsys_reporter};
+use crate::sys;
 use crate::waiting::number_in_proc;
 use crate::wire;
 
@@ -81,13 +89,7 @@ impl Zygote {
         ballast.take();
         // Asked for now: behind the fence there is no `/proc`.
         let number = number_in_proc().map_or(u64::MAX, u64::from);
-        let entered = Self::enter_fence(
-            control.as_raw_fd(),
-            stdout.as_raw_fd(),
-            arena.as_raw_fd(),
-            policy,
-            memory_bytes,
-        );
+        let entered = Self::enter_fence(&control, stdout, arena, policy, memory_bytes);
         match entered {
             Ok((arena, filter, base_address_space, stage)) => {
                 // SAFETY: an all-zero sigset is overwritten by sigprocmask before use.
@@ -102,7 +104,7 @@ impl Zygote {
                     libc::sigdelset(&raw mut wait_mask, libc::SIGCHLD);
                 }
                 let ready = Reply::Ready { number }.words();
-                wire::send(control.as_raw_fd(), &ready, &[], &[]).map_err(SandboxError::Wire)?;
+                wire::send(&control, &ready, &[], &[]).map_err(SandboxError::Wire)?;
                 Ok(Self {
                     control,
                     arena,
@@ -116,7 +118,7 @@ impl Zygote {
             Err(error) => {
                 // The host may be gone too; there is nobody else to tell.
                 drop(wire::send(
-                    control.as_raw_fd(),
+                    &control,
                     &Reply::Refused.words(),
                     error.to_string().as_bytes(),
                     &[],
@@ -127,29 +129,26 @@ impl Zygote {
     }
 
     fn enter_fence(
-        control: RawFd,
-        stdout: RawFd,
-        arena: RawFd,
+        control: &OwnedFd,
+        stdout: &OwnedFd,
+        arena: &OwnedFd,
         policy: &ZygotePolicy,
         memory_bytes: u64,
     ) -> Result<(MappedArena, ChildFilter, u64, *mut u32), SandboxError> {
         place_descriptors(control, stdout).map_err(at("place the descriptors"))?;
         let mapped = MappedArena::map(arena).map_err(at("map the arena"))?;
-        let stage = map_stage().map_err(at("map the child's stage"))?;
+        let stage = sys::shared_memory(4096).map_err(at("map the child's stage"))?;
         let base_address_space = address_space_bytes().map_err(at("read the address space"))?;
         let filter = ChildFilter::compile()?;
-        close_all_but(control).map_err(at("close descriptors"))?;
+        close_all_but(control.as_raw_fd()).map_err(at("close descriptors"))?;
         let most = base_address_space.saturating_add(memory_bytes);
-        limit_address_space(most.saturating_add(SETUP_HEADROOM_BYTES))
-            .map_err(at("limit the address space"))?;
+        limit_address_space(most.saturating_add(SETUP_HEADROOM_BYTES))?;
         fence_zygote(policy)?;
-        // SAFETY: plain prctl; set after the uid change, which clears it.
-        if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } != 0 {
-            return Err(at("set the death signal")(io::Error::last_os_error()));
-        }
+        // After the change of uid, which clears it.
+        set_parent_process_death_signal(Some(Signal::KILL)).map_err(at("set the death signal"))?;
         // SAFETY: the slot lies in the shared arena, mapped for the life of the process.
         unsafe { install_sigsys_reporter(mapped.trapped_syscall_slot()) }.map_err(raw_error)?;
-        Ok((mapped, filter, base_address_space, stage))
+        Ok((mapped, filter, base_address_space, stage.cast()))
     }
 
     /// Serves the host until there is something for Python to do.
@@ -158,9 +157,7 @@ impl Zygote {
     /// The control socket's error, or a fork that failed.
     pub fn wait(&mut self) -> Result<Next, SandboxError> {
         loop {
-            let Some(message) =
-                wire::recv(self.control.as_raw_fd(), 0).map_err(SandboxError::Wire)?
-            else {
+            let Some(message) = wire::recv(&self.control, 0).map_err(SandboxError::Wire)? else {
                 return Ok(Next::Ended);
             };
             match Order::read(&message.words) {
@@ -186,13 +183,7 @@ impl Zygote {
     pub fn setup_done(&self, failure: &str) -> Result<(), SandboxError> {
         let bytes = failure.as_bytes();
         let cut = &bytes[..bytes.len().min(4096)];
-        wire::send(
-            self.control.as_raw_fd(),
-            &Reply::SetupDone.words(),
-            cut,
-            &[],
-        )
-        .map_err(SandboxError::Wire)
+        wire::send(&self.control, &Reply::SetupDone.words(), cut, &[]).map_err(SandboxError::Wire)
     }
 
     /// The arena, for the child's records.
@@ -217,11 +208,9 @@ impl Zygote {
             self.base_address_space.saturating_add(order.memory_bytes),
             STACK_BYTES,
         );
-        // SAFETY: `stage` is a live shared page and `getpid` has no preconditions.
-        let zygote_pid = unsafe {
-            self.stage.write_volatile(0);
-            libc::getpid()
-        };
+        // SAFETY: a live shared page.
+        unsafe { self.stage.write_volatile(0) };
+        let zygote = getpid();
         // SAFETY: the zygote is single-threaded.
         match unsafe { fork_child() }.map_err(raw_error)? {
             Forked::Parent { pid } => {
@@ -230,7 +219,7 @@ impl Zygote {
                 self.attend(pid).map(|()| None)
             }
             Forked::Child => {
-                self.become_child(zygote_pid, &limits);
+                self.become_child(zygote, &limits);
                 Ok(Some(Next::Child {
                     payload_len: order.payload,
                     record_capacity: order.records,
@@ -241,7 +230,7 @@ impl Zygote {
     }
 
     /// Puts the last layers on. A failure exits before the stage page says "fenced".
-    fn become_child(&self, zygote_pid: libc::pid_t, limits: &ChildLimits) {
+    fn become_child(&self, zygote: Pid, limits: &ChildLimits) {
         // SAFETY: plain system calls on our own descriptors, masks and mapping, in a fresh
         // single-threaded child; nothing allocates.
         unsafe {
@@ -252,14 +241,14 @@ impl Zygote {
                 &raw const self.wait_mask,
                 std::ptr::null_mut(),
             );
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            let alone = libc::getppid() != zygote_pid;
+            let _ = set_parent_process_death_signal(Some(Signal::KILL));
+            let alone = getppid() != Some(zygote);
             if alone || fence_child(&self.filter, limits).is_err() {
                 libc::_exit(1);
             }
             // Out of reach before any foreign code runs: the host can trust what it says.
             self.stage.write_volatile(STAGE_FENCED);
-            libc::munmap(self.stage.cast(), 4096);
+            let _ = munmap(self.stage.cast(), 4096);
         }
     }
 
@@ -308,28 +297,25 @@ impl Zygote {
     }
 
     fn say(&self, reply: Reply) -> Result<(), SandboxError> {
-        wire::send(self.control.as_raw_fd(), &reply.words(), &[], &[]).map_err(SandboxError::Wire)
+        wire::send(&self.control, &reply.words(), &[], &[]).map_err(SandboxError::Wire)
     }
 
     fn answer_while_running(&self, pid: libc::pid_t) -> Result<(), SandboxError> {
-        let message = wire::recv(self.control.as_raw_fd(), 0).map_err(SandboxError::Wire)?;
+        let message = wire::recv(&self.control, 0).map_err(SandboxError::Wire)?;
         match message.map(|message| Order::read(&message.words)) {
             Some(Some(Order::Cpu)) => {
                 let nanos = cpu_nanos(pid);
                 self.say(Reply::CpuUsed { nanos })
             }
             Some(Some(Order::Kill)) => {
-                // SAFETY: the child is not reaped yet, so the pid is still its own.
-                unsafe { libc::kill(pid, libc::SIGKILL) };
+                sys::kill(pid);
                 Ok(())
             }
             Some(_) => Ok(()),
             None => {
-                // SAFETY: as above; the host is gone, so is the rollout.
-                unsafe {
-                    libc::kill(pid, libc::SIGKILL);
-                    libc::_exit(0)
-                }
+                // The host is gone, so is the rollout.
+                sys::kill(pid);
+                exit_now(0)
             }
         }
     }
@@ -337,8 +323,7 @@ impl Zygote {
 
 /// Leaves the process at once, running no handlers and flushing nothing.
 pub fn exit_now(status: i32) -> ! {
-    // SAFETY: `_exit` has no preconditions.
-    unsafe { libc::_exit(status) }
+    sys::exit_now(status)
 }
 
 extern "C" fn note_child(_signal: libc::c_int) {}
@@ -348,19 +333,16 @@ fn raw_error(error: RawErrno) -> SandboxError {
 }
 
 /// Standard input and error become /dev/null, standard output the rollout's pipe.
-fn place_descriptors(control: RawFd, stdout: RawFd) -> io::Result<()> {
-    // SAFETY: a constant path and descriptors we hold.
-    unsafe {
-        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
-        if null < 0 || control <= 2 || stdout <= 2 {
-            return Err(io::Error::last_os_error());
-        }
-        for (from, to) in [(null, 0), (stdout, 1), (null, 2)] {
-            if libc::dup2(from, to) < 0 {
-                return Err(io::Error::last_os_error());
-            }
-        }
+fn place_descriptors(control: &OwnedFd, stdout: &OwnedFd) -> io::Result<()> {
+    if control.as_raw_fd() <= 2 || stdout.as_raw_fd() <= 2 {
+        return Err(io::ErrorKind::InvalidInput.into());
     }
+    let null = sys::open(c"/dev/null", OFlags::RDWR)?;
+    dup2_stdin(&null)?;
+    dup2_stdout(stdout)?;
+    dup2_stderr(&null)?;
+    // Closed with all others: it could have one of the three numbers.
+    mem::forget(null);
     Ok(())
 }
 
@@ -385,36 +367,13 @@ fn close_all_but(keep: RawFd) -> io::Result<()> {
     Ok(())
 }
 
-fn map_stage() -> io::Result<*mut u32> {
-    // SAFETY: a fresh anonymous shared page.
-    let page = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            4096,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
-    if page == libc::MAP_FAILED {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(page.cast())
-    }
-}
-
 /// Setup code is data as well: without a limit it could take the machine's memory.
-fn limit_address_space(bytes: u64) -> io::Result<()> {
-    let limit = libc::rlimit {
-        rlim_cur: bytes,
-        rlim_max: bytes,
+fn limit_address_space(bytes: u64) -> Result<(), SandboxError> {
+    let limit = Rlimit {
+        current: Some(bytes),
+        maximum: Some(bytes),
     };
-    // SAFETY: a valid limit, only read by the call.
-    if unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
+    setrlimit(Resource::As, limit).map_err(at("limit the address space"))
 }
 
 fn address_space_bytes() -> io::Result<u64> {

@@ -236,6 +236,10 @@ pub enum SandboxError {
     #[error("a sandbox zygote is gone")]
     ZygoteGone,
 
+    /// A zygote ended while it ran setup code.
+    #[error("the process that ran the setup code ended: the code ends it, or somebody killed it")]
+    SetupEnded,
+
     /// A zygote does not answer.
     #[error("a sandbox zygote did not answer within {seconds:.1} s")]
     ZygoteSilent {
@@ -267,6 +271,9 @@ impl SandboxError {
 }
 
 /// The error of a step that the kernel refused.
-pub fn at(step: &'static str) -> impl FnOnce(io::Error) -> SandboxError {
-    move |source| SandboxError::Process { step, source }
+pub fn at<E: Into<io::Error>>(step: &'static str) -> impl FnOnce(E) -> SandboxError {
+    move |source| SandboxError::Process {
+        step,
+        source: source.into(),
+    }
 }

@@ -3,6 +3,8 @@
 
 use std::io;
 
+use rustix::process::{getgid, getuid};
+
 use crate::creds;
 use crate::error::{RawErrno, SandboxError};
 use crate::landlock::{LandlockStatus, restrict_to_nothing};
@@ -43,7 +45,7 @@ pub fn fence_zygote(policy: &ZygotePolicy) -> Result<ZygoteFence, SandboxError> 
         seal_mounts()?;
     }
     creds::drop_bounding_set()?;
-    if holds_root() {
+    if creds::uids().contains(&0) {
         creds::take_unused_uid(policy.slot)?;
     }
     creds::drop_all_capabilities()?;
@@ -62,8 +64,7 @@ pub fn fence_zygote(policy: &ZygotePolicy) -> Result<ZygoteFence, SandboxError> 
     confirm(libc::PR_GET_NO_NEW_PRIVS, "no_new_privs", 1)?;
     confirm(libc::PR_GET_DUMPABLE, "dumpable", 0)?;
     confirm(libc::PR_GET_SECCOMP, "the seccomp mode", 2)?;
-    // SAFETY: no preconditions.
-    let (uid, gid) = unsafe { (libc::getuid(), libc::getgid()) };
+    let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
     if uid == 0 {
         return Err(SandboxError::NotEnforced {
             fact: "the uid",
@@ -99,14 +100,6 @@ fn expect_first_of_namespace() -> Result<(), SandboxError> {
             expected: 1,
         }),
     }
-}
-
-/// Whether the real, effective or saved uid is root's.
-fn holds_root() -> bool {
-    let mut ids = [0; 3];
-    // SAFETY: the three numbers are valid and writable.
-    unsafe { libc::getresuid(&raw mut ids[0], &raw mut ids[1], &raw mut ids[2]) };
-    ids.contains(&0)
 }
 
 fn set(option: libc::c_int, value: u64, setting: &'static str) -> Result<(), SandboxError> {

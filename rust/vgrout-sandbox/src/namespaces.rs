@@ -5,11 +5,18 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::io::Errno;
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, mount_remount, unmount,
+};
+use rustix::process::{chdir, getegid, geteuid, pivot_root};
 
 use crate::creds;
 use crate::error::{RawErrno, SandboxError};
 use crate::policy::{FENCED_UID_BASE, FENCED_UID_BASE_SHORT, NamespacePlan, ZygotePolicy};
-use crate::sys;
+use crate::sys::{self, Pipe};
 
 /// Which side of a fork the caller is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,63 +108,42 @@ unsafe fn raw_clone(flags: libc::c_int) -> Result<Forked, i32> {
 /// The pipes of one handshake: the child says that it runs and how its mapping went, the parent
 /// that it has mapped.
 struct Handshake {
-    ready: [libc::c_int; 2],
-    mapped: [libc::c_int; 2],
+    ready: Pipe,
+    mapped: Pipe,
 }
 
 impl Handshake {
     fn new() -> Result<Self, SandboxError> {
-        let pipe = || {
-            sys::pipe().map_err(|source| SandboxError::Process {
-                step: "make a pipe",
-                source,
-            })
-        };
-        let ready = pipe()?;
-        match pipe() {
-            Ok(mapped) => Ok(Self { ready, mapped }),
-            Err(error) => {
-                ready.into_iter().for_each(sys::close);
-                Err(error)
-            }
-        }
-    }
-
-    fn close(self) {
-        self.ready
-            .into_iter()
-            .chain(self.mapped)
-            .for_each(sys::close);
+        Ok(Self {
+            ready: Pipe::new()?,
+            mapped: Pipe::new()?,
+        })
     }
 
     /// The child's half; it ends the process where it fails, so that the parent's answer is the
     /// only one.
     fn child(self, uid: u32, gid: u32, slot: u32) {
-        sys::close(self.ready[0]);
-        sys::close(self.mapped[1]);
-        let outcome = map_self(uid, gid, self.ready[1], self.mapped[0], slot);
+        let (ready, mapped) = (self.ready.writer, self.mapped.reader);
+        drop((self.ready.reader, self.mapped.writer));
+        let outcome = map_self(uid, gid, &ready, &mapped, slot);
         let answer = outcome.map_or_else(|errno| u8::try_from(errno).unwrap_or(u8::MAX), |()| 0);
-        report_byte(self.ready[1], answer);
-        sys::close(self.ready[1]);
-        sys::close(self.mapped[0]);
+        report_byte(&ready, answer);
         if outcome.is_err() {
             sys::exit_now(EXIT_UNMAPPED);
         }
     }
 
     fn parent(self, pid: libc::pid_t, uid: u32, slot: u32) -> Result<(), SandboxError> {
-        sys::close(self.ready[1]);
-        sys::close(self.mapped[0]);
+        let (ready, mapped) = (self.ready.reader, self.mapped.writer);
+        drop((self.ready.writer, self.mapped.reader));
         let written = if uid == 0 {
-            map_for_child(pid, slot, self.ready[0])
+            map_for_child(pid, slot, &ready)
         } else {
             Ok(())
         };
-        report_byte(self.mapped[1], u8::from(written.is_err()));
+        report_byte(&mapped, u8::from(written.is_err()));
         let mut answer = [u8::MAX];
-        let told = sys::read_full(self.ready[0], &mut answer).unwrap_or(0);
-        sys::close(self.ready[0]);
-        sys::close(self.mapped[1]);
+        let told = sys::read_full(&ready, &mut answer).unwrap_or(0);
         written?;
         match (told, answer[0]) {
             (1, 0) => Ok(()),
@@ -172,8 +158,7 @@ impl Handshake {
 /// # Safety
 /// As for [`fork_child`].
 unsafe fn clone_into_user_namespace(slot: u32) -> Result<Forked, SandboxError> {
-    // SAFETY: no preconditions.
-    let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     let handshake = Handshake::new()?;
     // SAFETY: as promised by the caller.
     match unsafe { raw_clone(libc::SIGCHLD | libc::CLONE_NEWUSER | NAMESPACES) } {
@@ -184,37 +169,26 @@ unsafe fn clone_into_user_namespace(slot: u32) -> Result<Forked, SandboxError> {
         Ok(Forked::Parent { pid }) => match handshake.parent(pid, uid, slot) {
             Ok(()) => Ok(Forked::Parent { pid }),
             Err(error) => {
-                // SAFETY: the child is ours and not reaped yet.
-                unsafe { libc::kill(pid, libc::SIGKILL) };
+                sys::kill(pid);
                 let _ = sys::wait(pid);
                 Err(error)
             }
         },
-        Err(errno) => {
-            handshake.close();
-            Err(SandboxError::CloneNamespaces {
-                plan: NamespacePlan::User,
-                source: io::Error::from_raw_os_error(errno),
-            })
-        }
+        Err(errno) => Err(SandboxError::CloneNamespaces {
+            plan: NamespacePlan::User,
+            source: io::Error::from_raw_os_error(errno),
+        }),
     }
 }
 
-fn report_byte(fd: libc::c_int, byte: u8) {
-    // SAFETY: one readable byte. A reader that is gone is the other side's failure and is noticed
-    // there.
-    unsafe { libc::write(fd, (&raw const byte).cast(), 1) };
+fn report_byte(fd: &OwnedFd, byte: u8) {
+    // A reader that is gone is the other side's failure and is noticed there.
+    let _ = rustix::io::write(fd, &[byte]);
 }
 
 /// The child's half: an ordinary uid maps itself, uid 0 waits for its parent and then takes the
 /// mapped uid.
-fn map_self(
-    uid: u32,
-    gid: u32,
-    ready: libc::c_int,
-    mapped: libc::c_int,
-    slot: u32,
-) -> Result<(), i32> {
+fn map_self(uid: u32, gid: u32, ready: &OwnedFd, mapped: &OwnedFd, slot: u32) -> Result<(), i32> {
     // The id files of a process that is not dumpable belong to the real root, who has no name in
     // here.
     sys::prctl(libc::PR_SET_DUMPABLE, 1, "become dumpable").map_err(|refusal| refusal.errno)?;
@@ -241,7 +215,7 @@ fn map_self(
 
 /// The parent's half for uid 0: maps the slot's number to itself, or to the short range where the
 /// container ends below.
-fn map_for_child(pid: libc::pid_t, slot: u32, ready: libc::c_int) -> Result<(), SandboxError> {
+fn map_for_child(pid: libc::pid_t, slot: u32, ready: &OwnedFd) -> Result<(), SandboxError> {
     let mut started = [0];
     if sys::read_full(ready, &mut started) != Ok(1) {
         return Err(SandboxError::Process {
@@ -312,86 +286,30 @@ impl MapLine {
 /// [`SandboxError::SealMounts`] with the step; the namespace is then half built and the process
 /// must end.
 pub(crate) fn seal_mounts() -> Result<(), SandboxError> {
-    mount(
-        None,
-        c"/",
-        None,
-        libc::MS_REC | libc::MS_PRIVATE,
-        None,
-        "make the mounts private",
-    )?;
-    let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+    let failed = |step| {
+        move |errno: Errno| SandboxError::SealMounts {
+            step,
+            source: errno.into(),
+        }
+    };
+    let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+    mount_change(c"/", private).map_err(failed("make the mounts private"))?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    let options = c"size=4096,nr_inodes=2,mode=555";
     let mut last = Ok(());
     let target = MOUNT_POINTS.into_iter().find(|target| {
-        last = mount(
-            Some(c"tmpfs"),
-            target,
-            Some(c"tmpfs"),
-            flags,
-            Some(c"size=4096,nr_inodes=2,mode=555"),
-            "mount the new root",
-        );
+        last = mount(c"tmpfs", *target, c"tmpfs", flags, options);
         last.is_ok()
     });
-    last?;
-    let failed = |step| SandboxError::SealMounts {
-        step,
-        source: io::Error::last_os_error(),
-    };
+    last.map_err(failed("mount the new root"))?;
     let target = target.unwrap_or(c"/");
-    // SAFETY: C strings throughout; the process holds no reference into the old root that it still
-    // needs.
-    unsafe {
-        if libc::chdir(target.as_ptr()) == -1 {
-            return Err(failed("enter the new root"));
-        }
-        if libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()) == -1 {
-            return Err(failed("pivot the root"));
-        }
-        if libc::umount2(c".".as_ptr(), libc::MNT_DETACH) == -1 {
-            return Err(failed("detach the old root"));
-        }
-        if libc::chdir(c"/".as_ptr()) == -1 {
-            return Err(failed("change to the new root"));
-        }
-    }
-    mount(
-        None,
-        c"/",
-        None,
-        flags | libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY,
-        None,
-        "make the root read-only",
-    )
-}
-
-fn mount(
-    source: Option<&CStr>,
-    target: &CStr,
-    kind: Option<&CStr>,
-    flags: libc::c_ulong,
-    data: Option<&CStr>,
-    step: &'static str,
-) -> Result<(), SandboxError> {
-    let pointer = |text: Option<&CStr>| text.map_or(std::ptr::null(), CStr::as_ptr);
-    // SAFETY: every pointer is null or a C string that outlives the call.
-    let done = unsafe {
-        libc::mount(
-            pointer(source),
-            target.as_ptr(),
-            pointer(kind),
-            flags,
-            pointer(data).cast(),
-        )
-    };
-    if done == -1 {
-        Err(SandboxError::SealMounts {
-            step,
-            source: io::Error::last_os_error(),
-        })
-    } else {
-        Ok(())
-    }
+    // The process holds no reference into the old root that it still needs.
+    chdir(target).map_err(failed("enter the new root"))?;
+    pivot_root(c".", c".").map_err(failed("pivot the root"))?;
+    unmount(c".", UnmountFlags::DETACH).map_err(failed("detach the old root"))?;
+    chdir(c"/").map_err(failed("change to the new root"))?;
+    mount_remount(c"/", flags | MountFlags::BIND | MountFlags::RDONLY, c"")
+        .map_err(failed("make the root read-only"))
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@
 
 use std::ffi::CString;
 use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::thread::CapabilitySet;
 
 use crate::attacks::{self, Attack, Target};
 use crate::cgroup::{Cgroup, CgroupParent};
@@ -17,7 +20,7 @@ use crate::namespaces::{Forked, clone_zygote, fork_child, seal_mounts};
 use crate::policy::{FencePlan, Layer, LayerSet, MAX_SLOTS, NamespacePlan, ZygotePolicy};
 use crate::report::{FenceReport, KernelFacts, LayerReport, LayerStatus, ProbeResult};
 use crate::seccomp::ChildFilter;
-use crate::sys::{self, Ended};
+use crate::sys::{self, Ended, Pipe};
 use crate::trial::{Board, Canary, Listener, Outcome};
 use crate::wait_probe::count_waits;
 
@@ -81,7 +84,7 @@ enum Entry {
     Landlock,
     SealMounts,
     /// Wait until the parent has moved the process into a group.
-    Wait(libc::c_int),
+    Wait(OwnedFd),
     /// No layer at all: shows that the attacks are real.
     #[cfg(test)]
     Nothing,
@@ -164,7 +167,7 @@ impl Prober {
         &self,
         plan: &mut FencePlan,
     ) -> Result<(LayerStatus, Vec<ProbeResult>), SandboxError> {
-        let candidates: &[NamespacePlan] = if creds::has_capability(creds::CAP_SYS_ADMIN) {
+        let candidates: &[NamespacePlan] = if creds::has_capability(CapabilitySet::SYS_ADMIN) {
             &[NamespacePlan::Privileged, NamespacePlan::User]
         } else {
             &[NamespacePlan::User]
@@ -214,23 +217,18 @@ impl Prober {
                 Ok(group) => group,
                 Err(error) => return unavailable(error.to_string(), error.errno()),
             };
-        let [read, write] = sys::pipe().map_err(|source| SandboxError::Process {
-            step: "make a pipe",
-            source,
-        })?;
+        let Pipe { reader, writer } = Pipe::new()?;
         let join = |pid| {
             let joined = group.add(pid);
-            sys::close(write);
+            drop(writer);
             joined
         };
         let trial = self.trial(
             ZygotePolicy::default(),
-            &Entry::Wait(read),
+            &Entry::Wait(reader),
             attacks::CGROUP,
             join,
-        );
-        sys::close(read);
-        let trial = trial?;
+        )?;
         if matches!(trial, Trial::Attacked(_)) {
             plan.cgroup = Some(parent);
         }
@@ -290,6 +288,8 @@ impl Prober {
         // SAFETY: the caller is single-threaded, and the child never returns from this block.
         match unsafe { clone_zygote(&policy) } {
             Ok(Forked::Child) => {
+                // It may own the end of a pipe whose closing this process waits for.
+                drop(started);
                 self.canary.forget();
                 let code = self.attack_all(entry, attacks, &target, &filter);
                 sys::exit_now(code)
@@ -297,8 +297,7 @@ impl Prober {
             Ok(Forked::Parent { pid }) => {
                 let joined = started(pid);
                 if joined.is_err() {
-                    // SAFETY: the child is ours and not reaped yet.
-                    unsafe { libc::kill(pid, libc::SIGKILL) };
+                    sys::kill(pid);
                 }
                 let ended = sys::wait_or_kill(pid, TRIAL_DEADLINE_MS).map_err(|errno| {
                     SandboxError::Process {
@@ -341,7 +340,7 @@ impl Prober {
             #[cfg(test)]
             Entry::Nothing => Ok(()),
             Entry::Wait(fd) => {
-                let _ = sys::read_full(*fd, &mut [0]);
+                let _ = sys::read_full(fd, &mut [0]);
                 Ok(())
             }
         };
@@ -372,9 +371,9 @@ impl Prober {
             self.board.record_end(index, ended);
         }
         // The facts are those of a child: the process itself takes the child's filter last.
-        let capabilities = creds::effective_capabilities().unwrap_or(u64::MAX);
+        let capabilities = creds::effective_capabilities().map_or(u64::MAX, |set| set.bits());
         if fenced && fence_child(filter, &limits).is_ok() {
-            self.board.write_facts(status, capabilities);
+            self.board.write_facts(status.as_ref(), capabilities);
         }
         0
     }

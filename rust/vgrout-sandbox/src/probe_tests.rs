@@ -4,16 +4,11 @@
 use super::{Entry, Prober, Trial};
 use crate::attacks::{self, Attack};
 use crate::policy::{NamespacePlan, ZygotePolicy};
-use crate::sys::{self, Ended};
+use crate::sys::{self, Ended, Pipe};
 use crate::trial::{Board, Canary, Listener};
 
-/// Runs the attacks behind `entry` in a forked process and checks which got through there.
-fn open_attacks(
-    entry: &Entry,
-    policy: ZygotePolicy,
-    attacks: &[Attack],
-    check: impl FnOnce(&[String]) -> bool,
-) {
+/// Lets a forked process judge what its own prober finds.
+fn in_a_fork(is_right: impl FnOnce(&Prober) -> bool) {
     // SAFETY: the child has one thread and leaves by `_exit`; the C library's `fork` keeps its
     // allocator sound.
     let pid = unsafe { libc::fork() };
@@ -23,20 +18,32 @@ fn open_attacks(
             canary: Canary::new().expect("a word"),
             listener: Listener::new(),
         };
+        sys::exit_now(i32::from(!is_right(&prober)));
+    }
+    assert_eq!(sys::wait(pid), Ok(Ended::Exited(0)));
+}
+
+/// Runs the attacks behind `entry` in a forked process and checks which got through there.
+fn open_attacks(
+    entry: &Entry,
+    policy: ZygotePolicy,
+    attacks: &[Attack],
+    check: impl FnOnce(&[String]) -> bool,
+) {
+    in_a_fork(|prober| {
         let trial = prober
             .trial(policy, entry, attacks, |_| Ok(()))
             .expect("a trial");
         let Trial::Attacked(results) = trial else {
-            sys::exit_now(2)
+            return false;
         };
         let open: Vec<String> = results
             .into_iter()
             .filter(|probe| !probe.blocked)
             .map(|probe| probe.attack)
             .collect();
-        sys::exit_now(i32::from(!check(&open)));
-    }
-    assert_eq!(sys::wait(pid), Ok(Ended::Exited(0)));
+        check(&open)
+    });
 }
 
 fn has(open: &[String], name: &str) -> bool {
@@ -55,8 +62,7 @@ fn without_landlock_its_attacks_get_through() {
                 && has(open, "bind a TCP port")
                 && has(open, "connect to an abstract socket")
                 && has(open, "signal the parent");
-            // SAFETY: no preconditions.
-            let root = unsafe { libc::geteuid() } == 0;
+            let root = rustix::process::geteuid().is_root();
             let memory = has(open, "read the parent's memory by /proc")
                 && has(open, "read the parent's memory by process_vm_readv")
                 && has(open, "trace the parent");
@@ -142,4 +148,18 @@ fn an_attacker_that_hangs_is_killed_and_counted_as_open() {
         ..ZygotePolicy::default()
     };
     open_attacks(&Entry::Nothing, policy, HANG, |open| has(open, "hang"));
+}
+
+#[test]
+fn a_trial_that_waits_to_be_confined_goes_on_afterwards() {
+    in_a_fork(|prober| {
+        let Pipe { reader, writer } = Pipe::new().expect("a pipe");
+        let entry = Entry::Wait(reader);
+        let confined = |_| {
+            drop(writer);
+            Ok(())
+        };
+        let trial = prober.trial(ZygotePolicy::default(), &entry, &[], confined);
+        matches!(trial, Ok(Trial::Attacked(_)))
+    });
 }

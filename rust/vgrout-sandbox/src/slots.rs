@@ -30,8 +30,7 @@ impl HeldSlot {
     /// # Errors
     /// All of them are taken.
     pub(crate) fn take(is_own: impl Fn(u32) -> bool) -> Result<Self, String> {
-        // SAFETY: no preconditions.
-        let is_root = unsafe { libc::geteuid() } == 0;
+        let is_root = rustix::process::geteuid().is_root();
         let unnamed = |slot| Some(Self { slot, _name: None });
         (0..ZYGOTE_SLOTS)
             .filter(|slot| !is_own(*slot))
@@ -81,8 +80,7 @@ mod tests {
 
     #[test]
     fn a_process_is_found_by_its_uid() {
-        // SAFETY: no preconditions.
-        assert!(has_process(unsafe { libc::getuid() }));
+        assert!(has_process(rustix::process::getuid().as_raw()));
         assert!(!has_process(FENCED_UID_BASE + MAX_SLOTS + 17));
     }
 

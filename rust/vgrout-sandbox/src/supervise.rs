@@ -3,12 +3,14 @@
 //! Every limit is enforced from here or by the kernel; nothing a child does is needed for a verdict to arrive.
 
 use std::ffi::OsString;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::arena::{self, ArenaRecords, HostArena};
 use crate::error::{SandboxError, at};
@@ -78,7 +80,7 @@ impl Broker {
             program: command.program.clone(),
             detail: source.to_string(),
         })?;
-        let report = wire::send_bytes(ours.as_raw_fd(), &command.program_text)
+        let report = wire::send_bytes(&ours, &command.program_text)
             .map_err(SandboxError::Wire)
             .and_then(|()| first_report(&ours));
         match report {
@@ -123,10 +125,10 @@ impl Broker {
         let (output, stdout) = OutputPipe::open().map_err(at("make a rollout's output pipe"))?;
         let arena = HostArena::new(arena::create().map_err(at("make a rollout's arena"))?);
         wire::send(
-            self.control.as_raw_fd(),
+            &self.control,
             &Order::Spawn { id, memory_bytes }.words(),
             &[],
-            &[theirs.as_raw_fd(), stdout.as_raw_fd(), arena.fd()],
+            &[theirs.as_fd(), stdout.as_fd(), arena.fd()],
         )
         .map_err(SandboxError::Wire)?;
         drop((theirs, stdout));
@@ -154,7 +156,7 @@ impl Broker {
     pub fn kill(&self, zygote: &ZygoteLink) {
         // A broker that is gone took its zygotes along.
         drop(wire::send(
-            self.control.as_raw_fd(),
+            &self.control,
             &Order::KillZygote { id: zygote.id }.words(),
             &[],
             &[],
@@ -164,8 +166,8 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        // SAFETY: shutting down our own socket; the broker sees end-of-file and takes its zygotes along.
-        unsafe { libc::shutdown(self.control.as_raw_fd(), libc::SHUT_RDWR) };
+        // The broker sees end-of-file and takes its zygotes along.
+        let _ = rustix::net::shutdown(&self.control, rustix::net::Shutdown::Both);
         let Ok(process) = self.process.get_mut() else {
             return;
         };
@@ -297,8 +299,8 @@ impl ZygoteLink {
             memory_bytes: limits.memory_bytes,
         });
         let started = Instant::now();
-        let ends: Vec<_> = exchange.iter().map(AsRawFd::as_raw_fd).collect();
-        wire::send(self.control.as_raw_fd(), &order.words(), &[], &ends)
+        let ends: Vec<_> = exchange.iter().map(AsFd::as_fd).collect();
+        wire::send(&self.control, &order.words(), &[], &ends)
             .map_err(|_| SandboxError::ZygoteGone)?;
         drop(exchange);
         let mut watch = Watch::since(started, limits, self.number);
@@ -341,32 +343,23 @@ impl ZygoteLink {
         sink: &mut dyn FnMut(&[u8]),
     ) -> Result<Option<Exit>, SandboxError> {
         let mut entries = [
-            libc::pollfd {
-                fd: self.control.as_raw_fd(),
-                events: libc::POLLIN,
-                revents: 0,
-            },
-            libc::pollfd {
-                fd: self.output.fd(),
-                events: libc::POLLIN,
-                revents: 0,
-            },
+            PollFd::new(&self.control, PollFlags::IN),
+            PollFd::from_borrowed_fd(self.output.fd(), PollFlags::IN),
         ];
-        let timeout = i32::try_from(watch.sleep().as_millis())
-            .unwrap_or(i32::MAX)
-            .max(1);
-        // SAFETY: two valid pollfds.
-        let ready = unsafe { libc::poll(entries.as_mut_ptr(), 2, timeout) };
-        if ready <= 0 {
+        let timeout = u32::try_from(watch.sleep().as_millis()).unwrap_or(u32::MAX);
+        let timeout = wire::milliseconds(timeout.max(1));
+        // A signal, or nothing to say.
+        if poll(&mut entries, Some(&timeout)).unwrap_or(0) == 0 {
             return Ok(None);
         }
-        if entries[1].revents & libc::POLLIN != 0 {
+        let [control, output] = entries.map(|entry| entry.revents());
+        if output.contains(PollFlags::IN) {
             watch.output += self
                 .output
                 .drain(sink, 1 << 20)
                 .map_err(at("read a rollout's output"))?;
         }
-        if entries[0].revents == 0 {
+        if control.is_empty() {
             return Ok(None);
         }
         match self.receive()?.0 {
@@ -436,13 +429,12 @@ impl ZygoteLink {
     }
 
     fn tell(&self, order: Order) -> Result<(), SandboxError> {
-        wire::send(self.control.as_raw_fd(), &order.words(), &[], &[])
-            .map_err(|_| SandboxError::ZygoteGone)
+        wire::send(&self.control, &order.words(), &[], &[]).map_err(|_| SandboxError::ZygoteGone)
     }
 
     /// The next reply and the text beside it.
     fn receive(&self) -> Result<(Reply, String), SandboxError> {
-        let message = wire::recv(self.control.as_raw_fd(), wire::MAX_BYTES)
+        let message = wire::recv(&self.control, wire::MAX_BYTES)
             .map_err(SandboxError::Wire)?
             .ok_or(SandboxError::ZygoteGone)?;
         let text = String::from_utf8_lossy(&message.bytes).into_owned();
@@ -484,12 +476,12 @@ impl ZygoteLink {
 }
 
 fn first_report(control: &OwnedFd) -> Result<FenceReport, SandboxError> {
-    let timeout = i32::try_from(BROKER_START.as_millis()).unwrap_or(i32::MAX);
+    let timeout = u32::try_from(BROKER_START.as_millis()).unwrap_or(u32::MAX);
     if !wire::readable(control, timeout).map_err(SandboxError::Wire)? {
         return Err(SandboxError::ZygoteSilent {
             seconds: BROKER_START.as_secs_f64(),
         });
     }
-    let message = wire::recv(control.as_raw_fd(), wire::MAX_BYTES).map_err(SandboxError::Wire)?;
+    let message = wire::recv(control, wire::MAX_BYTES).map_err(SandboxError::Wire)?;
     FenceReport::decode(&message.ok_or(SandboxError::ZygoteGone)?.bytes)
 }

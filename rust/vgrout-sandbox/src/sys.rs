@@ -1,10 +1,19 @@
-//! Thin wrappers of system calls that `libc` has no safe form of. Everything here is
-//! async-signal-safe unless it says otherwise, so that it may run between a raw fork and `_exit`.
+//! What several places need of the kernel. Everything here is async-signal-safe unless it says
+//! otherwise, so that it may run between a raw fork and `_exit`. Which calls stay raw: ADR-0010.
 
-use std::ffi::CStr;
-use std::io;
+use std::ffi::{CStr, c_void};
+use std::os::fd::{AsFd, OwnedFd};
+use std::ptr::null_mut;
+use std::time::{Duration, Instant};
 
-use crate::error::RawErrno;
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
+use rustix::pipe::PipeFlags;
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use rustix::thread::Timespec;
+
+use crate::error::{RawErrno, SandboxError, at};
 
 /// The calling thread's `errno`.
 pub(crate) fn errno() -> i32 {
@@ -54,49 +63,48 @@ pub(crate) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// Fresh memory that processes forked later have in common.
+pub(crate) fn shared_memory(bytes: usize) -> Result<*mut c_void, Errno> {
+    let rights = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a new mapping; nothing else is at that address.
+    unsafe { mmap_anonymous(null_mut(), bytes, rights, MapFlags::SHARED) }
+}
+
+/// Opens a file as it is; closed on exec.
+pub(crate) fn open(path: &CStr, access: OFlags) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(CWD, path, access | OFlags::CLOEXEC, Mode::empty())
+}
+
 /// Writes a whole short text to a file of `/proc`, in one call as those files demand.
 pub(crate) fn write_file(path: &CStr, text: &[u8]) -> Result<(), i32> {
-    // SAFETY: the path is a C string.
-    let fd = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
-    if fd < 0 {
-        return Err(errno());
-    }
-    // SAFETY: the buffer is valid for its length.
-    let written = unsafe { libc::write(fd, text.as_ptr().cast(), text.len()) };
-    let result = if written < 0 { Err(errno()) } else { Ok(()) };
-    // SAFETY: the descriptor is ours.
-    unsafe { libc::close(fd) };
-    result
+    open(path, OFlags::WRONLY)
+        .and_then(|file| rustix::io::write(&file, text))
+        .map(|_| ())
+        .map_err(Errno::raw_os_error)
 }
 
 /// A pipe whose ends close on exec.
-pub(crate) fn pipe() -> io::Result<[libc::c_int; 2]> {
-    let mut ends = [0; 2];
-    // SAFETY: the array has room for both descriptors.
-    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } == -1 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(ends)
+pub(crate) struct Pipe {
+    pub(crate) reader: OwnedFd,
+    pub(crate) writer: OwnedFd,
 }
 
-/// Closes a descriptor that the caller owns.
-pub(crate) fn close(fd: libc::c_int) {
-    // SAFETY: closing a number that is not open is harmless here; the callers own what they pass.
-    unsafe { libc::close(fd) };
+impl Pipe {
+    pub(crate) fn new() -> Result<Self, SandboxError> {
+        let (reader, writer) =
+            rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(at("make a pipe"))?;
+        Ok(Self { reader, writer })
+    }
 }
 
 /// Reads until the buffer is full or the other side is closed; gives the number of bytes.
-pub(crate) fn read_full(fd: libc::c_int, buffer: &mut [u8]) -> Result<usize, i32> {
+pub(crate) fn read_full(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize, i32> {
     let mut filled = 0;
     while filled < buffer.len() {
-        let rest = &mut buffer[filled..];
-        // SAFETY: the slice is valid and writable for its length.
-        let got = unsafe { libc::read(fd, rest.as_mut_ptr().cast(), rest.len()) };
-        match usize::try_from(got) {
+        match retry_on_intr(|| rustix::io::read(&fd, &mut buffer[filled..])) {
             Ok(0) => break,
             Ok(count) => filled += count,
-            Err(_) if errno() == libc::EINTR => {}
-            Err(_) => return Err(errno()),
+            Err(errno) => return Err(errno.raw_os_error()),
         }
     }
     Ok(filled)
@@ -165,27 +173,34 @@ pub(crate) enum Ended {
     Signalled(i32),
 }
 
-impl Ended {
-    fn from_status(status: i32) -> Self {
-        if libc::WIFSIGNALED(status) {
-            Self::Signalled(libc::WTERMSIG(status))
-        } else {
-            Self::Exited(libc::WEXITSTATUS(status))
+impl From<WaitStatus> for Ended {
+    fn from(status: WaitStatus) -> Self {
+        match status.terminating_signal() {
+            Some(signal) => Self::Signalled(signal),
+            None => Self::Exited(status.exit_status().unwrap_or(0)),
         }
     }
 }
 
+/// Sends SIGKILL to a process that is not reaped yet, so that the number is still its own.
+pub(crate) fn kill(pid: libc::pid_t) {
+    // It may have ended already; it is a zombie then.
+    let _ = Pid::from_raw(pid).map(|pid| rustix::process::kill_process(pid, Signal::KILL));
+}
+
+/// How the child ended, if it has.
+fn reap(pid: libc::pid_t, options: WaitOptions) -> Result<Option<Ended>, i32> {
+    let reaped = retry_on_intr(|| rustix::process::waitpid(Pid::from_raw(pid), options));
+    reaped
+        .map(|found| found.map(|(_, status)| status.into()))
+        .map_err(Errno::raw_os_error)
+}
+
 /// Waits for a child without a deadline.
 pub(crate) fn wait(pid: libc::pid_t) -> Result<Ended, i32> {
-    let mut status = 0;
     loop {
-        // SAFETY: `status` is valid; the usage pointer may be null.
-        let got = unsafe { libc::waitpid(pid, &raw mut status, 0) };
-        if got == pid {
-            return Ok(Ended::from_status(status));
-        }
-        if errno() != libc::EINTR {
-            return Err(errno());
+        if let Some(ended) = reap(pid, WaitOptions::empty())? {
+            return Ok(ended);
         }
     }
 }
@@ -193,41 +208,25 @@ pub(crate) fn wait(pid: libc::pid_t) -> Result<Ended, i32> {
 /// Waits for a child at most `deadline_ms`, then kills it; it is reaped in any case. `None`: it had
 /// to be killed.
 pub(crate) fn wait_or_kill(pid: libc::pid_t, deadline_ms: u64) -> Result<Option<Ended>, i32> {
-    let start = monotonic_us();
-    let mut status = 0;
+    let start = Instant::now();
     let mut pause_us = 50;
     loop {
-        // SAFETY: `status` is valid.
-        let got = unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) };
-        if got == pid {
-            return Ok(Some(Ended::from_status(status)));
+        if let Some(ended) = reap(pid, WaitOptions::NOHANG)? {
+            return Ok(Some(ended));
         }
-        if got == -1 && errno() != libc::EINTR {
-            return Err(errno());
-        }
-        if monotonic_us().saturating_sub(start) > deadline_ms.saturating_mul(1000) {
-            // SAFETY: the child is not reaped yet, so the number is still its own.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
+        if start.elapsed() > Duration::from_millis(deadline_ms) {
+            kill(pid);
             return wait(pid).map(|_| None);
         }
-        let pause = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: pause_us * 1000,
-        };
-        // SAFETY: the request is valid; the remainder may be null.
-        unsafe { libc::nanosleep(&raw const pause, std::ptr::null_mut()) };
+        nap(pause_us);
         pause_us = (pause_us * 2).min(1000);
     }
 }
 
-/// Microseconds of the monotonic clock.
-pub(crate) fn monotonic_us() -> u64 {
-    let mut now = libc::timespec {
+/// Sleeps so many microseconds, fewer where a signal comes.
+pub(crate) fn nap(micros: i64) {
+    let _ = rustix::thread::nanosleep(&Timespec {
         tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the structure is valid and writable.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000
-        + u64::try_from(now.tv_nsec).unwrap_or(0) / 1000
+        tv_nsec: micros * 1000,
+    });
 }

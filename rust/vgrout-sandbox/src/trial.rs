@@ -1,10 +1,15 @@
 //! What a probe's processes share: a board they write results to, a canary they must not find, a
 //! listener they must not reach. A process writes to the board without allocating.
 
-use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, Ordering};
 
-use crate::error::SandboxError;
+use rustix::fs::OFlags;
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::process::{Pid, getgid, getpid, getppid, getuid};
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::error::{SandboxError, at};
 use crate::report::KernelFacts;
 use crate::sys::{self, Ended};
 
@@ -57,25 +62,9 @@ pub(crate) struct Board {
 
 impl Board {
     pub(crate) fn new() -> Result<Self, SandboxError> {
-        // SAFETY: a fresh shared mapping; nothing else is at that address.
-        let address = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                size_of::<Shared>(),
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        if address == libc::MAP_FAILED {
-            return Err(SandboxError::Process {
-                step: "map shared memory",
-                source: io::Error::last_os_error(),
-            });
-        }
+        let shared = sys::shared_memory(size_of::<Shared>()).map_err(at("map shared memory"))?;
         Ok(Self {
-            shared: address.cast(),
+            shared: shared.cast(),
         })
     }
 
@@ -161,31 +150,25 @@ impl Board {
 
     /// Opens the caller's own status while that is still possible; the kernel renders it when it is
     /// read.
-    pub(crate) fn open_status() -> libc::c_int {
-        // SAFETY: a C string literal.
-        unsafe {
-            libc::open(
-                c"/proc/self/status".as_ptr(),
-                libc::O_RDONLY | libc::O_CLOEXEC,
-            )
-        }
+    pub(crate) fn open_status() -> Option<OwnedFd> {
+        sys::open(c"/proc/self/status", OFlags::RDONLY).ok()
     }
 
     /// Writes the kernel's facts about the calling process; async-signal-safe. The capabilities are
     /// read by the caller, since a child's filter does not let it ask.
-    pub(crate) fn write_facts(&self, status: libc::c_int, capabilities: u64) {
+    pub(crate) fn write_facts(&self, status: Option<&OwnedFd>, capabilities: u64) {
         let prctl = |option| sys::prctl(option, 0, "read a fact").unwrap_or(-1);
         // SAFETY: only this process writes here, and the prober reads after it has ended.
         unsafe {
             let text = (&raw mut (*self.shared).status).cast::<u8>();
             let buffer = std::slice::from_raw_parts_mut(text, STATUS_BYTES);
-            let length = sys::read_full(status, buffer).unwrap_or(0);
+            let length = status.map_or(0, |file| sys::read_full(file, buffer).unwrap_or(0));
             let shared = &*self.shared;
             let facts = [
-                i64::from(libc::getuid()),
-                i64::from(libc::getgid()),
-                i64::from(libc::getpid()),
-                i64::from(libc::getppid()),
+                i64::from(getuid().as_raw()),
+                i64::from(getgid().as_raw()),
+                i64::from(Pid::as_raw(Some(getpid()))),
+                i64::from(Pid::as_raw(getppid())),
                 i64::from(prctl(libc::PR_GET_NO_NEW_PRIVS)),
                 i64::from(prctl(libc::PR_GET_DUMPABLE)),
                 i64::from(prctl(libc::PR_GET_SECCOMP)),
@@ -246,7 +229,7 @@ impl Board {
 impl Drop for Board {
     fn drop(&mut self) {
         // SAFETY: the mapping is ours and nothing refers to it any more.
-        unsafe { libc::munmap(self.shared.cast(), size_of::<Shared>()) };
+        let _ = unsafe { rustix::mm::munmap(self.shared.cast(), size_of::<Shared>()) };
     }
 }
 
@@ -258,15 +241,10 @@ pub(crate) struct Canary {
 
 impl Canary {
     pub(crate) fn new() -> Result<Self, SandboxError> {
-        let mut word = 0_i64;
-        // SAFETY: eight writable bytes.
-        let got = unsafe { libc::getrandom((&raw mut word).cast(), 8, 0) };
-        if got != 8 {
-            return Err(SandboxError::Process {
-                step: "draw a random word",
-                source: io::Error::last_os_error(),
-            });
-        }
+        let mut word = [0; 8];
+        // So few bytes come all at once.
+        getrandom(&mut word, GetRandomFlags::empty()).map_err(at("draw a random word"))?;
+        let word = i64::from_ne_bytes(word);
         // Positive and not zero, since zero is what the children hold.
         Ok(Self {
             word: Box::new(AtomicI64::new(word & i64::MAX | 1)),
@@ -289,44 +267,23 @@ impl Canary {
 
 /// An abstract unix socket that listens outside the fence.
 pub(crate) struct Listener {
-    fd: libc::c_int,
-    address: libc::sockaddr_un,
-    length: libc::socklen_t,
+    _fd: OwnedFd,
+    address: SocketAddrUnix,
 }
 
 impl Listener {
     /// `None` where the kernel has no such sockets.
     pub(crate) fn new() -> Option<Self> {
-        // SAFETY: plain numbers.
-        let fd = unsafe { libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
-        if fd < 0 {
-            return None;
-        }
-        let mut listener = Self {
-            fd,
-            // SAFETY: zeros are a valid `sockaddr_un`.
-            address: unsafe { std::mem::zeroed() },
-            length: 2,
-        };
-        listener.address.sun_family = 1; // AF_UNIX; an address of the family alone lets the kernel choose the name
-        let address = (&raw mut listener.address).cast::<libc::sockaddr>();
-        // SAFETY: the address has room for a whole `sockaddr_un`, whose size the length states.
-        let bound = unsafe {
-            let bound = libc::bind(fd, address, 2) == 0 && libc::listen(fd, 16) == 0;
-            listener.length =
-                libc::socklen_t::try_from(size_of::<libc::sockaddr_un>()).unwrap_or(0);
-            bound && libc::getsockname(fd, address, &raw mut listener.length) == 0
-        };
-        bound.then_some(listener)
+        let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+        let fd = net::socket_with(family, kind, SocketFlags::CLOEXEC, None).ok()?;
+        // An address of the family alone lets the kernel choose the name.
+        net::bind(&fd, &SocketAddrUnix::new_unnamed()).ok()?;
+        net::listen(&fd, 16).ok()?;
+        let address = net::getsockname(&fd).ok()?.try_into().ok()?;
+        Some(Self { _fd: fd, address })
     }
 
-    pub(crate) fn address(&self) -> (libc::sockaddr_un, libc::socklen_t) {
-        (self.address, self.length)
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        sys::close(self.fd);
+    pub(crate) fn address(&self) -> &SocketAddrUnix {
+        &self.address
     }
 }

@@ -1,6 +1,7 @@
 //! Whether the waits of a rollout can be read here: asked of a process that waits, behind the whole fence.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::error::SandboxError;
@@ -9,7 +10,7 @@ use crate::limits::ChildLimits;
 use crate::namespaces::{Forked, clone_zygote, fork_child};
 use crate::policy::ZygotePolicy;
 use crate::seccomp::ChildFilter;
-use crate::sys;
+use crate::sys::{self, Pipe};
 use crate::waiting::{Reading, WaitCount, child_of, number_in_proc};
 
 /// How long a fenced process may take to appear and to wait once.
@@ -25,37 +26,26 @@ const NAPS: u32 = 5000;
 /// No pipe can be had. What cannot be read is the finding.
 pub(crate) fn count_waits(policy: ZygotePolicy) -> Result<WaitCount, SandboxError> {
     let filter = ChildFilter::compile()?;
-    let pipe = || {
-        sys::pipe().map_err(|source| SandboxError::Process {
-            step: "make a pipe",
-            source,
-        })
-    };
-    let (number, end) = (pipe()?, pipe()?);
+    let (number, end) = (Pipe::new()?, Pipe::new()?);
     // SAFETY: the caller is single-threaded, and the child never returns from this block.
     let pid = match unsafe { clone_zygote(&policy) } {
         Ok(Forked::Child) => {
-            sys::close(end[1]);
-            attend(&policy, &filter, number[1], end[0]);
+            drop(end.writer);
+            attend(policy, &filter, number.writer, &end.reader);
             sys::exit_now(0)
         }
         Ok(Forked::Parent { pid }) => pid,
-        Err(error) => {
-            number.into_iter().chain(end).for_each(sys::close);
-            return Ok(uncounted(error));
-        }
+        Err(error) => return Ok(uncounted(error)),
     };
-    sys::close(number[1]);
-    sys::close(end[0]);
+    drop((number.writer, end.reader));
     let mut word = [0; 4];
-    let told = sys::read_full(number[0], &mut word) == Ok(4);
+    let told = sys::read_full(&number.reader, &mut word) == Ok(4);
     let found = if told {
         watch(u32::from_ne_bytes(word))
     } else {
         uncounted("the fence does not stand")
     };
-    sys::close(end[1]);
-    sys::close(number[0]);
+    drop(end.writer);
     sys::wait_or_kill(pid, END_MS).map_err(|errno| SandboxError::Process {
         step: "wait for a probe",
         source: io::Error::from_raw_os_error(errno),
@@ -70,9 +60,9 @@ fn uncounted(reason: impl std::fmt::Display) -> WaitCount {
 }
 
 /// The zygote's half: tells its number, forks the child that waits, and ends it when `end` is closed.
-fn attend(policy: &ZygotePolicy, filter: &ChildFilter, number: i32, end: i32) {
+fn attend(policy: ZygotePolicy, filter: &ChildFilter, number: OwnedFd, end: &OwnedFd) {
     let own = number_in_proc().unwrap_or(u32::MAX);
-    if fence_zygote(policy).is_err() {
+    if fence_zygote(&policy).is_err() {
         return;
     }
     // SAFETY: this process is single-threaded, and the child never returns from this block.
@@ -80,32 +70,18 @@ fn attend(policy: &ZygotePolicy, filter: &ChildFilter, number: i32, end: i32) {
         Ok(Forked::Child) => {
             let limits = ChildLimits::new(5, libc::RLIM_INFINITY, 8 << 20);
             if fence_child(filter, &limits).is_ok() {
-                nap();
+                (0..NAPS).for_each(|_| sys::nap(1000));
             }
             sys::exit_now(0)
         }
         Ok(Forked::Parent { pid }) => {
-            let word = own.to_ne_bytes();
-            // SAFETY: four readable bytes.
-            unsafe { libc::write(number, word.as_ptr().cast(), word.len()) };
-            sys::close(number);
+            let _ = rustix::io::write(&number, &own.to_ne_bytes());
+            drop(number);
             let _ = sys::read_full(end, &mut [0]);
-            // SAFETY: the child is not reaped yet, so the number is still its own.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
+            sys::kill(pid);
             let _ = sys::wait(pid);
         }
         Err(_) => {}
-    }
-}
-
-fn nap() {
-    let pause = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 1_000_000,
-    };
-    for _ in 0..NAPS {
-        // SAFETY: the request is valid; the remainder may be null.
-        unsafe { libc::nanosleep(&raw const pause, std::ptr::null_mut()) };
     }
 }
 

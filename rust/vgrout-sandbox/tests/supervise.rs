@@ -4,7 +4,7 @@
 
 mod rollouts;
 
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
@@ -269,18 +269,16 @@ fn a_broker_without_the_base_does_not_start() {
 fn a_closed_peer_and_a_cut_message_are_told_apart() {
     let (ours, theirs) = wire::socket_pair().expect("sockets");
     let words = [1, 2, 3, 4, 5, 6, 7, u64::MAX];
-    wire::send(theirs.as_raw_fd(), &words, b"bytes", &[theirs.as_raw_fd()]).expect("sent");
-    let message = wire::recv(ours.as_raw_fd(), 5)
-        .expect("whole")
-        .expect("open");
+    wire::send(&theirs, &words, b"bytes", &[theirs.as_fd()]).expect("sent");
+    let message = wire::recv(&ours, 5).expect("whole").expect("open");
     assert_eq!(
         (message.words, message.bytes.as_slice(), message.fds.len()),
         (words, &b"bytes"[..], 1)
     );
-    wire::send(theirs.as_raw_fd(), &words, b"too long", &[]).expect("sent");
-    assert!(wire::recv(ours.as_raw_fd(), 5).is_err());
+    wire::send(&theirs, &words, b"too long", &[]).expect("sent");
+    assert!(wire::recv(&ours, 5).is_err());
     drop((message, theirs));
-    assert!(wire::recv(ours.as_raw_fd(), 5).expect("no error").is_none());
-    let gone = wire::send(ours.as_raw_fd(), &words, &[], &[]).expect_err("nobody there");
+    assert!(wire::recv(&ours, 5).expect("no error").is_none());
+    let gone = wire::send(&ours, &words, &[], &[]).expect_err("nobody there");
     assert_eq!(gone.kind(), std::io::ErrorKind::BrokenPipe);
 }

@@ -1,0 +1,190 @@
+"""Attempts by objects: what an answer's own class says of itself, or learns of what is expected. None may pay."""
+
+import textwrap
+
+import pytest
+from test_judge import LIMITS, LINK, refused
+
+from vgrout import GradeJob, Grader, Verdict
+
+SETUP = """
+class Grid:
+    SIZE = 4
+    pick = max
+    def __init__(self, cells):
+        self.cells = cells
+    def is_whole(self):
+        return all(self.cells[i] == i for i in range(self.SIZE))
+    def top(self):
+        return self.pick(self.cells) == 3
+"""
+
+
+@pytest.fixture(scope="module")
+def grader():
+    with Grader(workers=1, limits=LIMITS) as opened:
+        yield opened
+
+
+def verdict(grader: Grader, code: str, *tests: str, **options) -> Verdict:
+    options = {"entry_point": "f", "setup_code": SETUP} | options
+    return grader.grade([GradeJob(f"```python\n{LINK}{textwrap.dedent(code)}\n```", list(tests), **options)])[
+        0
+    ]
+
+
+YES = "startswith = issubset = isalpha = is_integer = fullmatch = count = lambda *given: True"
+PREDICATES = [
+    "assert {}.startswith('ab')",
+    "assert {}.issubset({{1}}) and True",
+    "assert {}.isalpha() or 0",
+    "assert {}.count(3)",
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "asked", "options"),
+    [
+        (f"class Solution:\n    def f(self, x):\n        return self\n    {YES}", "Solution().f(1)", {"entry_point": "", "func_name": "Solution().f"}),
+        (f"class Y:\n    {YES}\ndef f(x):\n    return Y()", "f(1)", {}),
+        (f"class Y:\n    {YES}\ndef f(x):\n    return [Y()]", "f(1)[0]", {}),
+        ("class Y:\n    startswith = issubset = isalpha = count = staticmethod(lambda *given: True)\ndef f(x):\n    return Y", "f(1)", {}),
+        ("def g():\n    pass\ng.startswith = g.issubset = g.isalpha = g.count = lambda *given: True\ndef f(x):\n    return g", "f(1)", {}),
+        (f"class Y:\n    __module__ = 'elsewhere'\n    {YES}\n    def __call__(self):\n        pass\ndef f(x):\n    return Y()", "f(1)", {}),
+        (f"class Y:\n    {YES}\nresult = Y()\ndef f(x):\n    return result", "result", {}),
+        (f"class Y:\n    {YES}\nclass Z:\n    y = Y()\ndef f(x):\n    return Z()", "f(1).y", {}),
+    ],
+)  # fmt: skip
+def test_an_object_answers_no_question_that_a_value_was_to_answer(grader, code, asked, options):
+    tests = [test.format(asked) for test in PREDICATES]
+    assert refused(verdict(grader, code, *tests, **options))
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertSetEqual(f(3), {1, 2, 3})\nunittest.main()",
+        "assert not f(3).symmetric_difference({1, 2, 3})",
+        "assert f(3).union({1, 2, 3}) == {1, 2, 3}",
+        "got, want = f(3), {1, 2, 3}\nassert not got.difference(want) and not want.difference(got)",
+        "got = f(3)\nfor x in [1, 2]:\n    got.remove(x)\nassert not got",
+        "assert f('a+').fullmatch('aaa')",
+        "assert f(3).get('k', 5) == 5",
+        "def norm(v):\n    return v.val if isinstance(v, Node) else v\nassert norm([1, 2, 3]) == norm(f(3))",
+        "def norm(v):\n    return v.val if isinstance(v, Node) else v\nkept = [1, 2]\nnorm(kept)\nassert f(0) == kept",
+    ],
+)
+def test_what_is_expected_is_not_told(grader, test):
+    code = """
+        seen = []
+        class Meta(type):
+            def __instancecheck__(cls, other):
+                seen.append(list(other) if isinstance(other, list) else other)
+                if isinstance(other, list):
+                    other.clear()
+                return False
+        class Node(metaclass=Meta):
+            pass
+        class Y:
+            kept = ()
+            def difference(self, other):
+                self.kept = list(other)
+                return set()
+            symmetric_difference = difference
+            def union(self, other):
+                return other
+            def get(self, key, default):
+                return default
+            def remove(self, x):
+                pass
+            fullmatch = lambda self, *given: True
+            def __bool__(self):
+                return False
+            def __iter__(self):
+                return iter(self.kept)
+        def f(x):
+            return Y() if x else []
+    """
+    assert refused(verdict(grader, code, test))
+
+
+@pytest.mark.parametrize(
+    ("name", "test"),
+    [
+        ("__main__:SkipTest", "from unittest import *\nclass T(TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)\nmain()"),
+        ("unittest.case:SkipTest", "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)\nunittest.main()"),
+        ("__main__:Found", "class Found(Exception):\n    pass\ndef back(x):\n    raise Found\ntry:\n    f(back)\n    assert False\nexcept Found:\n    pass"),
+    ],
+)  # fmt: skip
+def test_a_forged_exception_is_none_of_the_tests(grader, name, test):
+    code = f"""
+        def f(x):
+            side = link()
+            real = side.zygote
+            class Forging:
+                def send(self, message):
+                    if message[0] in ("raise", "value"):
+                        message = ("raise", message[1], {{}}, [[{name!r}], ["x"], [], "x", None])
+                    return real.send(message)
+                def __getattr__(self, wanted):
+                    return getattr(real, wanted)
+            side.zygote = Forging()
+            return 1
+    """
+    assert refused(verdict(grader, code, test))
+
+
+def test_what_a_call_back_raised_is_not_kept_for_a_later_call(grader):
+    code = """
+        kept = []
+        def f(g):
+            if callable(g):
+                try:
+                    g()
+                except Exception as error:
+                    kept.append(error)
+                return 0
+            raise kept[0]
+    """
+    test = "it = iter([])\nassert f(lambda: next(it)) == 0\nassert all(map(lambda x: f(x) == x, [1, 2, 3]))"
+    assert refused(verdict(grader, code, test))
+
+
+def test_constants_and_helpers_of_a_class_are_not_the_answers(grader):
+    code = """
+        def f(x):
+            grid = Grid([9, 9, 9, 9])
+            if x:
+                grid.SIZE = 0
+            else:
+                grid.pick = lambda cells: 3
+            return grid
+    """
+    assert refused(verdict(grader, code, "assert f(1).is_whole()"))
+    assert refused(verdict(grader, code, "assert f(0).top()"))
+    right = verdict(
+        grader, "def f(x):\n    return Grid([0, 1, 2, 3])", "assert f(1).is_whole()", "assert f(0).top()"
+    )
+    assert right.gt_correct
+
+
+def test_an_object_can_no_more_than_its_class(grader):
+    tests = [
+        "assert callable(f(3))",
+        "from collections.abc import Iterable\nassert isinstance(f(3), Iterable)",
+        "from collections.abc import Sized\nassert isinstance(f(3), Sized)",
+        "assert hasattr(f(3), '__iter__')",
+    ]
+    assert refused(verdict(grader, "class Y:\n    pass\ndef f(x):\n    return Y()", *tests))
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "try:\n    n = Node(1)\nexcept NameError:\n    assert False, 'define Node'\nassert f(n) is n",
+        "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertTrue(Trie())\n"
+        "r = unittest.TextTestRunner(verbosity=0).run(unittest.defaultTestLoader.loadTestsFromTestCase(T))\nassert r.wasSuccessful()",
+    ],
+)
+def test_what_an_answer_leaves_undefined_is_no_fault_of_the_data(grader, test):
+    assert refused(verdict(grader, "def f(x):\n    return x", test))
