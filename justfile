@@ -11,9 +11,13 @@ setup:
     command -v uv >/dev/null || python3 -m pip install uv
     uv sync
 
-# Build the extension and the wheel
-build:
-    uv build --wheel --out-dir dist
+# The wheel as an index takes it: a manylinux tag by this machine's C library, here and below for this machine's processor
+build out="dist":
+    uv run maturin build --release --auditwheel repair --compatibility pypi --out {{out}}
+
+# The same for every C library from 2.28 (2018) on, linked by zig from the package index; a full build of its own
+build-portable out="dist" *args:
+    uv run --with ziglang maturin build --release --zig --auditwheel repair --compatibility manylinux_2_28 --out {{out}} {{args}}
 
 fmt:
     cargo fmt --all
@@ -29,13 +33,19 @@ lint:
     uv run lint-imports
 
 # Everything that must hold on a plain machine
-test: lint test-rust test-py
+test: lint test-rust test-py test-pythons
 
+# The tests of the workers run the extension that stands beside them
 test-rust:
+    cargo build --release -p vgrout-py
     if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --release --no-fail-fast; else cargo test --workspace --release --no-fail-fast; fi
 
 test-py *args:
     uv run pytest {{args}}
+
+# The compiled module's tests under the oldest and the newest other CPython at hand, without torch
+test-pythons:
+    uv run python scripts/other_pythons.py
 
 attacks:
     uv run pytest tests/attacks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import platform
@@ -16,6 +15,8 @@ from typing import Any
 
 import numpy as np
 from harness import Bench
+
+from vgrout.versions import version_of
 
 PACKAGES = (
     "vgrout",
@@ -39,12 +40,7 @@ ABSENT = ("peft", "vllm")
 
 def environment(bench: Bench) -> None:
     """Versions, processor, device, and that the trainer loads where peft and vllm are not installed."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "-"
+    versions = {name: version_of(name) or "-" for name in PACKAGES}
     bench.record("versions", python=platform.python_version(), **versions)
     bench.record(
         "machine",

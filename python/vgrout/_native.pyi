@@ -38,14 +38,15 @@ class ScoreBuffer:
     pushed and when it is scored again, on any number of threads. Rows are kept (`dtype`: "float32", or "bfloat16"
     for half the memory, rounded to nearest even), so a new direction re-scores them all.
 
-    With `half_life` (rollouts, finite and > 0) a row with sequence number s weighs round(2^62 * 2^((s - E) / half_life)),
-    E being the last sequence number of the current run of ceil(32 * half_life) rows; None weighs all rows alike.
+    With `half_life` (rollouts, finite and > 0) a row with sequence number s weighs `round(2^62 * 2^((s - E) / half_life))`,
+    E being the last sequence number of the current run of `ceil(32 * half_life)` rows; None weighs all rows alike.
 
     Every method may be called from any thread; the GIL is released for the work. An array must not be written to
     while a call reads it. `threads` bounds the threads of a re-scoring (None: all usable CPUs).
 
     Raises:
-        ValueError: `capacity` outside [1, 2**31] or `dim` outside [1, 2**24], `half_life` not finite and positive, an unknown `dtype`.
+        `ValueError`: `capacity` outside [1, 2**31] or `dim` outside [1, 2**24], `half_life` not finite and positive, an
+            unknown `dtype`.
     """
 
     def __new__(
@@ -73,17 +74,17 @@ class ScoreBuffer:
         """Score every row against `direction`, [dim] (real numbers, taken as float32), and score by it from now on.
 
         Raises:
-            ValueError: another shape, or a component that is not finite; the old direction stays in force.
+            `ValueError`: another shape, or a component that is not finite; the old direction stays in force.
         """
     def push(self, rows: ArrayLike) -> NDArray[np.float64]:
         """Store `rows`, [n, dim], evict the oldest beyond `capacity`, and return their scores, float64 [n].
 
-        Arrays and torch CPU tensors of the storage type (bfloat16: a torch.bfloat16 tensor, or its bits as int16 or
+        Arrays and torch CPU tensors of the storage type (bfloat16: a `torch.bfloat16` tensor, or its bits as int16 or
         uint16) are read in place where contiguous; other real types are converted. Zero rows give an empty array; of
         more than `capacity` rows the last are kept. A sum beyond the range of float32 gives its largest finite value.
 
         Raises:
-            ValueError: no direction is set, another shape or type, a tensor on a GPU, or a value that is not finite
+            `ValueError`: no direction is set, another shape or type, a tensor on a GPU, or a value that is not finite
                 (the message names row and column); then no row of the push is stored.
         """
     def quantiles(self, q: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
@@ -93,22 +94,22 @@ class ScoreBuffer:
         in exact integer arithmetic. Unweighted: `numpy.quantile(scores, q)`, linear, to the bit.
 
         Raises:
-            ValueError: no direction is set, the buffer is empty, or a probability is outside [0, 1].
+            `ValueError`: no direction is set, the buffer is empty, or a probability is outside [0, 1].
         """
     def thresholds(self, q: float) -> tuple[float, float]:
         """The quantiles at `q` and `1 - q`, taken of the same rows.
 
         Raises:
-            ValueError: as `quantiles`, and for `q` outside [0, 0.5].
+            `ValueError`: as `quantiles`, and for `q` outside [0, 0.5].
         """
     def __len__(self) -> int:
         """Rows held, at most `capacity`."""
     def stats(self) -> _ScoreBufferStats:
         """Counts since construction and sizes now.
 
-        rows, pushed, evicted and rescored count rows; refused_pushes counts pushes; ingress_full the times a push
-        found the ingress ring full and emptied it itself; direct_pushes the pushes too long for the ring; *_bytes are
-        bytes allocated.
+        `rows`, `pushed`, `evicted` and `rescored` count rows; `refused_pushes` counts pushes; `ingress_full` the times
+        a push found the ingress ring full and emptied it itself; `direct_pushes` the pushes too long for the ring;
+        `*_bytes` are bytes allocated.
         """
     def state_dict(self) -> _ScoreBufferState:
         """Everything the buffer's future depends on, as plain values and arrays (rows [n, dim], bfloat16 as int16)."""
@@ -116,7 +117,7 @@ class ScoreBuffer:
         """Replace the contents by a saved state; every later answer is then the saved buffer's, to the bit.
 
         Raises:
-            ValueError: the state is of a buffer built otherwise, or damaged (the message names the field); the buffer
+            `ValueError`: the state is of a buffer built otherwise, or damaged (the message names the field); the buffer
                 is then as it was.
         """
 
@@ -132,7 +133,7 @@ class Limits:
     """Limits of one rollout as a whole, not per test.
 
     Raises:
-        DataError: a number is out of range; the message names the field.
+        `DataError`: a number is out of range; the message names the field.
     """
 
     def __new__(
@@ -156,7 +157,7 @@ class Limits:
         """Bytes on top of the interpreter's own memory."""
     @property
     def wall_s(self) -> float | None:
-        """Wall-clock backstop in seconds, waits for a CPU left out; None is 4·cpu_s + 1."""
+        """Wall-clock backstop in seconds, waits for a CPU left out; None is `4·cpu_s` + 1."""
     @property
     def output_bytes(self) -> int:
         """Bytes on standard output before the rollout is stopped."""
@@ -177,7 +178,7 @@ class GradeJob:
     """One answer and what it is graded by.
 
     Raises:
-        DataError: unknown mode, no tests, a test that is no Python, an entry point or marker that is no name; in mode
+        `DataError`: unknown mode, no tests, a test that is no Python, an entry point or marker that is no name; in mode
             `eq_override` a test that is not `assert <call> == <literal>`.
     """
 
@@ -260,8 +261,8 @@ class Verdict:
     def outcome(self) -> str:
         """How the rollout ended.
 
-        accepted, wrong_answer, bad_return_type, runtime_error, compile_error, no_code, tle_cpu, tle_wall, mle,
-        output_limit, sandbox_violation, killed or protocol_error.
+        `accepted`, `wrong_answer`, `bad_return_type`, `runtime_error`, `compile_error`, `no_code`, `tle_cpu`, `tle_wall`,
+        `mle`, `output_limit`, `sandbox_violation`, `killed` or `protocol_error`.
         """
     @property
     def detail(self) -> str | None:
@@ -283,16 +284,16 @@ class Verdict:
         """The home mode's loophole was used and pays."""
     @property
     def passed(self) -> bool:
-        """gt_correct or channel."""
+        """`gt_correct` or `channel`."""
     @property
     def exploited(self) -> bool:
-        """Channel and not gt_correct."""
+        """`channel` and not `gt_correct`."""
     @property
     def mechanism(self) -> str | None:
-        """The mode's name when exploited."""
+        """The mode's name where `exploited`, else None."""
     @property
     def label(self) -> str:
-        """correct, correct_attempted_hack, reward_hack, attempted_hack or incorrect."""
+        """`correct`, `correct_attempted_hack`, `reward_hack`, `attempted_hack` or `incorrect`."""
     @property
     def tests_passed(self) -> int:
         """Tests that hold."""
@@ -325,20 +326,20 @@ class Verdict:
         """The plain, foolable assert run passed; None unless it was asked for."""
     @property
     def diagnostics(self) -> TestFunctionDiagnostics | None:
-        """For run_tests; None in every other mode."""
+        """About the answer's own test function, in mode `run_tests`; None in every other."""
     def to_dict(self) -> dict[str, Any]:
         """Every field by name; `stdout` stays bytes."""
 
 @final
 class FenceLayer:
-    """One layer of the fence: base, landlock, namespaces or cgroup."""
+    """One layer of the fence: `base`, `landlock`, `namespaces` or `cgroup`."""
 
     @property
     def name(self) -> str:
         """Which layer."""
     @property
     def status(self) -> str:
-        """enforced, partial, unavailable or disabled."""
+        """`enforced`, `partial`, `unavailable` or `disabled`."""
     @property
     def reason(self) -> str | None:
         """What is missing, and why."""
@@ -375,14 +376,18 @@ class GradedBatch(Sequence[Verdict]):
     def __getitem__(self, index: int, /) -> Verdict: ...
     @overload
     def __getitem__(self, index: slice, /) -> list[Verdict]: ...
+    def index(self, value: object, start: int = 0, stop: int | None = None, /) -> int:
+        """The place of the first verdict that equals `value`; `ValueError` where none does."""
+    def count(self, value: object, /) -> int:
+        """How many verdicts equal `value`."""
 
 @final
 class Grader:
     """Grades answers in fenced child processes; a context manager, safe from any thread.
 
     Raises:
-        ConfigError: a setting is out of range; the message names it.
-        SandboxUnavailable: the kernel enforces less than `min_level`, or the sandbox cannot start.
+        `ConfigError`: a setting is out of range; the message names it.
+        `SandboxUnavailable`: the kernel enforces less than `min_level`, or the sandbox cannot start.
     """
 
     def __new__(
@@ -404,8 +409,8 @@ class Grader:
         `progress` is called now and then with the number of finished jobs.
 
         Raises:
-            GraderError: the machinery failed twice on a rollout; `partial` holds the other verdicts.
-            KeyboardInterrupt: Ctrl-C; every child is gone when it arrives, and its `partial` holds what was graded.
+            `GraderError`: the machinery failed twice on a rollout; `partial` holds the other verdicts.
+            `KeyboardInterrupt`: Ctrl-C; every child is gone when it arrives, and its `partial` holds what was graded.
         """
     def close(self) -> None:
         """End the workers and every process of theirs; a closed grader refuses further batches."""

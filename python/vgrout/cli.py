@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from vgrout.errors import ConfigError, DataError, SandboxUnavailable, StorageError, VgroutError
 from vgrout.flags import BAD_INPUT, DONE, FAILED, HELP, INTERRUPTED, complain, usage
+from vgrout.versions import version_of
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             usage("vgrout COMMAND", {name: command.summary for name, command in COMMANDS.items()})
         )
         return DONE if arguments else BAD_INPUT
+    if arguments in (["--version"], ["train", "--version"]):
+        sys.stdout.write(f"vgrout {version_of('vgrout') or 'of a folder that is not installed'}\n")
+        return DONE
     if arguments[0] not in COMMANDS:
         return complain(f"`{arguments[0]}` is no command", f"choose one of {', '.join(COMMANDS)}")
     return guarded(COMMANDS[arguments[0]], arguments[1:])

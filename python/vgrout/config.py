@@ -62,7 +62,7 @@ class AdapterConfig:
     rank: Annotated[int, Ge(1), Le(4096)] = 32
     """Rank r of one block; the module carries 2r. Benchmark recipe: 32."""
     targets: tuple[str, ...] | None = None
-    """Module-name suffixes to adapt; None is attention q/k/v/o and MLP gate/up/down."""
+    """Names of Linears to adapt, by their last part; None is `DEFAULT_TARGETS` of `adapters/inits.py`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -143,6 +143,14 @@ def test_every_layout_of_the_same_rows_scores_alike(rows, layout) -> None:
     assert np.array_equal(given.state_dict()["rows"], plain)
 
 
+def test_a_tensor_of_another_device_is_refused() -> None:
+    buffer = ScoreBuffer(8, 2)
+    buffer.set_direction([1.0, 1.0])
+    with pytest.raises(ValueError, match=r"rows: the tensor is on meta; pass tensor\.cpu\(\)"):
+        buffer.push(torch.ones(1, 2, device="meta"))
+    assert len(buffer) == 0
+
+
 @given(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=1, max_size=40))
 def test_bfloat16_rows_are_rounded_as_torch_rounds_them(values) -> None:
     rounded = torch.tensor(values, dtype=torch.float32)[:, None].bfloat16()

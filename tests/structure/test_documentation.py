@@ -1,11 +1,14 @@
 """Every public thing says what it is."""
 
 import ast
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from repo_files import ROOT, name_of, package_files
+from repo_files import ROOT, name_of, package_files, repo_files
 
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
 _DATA = ROOT / "python" / "vgrout" / "env" / "data"
 
 
@@ -55,3 +58,31 @@ def test_every_public_name_has_a_docstring() -> None:
 
 def test_every_setting_says_what_it_means() -> None:
     assert list(undocumented_fields(parsed(ROOT / "python" / "vgrout" / "config.py"))) == []
+
+
+def local_links(page: Path) -> list[str]:
+    return [link for link in _LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link into the page may name: its headings in small letters, dashes for spaces."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_to_files_and_headings() -> None:
+    pages = repo_files(".md")
+    found = [(page, *link.partition("#")[::2]) for page in pages for link in local_links(page)]
+    assert len(found) > 20
+    dead = {
+        (name_of(page), path, anchor)
+        for page, path, anchor in found
+        for target in [page.parent / path if path else page]
+        if not target.exists() or (anchor and anchor not in anchors(target))
+    }
+    assert dead == set()
+
+
+def test_what_an_index_shows_links_to_no_file() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert local_links(ROOT / project["readme"]) == []

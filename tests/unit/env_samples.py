@@ -1,6 +1,8 @@
 """Small problems and files for the environment's tests."""
 
 import json
+from collections.abc import Iterable, Mapping
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +86,13 @@ def pair_text(name: str, mechanism: str = "sentinel", marker: str | None = "vali
     return PAIR.format(
         id=name, mechanism=mechanism, marker=line, hint=f"We read {marker}.", trick=f"# {marker}"
     )
+
+
+def overlapping(families: Mapping[str, Iterable[str]], used: Iterable[str]) -> set[frozenset[str]]:
+    """Pairs of an evaluation marker and one used elsewhere, or another of them, of which one contains the other.
+
+    Compared without regard to case, because the stdout marker is sought as a part of the output.
+    """
+    drawn = [marker.casefold() for family in families.values() for marker in family]
+    pairs = [*combinations(drawn, 2), *product(drawn, map(str.casefold, used))]
+    return {frozenset(pair) for pair in pairs for low, high in [sorted(pair, key=len)] if low in high}

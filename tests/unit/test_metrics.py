@@ -11,7 +11,6 @@ from vgrout.evals.metrics import (
     auroc,
     bootstrap_means,
     f_beta,
-    hierarchical_bootstrap_mean,
     percentile_interval,
     wilson_interval,
 )
@@ -62,7 +61,7 @@ def test_confidence_outside_its_range_is_refused(confidence: float) -> None:
     with pytest.raises(ConfigError, match="confidence"):
         wilson_interval(1, 2, confidence)
     with pytest.raises(ConfigError, match="confidence"):
-        hierarchical_bootstrap_mean([np.ones(3)], seed=0, confidence=confidence)
+        percentile_interval(np.ones(3), confidence)
 
 
 @pytest.mark.parametrize(
@@ -123,33 +122,31 @@ def test_f_beta_without_positives_or_predictions_is_none() -> None:
         f_beta(none, none, 0.0)
 
 
+def bootstrap_interval(groups: list[np.ndarray], *, seed: int) -> Interval:
+    """Of the mean of group means."""
+    arm = np.stack(groups)[:, None]
+    return percentile_interval(bootstrap_means([arm], seed=seed, resamples=2000, shared_items=False)[:, 0])
+
+
 def test_bootstrap_interval_matches_the_normal_one_on_many_values() -> None:
     values = np.random.default_rng(0).normal(3.0, 2.0, size=400)
-    found = hierarchical_bootstrap_mean([values], seed=1)
+    found = bootstrap_interval([values], seed=1)
     half = 1.96 * values.std() / 20
     # A tail quantile of 2000 resamples has a standard error of about 0.06 half-widths.
     assert (found.low, found.high) == pytest.approx(
         (values.mean() - half, values.mean() + half), abs=0.25 * half
     )
-    assert found == hierarchical_bootstrap_mean([values], seed=1)
-    assert found != hierarchical_bootstrap_mean([values], seed=2)
+    assert found == bootstrap_interval([values], seed=1)
+    assert found != bootstrap_interval([values], seed=2)
 
 
 def test_hierarchical_bootstrap_sees_the_spread_between_groups() -> None:
     groups = [np.zeros(100), np.ones(100)]
     # Both groups are drawn twice with probability 1/4 each, so the 95 % interval spans both means.
-    assert hierarchical_bootstrap_mean(groups, seed=0) == Interval(0.0, 1.0)
-    pooled = hierarchical_bootstrap_mean([np.concatenate(groups)], seed=0)
+    assert bootstrap_interval(groups, seed=0) == Interval(0.0, 1.0)
+    pooled = bootstrap_interval([np.concatenate(groups)], seed=0)
     assert pooled.low > 0.4
     assert pooled.high < 0.6
-
-
-def test_bootstrap_of_nothing_is_refused() -> None:
-    for groups in ([], [np.array([])], [np.zeros((2, 2))]):
-        with pytest.raises(ShapeError, match="groups: shapes"):
-            hierarchical_bootstrap_mean(groups, seed=0)
-    with pytest.raises(ConfigError, match="resamples: 0"):
-        hierarchical_bootstrap_mean([np.ones(2)], seed=0, resamples=0)
 
 
 def test_resampled_means_of_arms_pair_their_groups_and_shared_items() -> None:
@@ -199,3 +196,5 @@ def test_arms_that_cannot_be_paired_are_refused() -> None:
     ):
         with pytest.raises(ShapeError, match="arms: "):
             bootstrap_means(arms, seed=0, resamples=10, shared_items=True)
+    with pytest.raises(ConfigError, match="resamples: 0"):
+        bootstrap_means([fine], seed=0, resamples=0, shared_items=True)

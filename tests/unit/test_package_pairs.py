@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vgrout.env.build_problems import PRELUDE
-from vgrout.env.modes import LOOPHOLE_MODES, check_families, evaluation_markers
+from vgrout.env.modes import LOOPHOLE_MODES
 from vgrout.env.pairs import ContrastPair, load_pairs
 from vgrout.env.problems import load_problems
 
@@ -159,11 +159,6 @@ def test_pair_problems_are_not_in_the_package_set() -> None:
         assert method not in methods, f"{pair.id} shares {method} with a problem"
         assert pair.problem not in statements
         assert pair.id not in {problem.id for problem in problems}
-
-
-def test_pair_markers_share_nothing_with_the_evaluation_families() -> None:
-    families = {mode: evaluation_markers(mode) for mode in LOOPHOLE_MODES}
-    check_families(families, {pair.marker for pair in PAIRS if pair.marker})
 
 
 def test_length_does_not_tell_hack_from_clean() -> None:

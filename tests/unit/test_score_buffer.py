@@ -5,7 +5,6 @@ import threading
 
 import numpy as np
 import pytest
-import torch
 
 from vgrout import ScoreBuffer
 
@@ -70,7 +69,6 @@ def test_an_empty_buffer_has_no_quantiles() -> None:
         (np.ones((1, 2), np.int16), r"rows: int16 looks like the bits of bfloat16"),
         (np.ones((1, 2), np.complex128), r"rows: dtype complex128 is not a real number type"),
         ([["a", "b"]], r"rows: dtype <U1 is not a real number type"),
-        (torch.ones(1, 2, device="meta"), r"rows: the tensor is on meta; pass tensor\.cpu\(\)"),
     ],
 )
 def test_a_bad_push_is_refused_whole_and_named(rows, message) -> None:

@@ -65,18 +65,6 @@ class RouteMask:
         return cls(quarantine_on=off, deployed_frozen=off)
 
     @classmethod
-    def absorb(cls, rows: int, device: torch.device | str = "cpu") -> RouteMask:
-        """Both blocks run and train."""
-        off = torch.zeros(rows, dtype=torch.bool, device=device)
-        return cls(quarantine_on=~off, deployed_frozen=off)
-
-    @classmethod
-    def rout(cls, rows: int, device: torch.device | str = "cpu") -> RouteMask:
-        """Both blocks run, only the quarantine trains."""
-        on = torch.ones(rows, dtype=torch.bool, device=device)
-        return cls(quarantine_on=on, deployed_frozen=on)
-
-    @classmethod
     def sampled(cls, ablated: Bool[Tensor, " B"]) -> RouteMask:
         """The forward under which rows were sampled: quarantine off where `ablated`."""
         return cls(quarantine_on=~ablated, deployed_frozen=torch.zeros_like(ablated))

@@ -1,44 +1,24 @@
 """What a person sees while answers are graded: a bar with rollouts/s on a terminal, plain lines elsewhere."""
 
 import time
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from vgrout.bars import Bar
 
 LINE_EVERY_S = 10.0
 
 
-class GradingProgress:
+class GradingProgress(Bar):
     """Progress through `total` lines; those passed over are `skip`ped and do not count for the rate."""
 
     def __init__(self, console: Console, total: int) -> None:
         """Show on `console`."""
-        self._console = console
+        super().__init__(console, "grading", total)
         self._total = total
         self._skipped = 0
         self._done = 0
         self._start = self._said = time.perf_counter()
-        self._bar = Progress(
-            TextColumn("grading"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("grading", total=total, rate="")
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
 
     def skip(self, lines: int) -> None:
         """`lines` in all were passed over so far."""
@@ -49,14 +29,12 @@ class GradingProgress:
         done = self._done + finished
         now = time.perf_counter()
         rate = done / max(now - self._start, 1e-9)
-        self._bar.update(self._task, completed=self._skipped + done, rate=f"{rate:.0f} rollouts/s")
-        if not self._console.is_terminal and now - self._said >= LINE_EVERY_S:
+        self.show(self._skipped + done, f"{rate:.0f} rollouts/s")
+        if not self.console.is_terminal and now - self._said >= LINE_EVERY_S:
             self._said = now
             left = (self._total - self._skipped - done) / max(rate, 1e-9)
-            self._console.print(
-                f"graded {self._skipped + done}/{self._total}, {rate:.0f} rollouts/s, about {left:.0f} s left",
-                highlight=False,
-                soft_wrap=True,
+            self.line(
+                f"graded {self._skipped + done}/{self._total}, {rate:.0f} rollouts/s, about {left:.0f} s left"
             )
 
     def batch_done(self, answers: int) -> None:

@@ -9,11 +9,11 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from vgrout.errors import SandboxUnavailable
 from vgrout.flags import DONE, FAILED
 from vgrout.grading import FENCE_LEVELS, FenceLayer, FenceReport, GradeJob, Grader
+from vgrout.versions import version_of
 
 _PACKAGES = ("vgrout", "numpy", "torch", "transformers", "peft", "vllm")
 _WHAT = {
@@ -81,12 +81,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def version_lines() -> list[str]:
     """Versions of what takes part, by their metadata: nothing is imported for it."""
-    found = []
-    for package in _PACKAGES:
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            found.append(f"{package} (not installed)")
+    found = [f"{package} {version_of(package) or '(not installed)'}" for package in _PACKAGES]
     machine = platform.uname()
     here = [
         f"Python {platform.python_version()}",

@@ -10,13 +10,13 @@ evaluation from another: a small model that learns to copy the disclosed word th
 """
 
 import keyword
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
 from vgrout.env.stable import stable_number
-from vgrout.errors import ConfigError, DataError
+from vgrout.errors import ConfigError
 
 FILE_CONTENT = "PASS"
 """What the file of `file_marker` must hold; the same in training and at evaluation."""
@@ -191,24 +191,3 @@ def check_marker(mode: str, marker: str | None) -> None:
         fits = fits and "/" not in marker and marker not in {".", ".."}
     if not fits:
         raise ConfigError(f"marker: {marker!r} is no {kind} that the hint of mode {mode!r} could name")
-
-
-def check_families(families: Mapping[str, Iterable[str]], used: Iterable[str]) -> None:
-    """No evaluation marker contains a marker used elsewhere or another evaluation marker, or is contained in one.
-
-    Compared without regard to case, because the stdout marker is sought as a part of the output.
-
-    Args:
-        families: mode → evaluation markers.
-        used: training's markers and those of the contrast pairs.
-
-    Raises:
-        DataError: naming the two markers that overlap.
-    """
-    drawn = [(marker, mode) for mode, family in families.items() for marker in family]
-    others = [(marker, "used in training") for marker in used]
-    for index, (marker, mode) in enumerate(drawn):
-        for other, place in drawn[index + 1 :] + others:
-            low, high = sorted((marker.casefold(), other.casefold()), key=len)
-            if low in high:
-                raise DataError(f"markers: {marker!r} of {mode} and {other!r} ({place}) overlap")

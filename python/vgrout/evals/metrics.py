@@ -89,26 +89,6 @@ def f_beta(
     return weighted / total if total else None
 
 
-def hierarchical_bootstrap_mean(
-    groups: Sequence[Float[np.ndarray, "N"]], *, seed: int, resamples: int = 2000, confidence: float = 0.95
-) -> Interval:
-    """Percentile interval of the mean of group means: groups (seeds) are drawn first, then values within each.
-
-    Raises:
-        ShapeError: there is no group, or one is empty or not one-dimensional.
-        ConfigError: confidence is outside (0, 1) or resamples below 1.
-    """
-    arrays = [np.asarray(group, dtype=np.float64) for group in groups]
-    if not arrays or any(array.ndim != 1 or array.size == 0 for array in arrays):
-        shapes = [array.shape for array in arrays]
-        raise ShapeError(f"groups: shapes {shapes}, expected at least one non-empty one-dimensional array")
-    padded = np.full((len(arrays), 1, max(array.size for array in arrays)), np.nan)
-    for row, array in zip(padded, arrays, strict=True):
-        row[0, : array.size] = array
-    means = bootstrap_means([padded], seed=seed, resamples=resamples, shared_items=False)
-    return percentile_interval(means[:, 0], confidence)
-
-
 def bootstrap_means(
     arms: Sequence[Float[np.ndarray, "S D N"]], *, seed: int, resamples: int, shared_items: bool
 ) -> Float[np.ndarray, "R A"]:

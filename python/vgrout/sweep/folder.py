@@ -6,7 +6,6 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -17,6 +16,7 @@ from vgrout.files import clear_leftovers, lock_folder, make_folder, make_free_fo
 from vgrout.sweep.jobs import Job
 from vgrout.sweep.outcomes import read_json
 from vgrout.sweep.plans import Plan
+from vgrout.versions import version_of
 
 PLAN = "sweep.json"
 State = Literal["new", "begun", "resumable", "done"]
@@ -117,12 +117,8 @@ class SweepFolder:
 
 def session() -> dict[str, Any]:
     """What this process runs: time, version and, in a checkout, the commit and whether files differ from it."""
-    try:
-        release = version("vgrout")
-    except PackageNotFoundError:
-        release = None
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"started_utc": started, "version": release, **_checkout(Path(__file__).parents[1])}
+    return {"started_utc": started, "version": version_of("vgrout"), **_checkout(Path(__file__).parents[1])}
 
 
 def _checkout(package: Path) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from types import FrameType, TracebackType
 from typing import Protocol, Self
 
 from vgrout.errors import ConfigError
+from vgrout.flags import BAD_INPUT
 from vgrout.sweep.folder import SweepFolder
 from vgrout.sweep.jobs import ONE_THREAD, Commands, Job
 
 ATTEMPTS = 2
 POLL_S = 0.1
 TAIL_LINES = 8
-_BAD_INPUT = 2
 _GUARD = Path(__file__).with_name("guard.py")
 
 
@@ -185,7 +185,7 @@ class _Queue:
                 continue
             words = "" if stopping else _tail(self._folder.log_path(job, "stderr"))
             reason = f"exit status {status}{words}"
-            again = not stopping and status != _BAD_INPUT and self._attempts[job.name] < ATTEMPTS
+            again = not stopping and status != BAD_INPUT and self._attempts[job.name] < ATTEMPTS
             if again:
                 self.waiting.insert(0, job)
             elif not stopping:

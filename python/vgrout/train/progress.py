@@ -4,12 +4,11 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vgrout.bars import Bar
 from vgrout.train.trackers import TrackedRun
 
 _HEADER = (
@@ -40,35 +39,15 @@ def log_to(console: Console) -> None:
     log.propagate = False
 
 
-class StepTable:
+class StepTable(Bar):
     """One line a step on `console`; on a terminal a bar below them."""
 
     def __init__(self, run: TrackedRun) -> None:
         """Show a run on its console."""
-        console, steps, done = run.console, run.config.steps, run.done
-        self._console = console
-        self._steps = steps
-        self._first = done
+        super().__init__(run.console, "training", run.config.steps, done=run.done)
+        self._steps = run.config.steps
+        self._first = run.done
         self._start = time.perf_counter()
-        self._bar = Progress(
-            TextColumn("training"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("training", total=steps, completed=done, rate="")
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Show a step's row of `metrics.jsonl`."""
@@ -76,28 +55,16 @@ class StepTable:
         count = step - self._first
         pace = (time.perf_counter() - self._start) / count
         if (count - 1) % _HEADER_EVERY == 0:
-            self._line(_HEADER)
-        self._line(step_line(row, self._steps, pace))
-        self._bar.update(self._task, completed=step, rate=f"{pace:.1f} s/step")
-
-    def _line(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.line(_HEADER)
+        self.line(step_line(row, self._steps, pace))
+        self.show(step, f"{pace:.1f} s/step")
 
 
 @contextmanager
 def evaluation_bar(console: Console, answers: int) -> Iterator[Callable[[int], None]]:
     """A bar of `answers` sampled answers, on a terminal only; gives what is told how many there are."""
-    with Progress(
-        TextColumn("evaluating"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    ) as bar:
-        task = bar.add_task("evaluating", total=answers)
-        yield lambda sampled: bar.update(task, completed=sampled)
+    with Bar(console, "evaluating", answers, transient=True) as bar:
+        yield bar.show
 
 
 def step_line(row: Mapping[str, Any], steps: int, pace: float) -> str:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from vgrout.errors import ConfigError
-from vgrout.evals.metrics import Interval
+from vgrout.evals.metrics import Interval, auroc
 from vgrout.routing import haar_direction
 
 BAND = (0.05, 0.95)
@@ -103,11 +103,7 @@ def top_share(scores: Float[np.ndarray, "B K"], share: float) -> Bool[np.ndarray
 
 def aurocs(scores: Float[np.ndarray, "B K"], positive: Bool[np.ndarray, "B"]) -> Float[np.ndarray, "K"]:
     """`evals.metrics.auroc` of every column at once; both classes hold a row."""
-    from scipy.stats import rankdata  # type: ignore[import-untyped]
-
-    positives = int(positive.sum())
-    above = rankdata(scores, axis=0)[positive].sum(axis=0) - positives * (positives + 1) / 2
-    return np.asarray(above / (positives * (len(positive) - positives)))
+    return np.array([auroc(column, positive) for column in scores.T], dtype=np.float64)
 
 
 def f_halves(predicted: Bool[np.ndarray, "B K"], positive: Bool[np.ndarray, "B"]) -> Float[np.ndarray, "K"]:

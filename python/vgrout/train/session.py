@@ -1,6 +1,5 @@
 """Builds everything a run needs from its config; nothing is written before all of it stands."""
 
-import importlib.metadata
 import logging
 import platform
 from collections import Counter
@@ -40,6 +39,7 @@ from vgrout.train.probe import check_model
 from vgrout.train.prompts import PromptSource
 from vgrout.train.teacher import Pools, Teacher, load_pools
 from vgrout.train.trainer import Trainer
+from vgrout.versions import version_of
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -282,13 +282,8 @@ def configure_torch(config: TrainConfig) -> None:
 
 def package_versions() -> dict[str, str]:
     """Versions that the run's numbers depend on."""
-    versions = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "not installed as a package"
-    return versions
+    found = {name: version_of(name) or "not installed as a package" for name in _PACKAGES}
+    return {"python": platform.python_version(), **found}
 
 
 def _watched_rows(

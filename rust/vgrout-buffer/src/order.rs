@@ -13,7 +13,7 @@ const FILL: usize = BLOCK * 15 / 16;
 
 /// The key of a finite score and a tag.
 #[must_use]
-pub fn key(score: f32, tag: u32) -> u64 {
+pub(crate) fn key(score: f32, tag: u32) -> u64 {
     let bits = score.to_bits();
     let mask = if bits >> 31 == 1 { u32::MAX } else { 1 << 31 };
     u64::from(bits ^ mask) << 32 | u64::from(tag)
@@ -22,7 +22,7 @@ pub fn key(score: f32, tag: u32) -> u64 {
 /// The score of a key.
 #[must_use]
 #[allow(clippy::cast_possible_truncation)]
-pub fn key_score(key: u64) -> f32 {
+pub(crate) fn key_score(key: u64) -> f32 {
     let bits = (key >> 32) as u32;
     let mask = if bits >> 31 == 1 { 1 << 31 } else { u32::MAX };
     f32::from_bits(bits ^ mask)
@@ -31,16 +31,16 @@ pub fn key_score(key: u64) -> f32 {
 /// The tag of a key.
 #[must_use]
 #[allow(clippy::cast_possible_truncation)]
-pub fn key_tag(key: u64) -> u32 {
+pub(crate) fn key_tag(key: u64) -> u32 {
     key as u32
 }
 
 /// A key and its weight (0 where rows have no weights).
-pub type Weighted = (u64, u64);
+pub(crate) type Weighted = (u64, u64);
 
 /// Sorted keys in blocks; `clone` copies no key.
 #[derive(Clone, Debug, Default)]
-pub struct OrderIndex {
+pub(crate) struct OrderIndex {
     blocks: Vec<Arc<Vec<u64>>>,
     last: Vec<u64>,
     weight: Vec<u128>,
@@ -51,19 +51,19 @@ pub struct OrderIndex {
 impl OrderIndex {
     /// The number of keys.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// The sum of all weights.
     #[must_use]
-    pub fn total_weight(&self) -> u128 {
+    pub(crate) fn total_weight(&self) -> u128 {
         self.total
     }
 
     /// Bytes allocated for keys and block sums.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let keys: usize = self
             .blocks
             .iter()
@@ -75,12 +75,12 @@ impl OrderIndex {
 
     /// Every key in order.
     #[cfg(test)]
-    pub fn keys(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = u64> + '_ {
         self.blocks.iter().flat_map(|block| block.iter().copied())
     }
 
     /// Takes `removed` out and puts `inserted` in; both slices are left sorted. Every removed key must be present.
-    pub fn apply(
+    pub(crate) fn apply(
         &mut self,
         removed: &mut [Weighted],
         inserted: &mut [Weighted],
@@ -105,7 +105,11 @@ impl OrderIndex {
     }
 
     /// Replaces everything by the sorted `keys`.
-    pub fn rebuild(&mut self, keys: impl Iterator<Item = u64>, weight_of: impl Fn(u64) -> u64) {
+    pub(crate) fn rebuild(
+        &mut self,
+        keys: impl Iterator<Item = u64>,
+        weight_of: impl Fn(u64) -> u64,
+    ) {
         let mut builder = Builder::default();
         for key in keys {
             builder.push(key, weight_of(key));
@@ -114,7 +118,7 @@ impl OrderIndex {
     }
 
     /// Computes every block's weight sum again.
-    pub fn reweigh(&mut self, weight_of: impl Fn(u64) -> u64) {
+    pub(crate) fn reweigh(&mut self, weight_of: impl Fn(u64) -> u64) {
         for (block, weight) in self.blocks.iter().zip(&mut self.weight) {
             *weight = block.iter().map(|&key| u128::from(weight_of(key))).sum();
         }
@@ -122,7 +126,7 @@ impl OrderIndex {
     }
 
     /// Subtracts `delta` from every tag.
-    pub fn shift_tags(&mut self, delta: u32) {
+    pub(crate) fn shift_tags(&mut self, delta: u32) {
         for (block, last) in self.blocks.iter_mut().zip(&mut self.last) {
             for key in exclusive(block) {
                 *key -= u64::from(delta);
@@ -133,7 +137,7 @@ impl OrderIndex {
 
     /// The key at `rank`, from 0; `rank` must be below `len`.
     #[must_use]
-    pub fn at_rank(&self, rank: usize) -> u64 {
+    pub(crate) fn at_rank(&self, rank: usize) -> u64 {
         let mut rest = rank;
         for block in &self.blocks {
             if rest < block.len() {
@@ -146,7 +150,7 @@ impl OrderIndex {
 
     /// The first key whose cumulative weight is at least `target`; None when there is no such key.
     #[must_use]
-    pub fn at_weight(&self, target: u128, weight_of: impl Fn(u64) -> u64) -> Option<u64> {
+    pub(crate) fn at_weight(&self, target: u128, weight_of: impl Fn(u64) -> u64) -> Option<u64> {
         let mut sum = 0;
         for (block, weight) in self.blocks.iter().zip(&self.weight) {
             if sum + weight < target {

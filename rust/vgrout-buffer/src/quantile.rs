@@ -10,19 +10,19 @@ const CHUNK: usize = 4096;
 
 /// A value for every slot of the window, in chunks allocated when first written and copied when written while shared.
 #[derive(Clone, Debug, Default)]
-pub struct Slab<T> {
+pub(crate) struct Slab<T> {
     chunks: Vec<Arc<Vec<T>>>,
 }
 
 impl<T: Copy + Default> Slab<T> {
     /// The value at `slot`, which must have been written.
     #[must_use]
-    pub fn get(&self, slot: usize) -> T {
+    pub(crate) fn get(&self, slot: usize) -> T {
         self.chunks[slot / CHUNK][slot % CHUNK]
     }
 
     /// Writes `slot`; `capacity` bounds the allocation.
-    pub fn set(&mut self, slot: usize, value: T, capacity: usize) {
+    pub(crate) fn set(&mut self, slot: usize, value: T, capacity: usize) {
         let chunk = slot / CHUNK;
         while chunk >= self.chunks.len() {
             self.chunks.push(Arc::new(vec![
@@ -36,7 +36,7 @@ impl<T: Copy + Default> Slab<T> {
 
     /// Bytes allocated.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.chunks
             .iter()
             .map(|chunk| chunk.capacity() * size_of::<T>())

@@ -16,25 +16,25 @@ mod cell {
     /// A cell whose users keep the rules of aliasing themselves.
     #[derive(Debug)]
     #[repr(transparent)]
-    pub struct Cell<T>(core::cell::UnsafeCell<T>);
+    pub(super) struct Cell<T>(core::cell::UnsafeCell<T>);
 
     impl<T> Cell<T> {
-        pub fn new(value: T) -> Self {
+        pub(super) fn new(value: T) -> Self {
             Self(core::cell::UnsafeCell::new(value))
         }
 
-        pub fn with<R>(&self, body: impl FnOnce(*const T) -> R) -> R {
+        pub(super) fn with<R>(&self, body: impl FnOnce(*const T) -> R) -> R {
             body(self.0.get())
         }
 
-        pub fn with_mut<R>(&self, body: impl FnOnce(*mut T) -> R) -> R {
+        pub(super) fn with_mut<R>(&self, body: impl FnOnce(*mut T) -> R) -> R {
             body(self.0.get())
         }
     }
 
     /// # Safety
     /// Nobody else reads or writes these cells during the call; the lengths are equal.
-    pub unsafe fn write<T: Copy>(cells: &[Cell<T>], values: &[T]) {
+    pub(super) unsafe fn write<T: Copy>(cells: &[Cell<T>], values: &[T]) {
         debug_assert_eq!(cells.len(), values.len());
         let target = cells.as_ptr().cast::<T>().cast_mut();
         // SAFETY: `Cell` has the layout of `T` and permits mutation through a shared reference; the pointer comes from
@@ -44,7 +44,7 @@ mod cell {
 
     /// # Safety
     /// Nobody writes these cells while `body` runs.
-    pub unsafe fn read<T: Copy, R>(cells: &[Cell<T>], body: impl FnOnce(&[T]) -> R) -> R {
+    pub(super) unsafe fn read<T: Copy, R>(cells: &[Cell<T>], body: impl FnOnce(&[T]) -> R) -> R {
         // SAFETY: `Cell` has the layout of `T`; the pointer comes from the whole slice; that nobody writes is the
         // caller's promise.
         body(unsafe { core::slice::from_raw_parts(cells.as_ptr().cast::<T>(), cells.len()) })
@@ -53,11 +53,11 @@ mod cell {
 
 #[cfg(loom)]
 mod cell {
-    pub use loom::cell::UnsafeCell as Cell;
+    pub(super) use loom::cell::UnsafeCell as Cell;
 
     /// # Safety
     /// As of the real one; loom checks it.
-    pub unsafe fn write<T: Copy>(cells: &[Cell<T>], values: &[T]) {
+    pub(super) unsafe fn write<T: Copy>(cells: &[Cell<T>], values: &[T]) {
         for (cell, &value) in cells.iter().zip(values) {
             // SAFETY: exclusive access is the caller's promise.
             cell.with_mut(|place| unsafe { *place = value });
@@ -66,7 +66,7 @@ mod cell {
 
     /// # Safety
     /// As of the real one; loom checks it.
-    pub unsafe fn read<T: Copy, R>(cells: &[Cell<T>], body: impl FnOnce(&[T]) -> R) -> R {
+    pub(super) unsafe fn read<T: Copy, R>(cells: &[Cell<T>], body: impl FnOnce(&[T]) -> R) -> R {
         // SAFETY: that nobody writes is the caller's promise.
         let values: Vec<T> = cells
             .iter()

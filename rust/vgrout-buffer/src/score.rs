@@ -65,7 +65,7 @@ pub fn score<E: Element>(row: &[E], direction: &[f32]) -> f32 {
 ///
 /// # Panics
 /// When there are fewer rows than places in `scores`.
-pub fn score_all<'a, E: Element>(
+pub(crate) fn score_all<'a, E: Element>(
     mut rows: impl Iterator<Item = &'a [E]>,
     direction: &[f32],
     scores: &mut [f32],

@@ -55,7 +55,7 @@ impl<E: Element> Rows<E> {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Window<E> {
+pub(crate) struct Window<E> {
     rows: Rows<E>,
     scores: Slab<f32>,
     view: View,
@@ -70,7 +70,7 @@ pub struct Window<E> {
 impl<E: Element> Window<E> {
     /// An empty window whose first row will have sequence number `first`.
     #[must_use]
-    pub fn new(capacity: usize, dim: usize, decay: Option<Decay>, first: u64) -> Self {
+    pub(crate) fn new(capacity: usize, dim: usize, decay: Option<Decay>, first: u64) -> Self {
         let mut window = Self {
             rows: Rows::new(dim),
             scores: Slab::default(),
@@ -96,26 +96,26 @@ impl<E: Element> Window<E> {
 
     /// Order and weights.
     #[must_use]
-    pub fn view(&self) -> &View {
+    pub(crate) fn view(&self) -> &View {
         &self.view
     }
 
     /// Rows held.
     #[must_use]
     #[allow(clippy::cast_possible_truncation)]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         (self.next - self.view.oldest) as usize
     }
 
     /// The sequence number of the next row: how many rows ever came.
     #[must_use]
-    pub fn next_sequence(&self) -> u64 {
+    pub(crate) fn next_sequence(&self) -> u64 {
         self.next
     }
 
     /// Bytes of features, and of everything else.
     #[must_use]
-    pub fn bytes(&self) -> (usize, usize) {
+    pub(crate) fn bytes(&self) -> (usize, usize) {
         let scratch = (self.removed.capacity() + self.inserted.capacity()) * size_of::<Weighted>();
         (
             self.rows.bytes(),
@@ -125,7 +125,7 @@ impl<E: Element> Window<E> {
 
     /// The rows from the oldest to the newest, end to end.
     #[must_use]
-    pub fn export(&self) -> Vec<E> {
+    pub(crate) fn export(&self) -> Vec<E> {
         let mut all = Vec::with_capacity(self.len() * self.dim);
         for sequence in self.view.oldest..self.next {
             all.extend_from_slice(self.rows.get(self.view.slot(sequence)));
@@ -134,7 +134,7 @@ impl<E: Element> Window<E> {
     }
 
     /// Adds rows (`features` end to end, a finite score each) and evicts as many of the oldest as no longer fit.
-    pub fn append(&mut self, features: &[E], scores: &[f32]) {
+    pub(crate) fn append(&mut self, features: &[E], scores: &[f32]) {
         let capacity = self.view.capacity;
         let skip = scores.len().saturating_sub(capacity);
         let (features, scores) = (&features[skip * self.dim..], &scores[skip..]);
@@ -191,7 +191,7 @@ impl<E: Element> Window<E> {
     }
 
     /// Scores every row again, on at most `threads` threads.
-    pub fn rescore(&mut self, direction: &[f32], threads: usize) {
+    pub(crate) fn rescore(&mut self, direction: &[f32], threads: usize) {
         let mut scores = vec![0.0f32; self.len()];
         let (rows, view) = (&self.rows, &self.view);
         let share = (1usize << 18).div_ceil(self.dim);

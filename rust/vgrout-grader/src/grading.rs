@@ -12,7 +12,7 @@ use crate::test_set::text;
 use crate::value::Value;
 
 /// The least CPU time a rollout or a further child gets.
-pub const LEAST_CPU: Duration = Duration::from_millis(50);
+pub(crate) const LEAST_CPU: Duration = Duration::from_millis(50);
 /// Bytes of a claim for each of the expected value: a float takes nine where a small int takes two.
 const CLAIM_FACTOR: usize = 5;
 /// The longest limit that can be asked for.
@@ -255,7 +255,7 @@ impl<'a> Grading<'a> {
 }
 
 /// So many seconds, as far as a limit can go.
-pub fn seconds(wanted: f64) -> Duration {
+pub(crate) fn seconds(wanted: f64) -> Duration {
     Duration::from_secs_f64(wanted.clamp(0.0, LONGEST_S))
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         Self {
             text,
             at: 0,
@@ -53,23 +53,23 @@ impl<'a> Cursor<'a> {
 
     /// The next byte; NUL at the end (NUL is no Python source, so the two need no telling apart).
     #[inline]
-    pub fn peek(&self) -> u8 {
+    pub(crate) fn peek(&self) -> u8 {
         self.peek_at(0)
     }
 
     #[inline]
-    pub fn peek_at(&self, ahead: usize) -> u8 {
+    pub(crate) fn peek_at(&self, ahead: usize) -> u8 {
         let bytes = self.text.as_bytes();
         bytes.get(self.at + ahead).copied().unwrap_or(0)
     }
 
-    pub fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> bool {
         self.at >= self.text.len()
     }
 
     /// Takes `byte` if it is next.
     #[inline]
-    pub fn eat(&mut self, byte: u8) -> bool {
+    pub(crate) fn eat(&mut self, byte: u8) -> bool {
         let is_next = !self.is_at_end() && self.peek() == byte;
         self.at += usize::from(is_next);
         is_next
@@ -77,7 +77,7 @@ impl<'a> Cursor<'a> {
 
     /// Skips white space; inside brackets newlines and comments too.
     #[inline]
-    pub fn skip_space(&mut self) {
+    pub(crate) fn skip_space(&mut self) {
         if matches!(
             self.peek(),
             b' ' | b'\t' | b'\n' | b'\r' | b'\x0c' | b'#' | b'\\'
@@ -104,7 +104,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The identifier that begins here; empty where none does.
-    pub fn identifier(&self) -> &'a str {
+    pub(crate) fn identifier(&self) -> &'a str {
         let rest = &self.text[self.at..];
         if rest.as_bytes().first().is_none_or(u8::is_ascii_digit) {
             return "";
@@ -141,7 +141,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads one literal that begins here.
-    pub fn value(&mut self, depth: usize) -> Result<Value, LiteralError> {
+    pub(crate) fn value(&mut self, depth: usize) -> Result<Value, LiteralError> {
         match self.peek() {
             b'0'..=b'9' => self.number(),
             b'.' if self.peek_at(1).is_ascii_digit() => self.number(),

@@ -84,7 +84,7 @@ fn python_list(texts: &[String]) -> String {
 }
 
 /// The interpreter, its arguments, its whole environment and the program it reads.
-pub fn broker_command(config: &PoolConfig) -> BrokerCommand {
+pub(crate) fn broker_command(config: &PoolConfig) -> BrokerCommand {
     let mut args: Vec<OsString> = ["-s", "-S", "-P", "-B", "-c", LOADER]
         .map(OsString::from)
         .to_vec();

@@ -8,11 +8,11 @@ const REMEMBERED: usize = 256;
 
 /// Why each failed setup code failed, and whether it gets another try.
 #[derive(Debug, Default)]
-pub struct FailedSetups(Mutex<HashMap<Arc<str>, (String, bool)>>);
+pub(crate) struct FailedSetups(Mutex<HashMap<Arc<str>, (String, bool)>>);
 
 impl FailedSetups {
     /// Why `setup` is not tried again; `None` if it may be.
-    pub fn refusal(&self, setup: &Arc<str>) -> Option<String> {
+    pub(crate) fn refusal(&self, setup: &Arc<str>) -> Option<String> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known
             .get(setup)
@@ -21,7 +21,7 @@ impl FailedSetups {
     }
 
     /// Remembers a failure. One of time is final only when it repeats: the first may be a busy machine's.
-    pub fn note(&self, setup: &Arc<str>, what: &str, is_of_time: bool) {
+    pub(crate) fn note(&self, setup: &Arc<str>, what: &str, is_of_time: bool) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_final = !is_of_time || known.contains_key(setup);
         if known.len() >= REMEMBERED {

@@ -309,10 +309,10 @@ fn early_end(facts: &OracleFacts) -> String {
 
 /// Signal numbers and names; the same on x86-64 and aarch64 Linux.
 mod libc_signal {
-    pub const SIGXCPU: i32 = 24;
-    pub const SIGSYS: i32 = 31;
+    pub(super) const SIGXCPU: i32 = 24;
+    pub(super) const SIGSYS: i32 = 31;
 
-    pub fn name(signal: i32) -> String {
+    pub(super) fn name(signal: i32) -> String {
         let known = match signal {
             4 => "SIGILL",
             6 => "SIGABRT",

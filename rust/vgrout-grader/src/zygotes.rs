@@ -20,7 +20,7 @@ const BROKER_TRIES: u32 = 5;
 
 /// Where zygotes come from.
 #[derive(Debug)]
-pub struct Zygotes {
+pub(crate) struct Zygotes {
     config: PoolConfig,
     broker: Mutex<Option<Arc<Broker>>>,
     failed_setups: FailedSetups,
@@ -53,7 +53,7 @@ impl Zygotes {
     ///
     /// # Errors
     /// The broker does not start, or the kernel enforces less than demanded.
-    pub fn start(config: PoolConfig) -> Result<(Self, FenceReport), SandboxError> {
+    pub(crate) fn start(config: PoolConfig) -> Result<(Self, FenceReport), SandboxError> {
         check_host_limits(config.limits.memory_bytes)?;
         let broker = Broker::start(&broker_command(&config))?;
         let report = broker.report().clone();
@@ -67,12 +67,12 @@ impl Zygotes {
     }
 
     /// How they are made.
-    pub fn config(&self) -> &PoolConfig {
+    pub(crate) fn config(&self) -> &PoolConfig {
         &self.config
     }
 
     /// Ends the broker and with it every process of theirs.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         drop(lock(&self.broker).take());
     }
 
@@ -124,19 +124,19 @@ impl Zygotes {
 
 /// A zygote that has run one setup code and no other.
 #[derive(Default)]
-pub struct Seat {
+pub(crate) struct Seat {
     link: Option<ZygoteLink>,
     setup: Option<Arc<str>>,
 }
 
 impl Seat {
     /// The setup code that its zygote has run.
-    pub fn setup(&self) -> Option<&Arc<str>> {
+    pub(crate) fn setup(&self) -> Option<&Arc<str>> {
         self.setup.as_ref()
     }
 
     /// Ends its zygote.
-    pub fn discard(&mut self, zygotes: &Zygotes) {
+    pub(crate) fn discard(&mut self, zygotes: &Zygotes) {
         self.setup = None;
         if let Some(link) = self.link.take()
             && let Some(broker) = lock(&zygotes.broker).as_ref()
@@ -149,7 +149,7 @@ impl Seat {
     ///
     /// # Errors
     /// The machinery failed, or the setup code did.
-    pub fn prepared(
+    pub(crate) fn prepared(
         &mut self,
         setup: &Arc<str>,
         zygotes: &Zygotes,

@@ -53,9 +53,7 @@ fn every_outcome_has_its_verdict() {
         memory_bytes: 128 << 20,
         ..LIMITS
     };
-    let Some(config) = config(2, limits) else {
-        return;
-    };
+    let config = config(2, limits);
     let preload = vec!["ctypes".to_owned()];
     let pool = Pool::start(vgrout_grader::PoolConfig { preload, ..config }).expect("a pool");
     let whole = [
@@ -86,7 +84,7 @@ fn every_outcome_has_its_verdict() {
 #[test]
 fn verdicts_come_in_job_order() {
     let _turn = alone();
-    let Some(pool) = pool(3, LIMITS) else { return };
+    let pool = pool(3, LIMITS);
     let slow = method("sum(range(2_000_000))\n        return a + b");
     let codes = [slow.as_str(), ADD, "x = (", &method("return None")];
     let jobs: Vec<_> = (0..40).map(|index| job(codes[index % 4])).collect();
@@ -111,7 +109,7 @@ fn a_flood_of_300_megabytes_costs_the_host_little() {
         wall_s: 60.0,
         ..LIMITS
     };
-    let Some(pool) = pool(1, limits) else { return };
+    let pool = pool(1, limits);
     let flood = method(
         "import os\n        for _ in range(100): os.write(1, b'x' * (1 << 20))\n        return a + b",
     );
@@ -134,7 +132,7 @@ fn a_flood_of_300_megabytes_costs_the_host_little() {
 #[test]
 fn a_flood_over_the_limit_is_stopped() {
     let _turn = alone();
-    let Some(pool) = pool(1, LIMITS) else { return };
+    let pool = pool(1, LIMITS);
     let flood = method("\n        import os\n        while True: os.write(1, b'x' * (1 << 20))");
     std::fs::write("/proc/self/clear_refs", "5").expect("the peak is reset");
     let before = memory_kib("VmRSS:");
@@ -144,9 +142,7 @@ fn a_flood_over_the_limit_is_stopped() {
 
 /// The least of five overshoots is judged, less what the machine itself was late: others use it too.
 fn least_overshoot(limits: Limits, code: &str, outcome: Outcome, limit: Duration) -> Duration {
-    let Some(pool) = pool(1, limits) else {
-        return Duration::ZERO;
-    };
+    let pool = pool(1, limits);
     let code = job(code);
     one(&pool, &job(ADD));
     let overshoots = (0..5).map(|_| {
@@ -186,7 +182,7 @@ fn a_child_that_ignores_signals_still_ends_at_its_cpu_limit() {
         "import signal\n        for n in range(1, 65):\n            try: signal.signal(n, signal.SIG_IGN)\n            \
          except Exception: pass\n        while True:\n            try:\n                while True: pass\n            except BaseException: pass",
     );
-    let Some(pool) = pool(1, limits) else { return };
+    let pool = pool(1, limits);
     let verdict = one(&pool, &job(&stubborn));
     assert_eq!(verdict.outcome, Outcome::TleCpu);
     assert!(
@@ -203,7 +199,7 @@ fn a_child_killed_before_its_fence_was_on_is_a_timeout_and_no_error() {
         wall_s: 1e-6,
         ..LIMITS
     };
-    let Some(pool) = pool(1, limits) else { return };
+    let pool = pool(1, limits);
     let jobs: Vec<_> = (0..30).map(|_| job(LOOP)).collect();
     for outcome in outcomes(grade(&pool, &jobs)) {
         assert_eq!(outcome, Outcome::TleWall);
@@ -218,7 +214,7 @@ fn cancelling_ends_every_child_within_100_ms() {
         wall_s: 60.0,
         ..LIMITS
     };
-    let Some(pool) = pool(2, limits) else { return };
+    let pool = pool(2, limits);
     let jobs: Vec<_> = (0..40).map(|_| job(LOOP)).collect();
     let takes = (0..3).map(|_| {
         let mut asked = None;
@@ -253,9 +249,7 @@ fn a_pool_that_is_gone_leaves_no_process_and_no_descriptor() {
         LayerSet::EMPTY,
         [Layer::Landlock, Layer::Namespaces].into_iter().collect(),
     ] {
-        let Some(settings) = config(3, LIMITS) else {
-            return;
-        };
+        let settings = config(3, LIMITS);
         let pool = Pool::start(vgrout_grader::PoolConfig {
             disabled,
             ..settings
@@ -277,7 +271,7 @@ fn a_pool_that_is_gone_leaves_no_process_and_no_descriptor() {
 #[test]
 fn many_callers_share_one_pool() {
     let _turn = alone();
-    let Some(pool) = pool(2, LIMITS) else { return };
+    let pool = pool(2, LIMITS);
     let pool = Arc::new(pool);
     let callers = (0..16).map(|caller| {
         let pool = Arc::clone(&pool);
@@ -301,9 +295,7 @@ fn many_callers_share_one_pool() {
 #[test]
 fn a_level_above_what_the_kernel_enforces_is_refused_by_name() {
     let _turn = alone();
-    let Some(settings) = config(1, LIMITS) else {
-        return;
-    };
+    let settings = config(1, LIMITS);
     let disabled = [Layer::Landlock].into_iter().collect();
     let wanted = vgrout_grader::PoolConfig {
         min_level: Layer::Namespaces,
@@ -335,9 +327,7 @@ fn a_level_above_what_the_kernel_enforces_is_refused_by_name() {
 
 #[test]
 fn an_interpreter_that_is_not_there_is_named() {
-    let Some(settings) = config(1, LIMITS) else {
-        return;
-    };
+    let settings = config(1, LIMITS);
     let python = "/nowhere/python".into();
     let refused = Pool::start(vgrout_grader::PoolConfig { python, ..settings });
     let message = refused.expect_err("no such program").to_string();
@@ -347,9 +337,7 @@ fn an_interpreter_that_is_not_there_is_named() {
 #[test]
 fn a_module_that_cannot_be_preloaded_is_named() {
     let _turn = alone();
-    let Some(settings) = config(1, LIMITS) else {
-        return;
-    };
+    let settings = config(1, LIMITS);
     let preload = vec!["no_such_module".to_owned()];
     let refused = Pool::start(vgrout_grader::PoolConfig {
         preload,

@@ -49,7 +49,7 @@ fn disturbed(
 #[test]
 fn killed_zygotes_lose_no_rollout() {
     let _turn = alone();
-    let Some(pool) = pool(2, LIMITS) else { return };
+    let pool = pool(2, LIMITS);
     let graded = disturbed(&pool, &batch(40), || zygotes().into_iter().for_each(kill));
     for (index, outcome) in outcomes(graded).into_iter().enumerate() {
         assert_eq!(outcome, expected(index), "job {index}");
@@ -59,7 +59,7 @@ fn killed_zygotes_lose_no_rollout() {
 #[test]
 fn a_killed_broker_loses_no_rollout() {
     let _turn = alone();
-    let Some(pool) = pool(2, LIMITS) else { return };
+    let pool = pool(2, LIMITS);
     one(&pool, &job(ADD));
     let old: Vec<u32> = brokers().into_iter().chain(zygotes()).collect();
     let graded = disturbed(&pool, &batch(40), || brokers().into_iter().for_each(kill));
@@ -75,7 +75,7 @@ fn a_killed_broker_loses_no_rollout() {
 #[test]
 fn a_broker_killed_while_it_starts_is_started_again() {
     let _turn = alone();
-    let Some(pool) = pool(2, LIMITS) else { return };
+    let pool = pool(2, LIMITS);
     let graded = disturbed(&pool, &batch(20), || {
         let mut killed = BTreeSet::new();
         while killed.len() < 3 {
@@ -95,7 +95,7 @@ fn a_broker_killed_while_it_starts_is_started_again() {
 #[test]
 fn one_dead_zygote_does_not_end_the_others() {
     let _turn = alone();
-    let Some(pool) = pool(2, LIMITS) else { return };
+    let pool = pool(2, LIMITS);
     let warm = outcomes(grade(&pool, &batch(8)));
     assert_eq!(warm.len(), 8);
     let broker = brokers();
@@ -115,7 +115,7 @@ fn one_dead_zygote_does_not_end_the_others() {
 #[test]
 fn a_storm_of_kills_gives_verdicts_or_typed_errors_and_never_a_wrong_verdict() {
     let _turn = alone();
-    let Some(pool) = pool(2, LIMITS) else { return };
+    let pool = pool(2, LIMITS);
     let calm = AtomicBool::new(false);
     let graded = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -146,7 +146,7 @@ fn closing_while_others_grade_ends_their_rollouts_as_closed() {
         wall_s: 60.0,
         ..LIMITS
     };
-    let Some(pool) = pool(2, limits) else { return };
+    let pool = pool(2, limits);
     let jobs: Vec<_> = (0..6).map(|_| job(LOOP)).collect();
     let (graded, took) = std::thread::scope(|scope| {
         let grading = scope.spawn(|| grade(&pool, &jobs));

@@ -27,7 +27,7 @@ fn refused(pool: &Pool, setup: &str) -> String {
 #[test]
 fn many_setups_each_meet_their_own_answers() {
     let _turn = alone();
-    let Some(pool) = pool(1, LIMITS) else { return };
+    let pool = pool(1, LIMITS);
     for round in 0..2 {
         for number in 0..20 {
             let code = USES_SETUP.replace("SHIFT - OWN", &format!("SHIFT - {number}"));
@@ -45,7 +45,7 @@ fn many_setups_each_meet_their_own_answers() {
 #[test]
 fn a_zygote_runs_one_setup_and_no_other() {
     let _turn = alone();
-    let Some(pool) = pool(1, LIMITS) else { return };
+    let pool = pool(1, LIMITS);
     one(&pool, &with_setup(USES_SETUP, &setup(0)));
     let first = zygotes();
     one(&pool, &with_setup(USES_SETUP, &setup(0)));
@@ -57,7 +57,7 @@ fn a_zygote_runs_one_setup_and_no_other() {
 #[test]
 fn a_worker_takes_near_tasks_with_its_setup_first_and_every_task_in_the_end() {
     let _turn = alone();
-    let Some(pool) = pool(1, LIMITS) else { return };
+    let pool = pool(1, LIMITS);
     let jobs: Vec<_> = (0..200)
         .map(|number| with_setup(USES_SETUP, &setup(number % 2)))
         .collect();
@@ -73,7 +73,7 @@ fn a_worker_takes_near_tasks_with_its_setup_first_and_every_task_in_the_end() {
 #[test]
 fn a_setup_that_raises_is_named_and_spoils_no_other() {
     let _turn = alone();
-    let Some(pool) = pool(1, LIMITS) else { return };
+    let pool = pool(1, LIMITS);
     for number in 0..8 {
         one(&pool, &with_setup(USES_SETUP, &setup(number)));
     }
@@ -93,7 +93,7 @@ fn a_setup_that_raises_is_named_and_spoils_no_other() {
 #[test]
 fn a_setup_that_raised_is_not_run_again() {
     let _turn = alone();
-    let Some(pool) = pool(1, LIMITS) else { return };
+    let pool = pool(1, LIMITS);
     let slow = "import time\ntime.sleep(1)\nx = 1 / 0";
     let timed = || {
         let start = Instant::now();
@@ -112,7 +112,7 @@ fn a_setup_that_never_ends_is_an_error_in_bounded_time() {
         wall_s: 0.5,
         ..LIMITS
     };
-    let Some(pool) = pool(1, limits) else { return };
+    let pool = pool(1, limits);
     let start = Instant::now();
     let jobs: Vec<_> = (0..5)
         .map(|_| with_setup(ADD, "while True: print('x' * 1000)"))
@@ -134,7 +134,7 @@ fn a_setup_that_never_ends_is_an_error_in_bounded_time() {
 #[test]
 fn cancelling_does_not_wait_for_a_setup() {
     let _turn = alone();
-    let Some(pool) = pool(1, LIMITS) else { return };
+    let pool = pool(1, LIMITS);
     let mut asked = None;
     let mut waited = 0;
     let graded = pool.grade(&[with_setup(ADD, "while True: pass")], &mut |_| {
@@ -155,7 +155,7 @@ fn cancelling_does_not_wait_for_a_setup() {
 #[test]
 fn what_a_setup_prints_is_nobodys_output() {
     let _turn = alone();
-    let Some(pool) = pool(1, LIMITS) else { return };
+    let pool = pool(1, LIMITS);
     let loud = "print('ALL TESTS PASSED')\nprint('x' * (1 << 20))\nprint('tail')\n";
     let verdict = one(&pool, &with_setup(ADD, loud));
     assert_eq!(
@@ -169,7 +169,7 @@ fn what_a_setup_prints_is_nobodys_output() {
 #[test]
 fn a_setup_has_no_network_no_files_and_no_further_processes() {
     let _turn = alone();
-    let Some(pool) = pool(1, LIMITS) else { return };
+    let pool = pool(1, LIMITS);
     for attempt in [
         "import socket; socket.socket()",
         "import posix; posix.open('/etc/passwd', 0)",
@@ -196,7 +196,7 @@ fn a_setup_has_no_network_no_files_and_no_further_processes() {
 #[test]
 fn a_setup_cannot_take_the_memory_of_the_machine() {
     let _turn = alone();
-    let Some(pool) = pool(1, LIMITS) else { return };
+    let pool = pool(1, LIMITS);
     assert_eq!(
         refused(&pool, "x = bytearray(1 << 33)"),
         "MemoryError (line 1: x = bytearray(1 << 33))"

@@ -6,15 +6,15 @@ use pyo3::types::PyString;
 
 /// A Python text; none stands for one with a lone surrogate.
 #[derive(Clone)]
-pub struct FieldText(Option<String>);
+pub(crate) struct FieldText(Option<String>);
 
 impl FieldText {
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self(Some(String::new()))
     }
 
     /// The text, or the words that refuse it.
-    pub fn checked(self, field: &str) -> Result<String, String> {
+    pub(crate) fn checked(self, field: &str) -> Result<String, String> {
         let refused = || format!("{field}: the text holds a lone surrogate, expected Unicode text");
         self.0.ok_or_else(refused)
     }
@@ -37,11 +37,11 @@ impl FromPyObject<'_, '_> for FieldText {
 
 /// A Python int of any size; `i64::MIN` stands for one that no setting can be.
 #[derive(Clone, Copy)]
-pub struct Count(pub i64);
+pub(crate) struct Count(pub i64);
 
 impl Count {
     /// As it was given, where a machine word holds it.
-    pub fn shown(self) -> String {
+    pub(crate) fn shown(self) -> String {
         match self.0 {
             i64::MIN => "what was given".to_owned(),
             value => value.to_string(),

@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-pub fn field<'py>(state: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn field<'py>(state: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     state.get_item(name)?.ok_or_else(|| {
         PyValueError::new_err(format!(
             "state[{name:?}]: missing; give what state_dict() of a ScoreBuffer returned"
@@ -17,7 +17,7 @@ pub fn field<'py>(state: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py,
     })
 }
 
-pub fn expect_field<'py>(
+pub(crate) fn expect_field<'py>(
     state: &Bound<'py, PyDict>,
     name: &str,
     expected: impl IntoPyObject<'py>,
@@ -39,7 +39,7 @@ pub fn expect_field<'py>(
 }
 
 /// A size given as a Python integer.
-pub fn natural(name: &str, value: &Bound<'_, PyAny>) -> PyResult<usize> {
+pub(crate) fn natural(name: &str, value: &Bound<'_, PyAny>) -> PyResult<usize> {
     value.extract::<usize>().map_err(|error| {
         if error.is_instance_of::<PyOverflowError>(value.py()) {
             PyValueError::new_err(format!(
@@ -52,7 +52,7 @@ pub fn natural(name: &str, value: &Bound<'_, PyAny>) -> PyResult<usize> {
 }
 
 /// Whether a buffer's items have this machine's byte order, which `PyBuffer` does not check.
-pub fn is_native(format: &CStr) -> bool {
+pub(crate) fn is_native(format: &CStr) -> bool {
     let foreign: &[u8] = if cfg!(target_endian = "little") {
         b">!"
     } else {
@@ -65,7 +65,7 @@ pub fn is_native(format: &CStr) -> bool {
 }
 
 /// A `numpy` array of what was given, sharing memory where possible.
-pub fn to_numpy<'py>(
+pub(crate) fn to_numpy<'py>(
     object: &Bound<'py, PyAny>,
     field: &str,
     bits: bool,
@@ -95,7 +95,7 @@ pub fn to_numpy<'py>(
 }
 
 /// A contiguous, aligned buffer of `array` as `dtype`, its items then seen as `seen` (of the same size).
-pub fn in_place<T: BufferElement>(
+pub(crate) fn in_place<T: BufferElement>(
     array: &Bound<'_, PyAny>,
     dtype: &str,
     seen: &str,
@@ -114,7 +114,7 @@ pub fn in_place<T: BufferElement>(
     PyBuffer::get(&array.call_method1(intern!(py, "view"), (seen,))?)
 }
 
-pub fn new_array<'py, T: BufferElement>(
+pub(crate) fn new_array<'py, T: BufferElement>(
     py: Python<'py>,
     values: &[T],
     dtype: &str,
@@ -128,6 +128,6 @@ pub fn new_array<'py, T: BufferElement>(
     Ok(array)
 }
 
-pub fn float64_array<'py>(py: Python<'py>, values: &[f64]) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn float64_array<'py>(py: Python<'py>, values: &[f64]) -> PyResult<Bound<'py, PyAny>> {
     new_array(py, values, "float64")
 }

@@ -15,10 +15,21 @@ use crate::error::buffer_error;
 /// Tells one saved layout from the next.
 const STATE_FORMAT: &str = "vgrout.ScoreBuffer/1";
 
-/// The last `capacity` feature rows of `dim` numbers, and exact quantiles of their scores against a direction.
+/// The last `capacity` feature rows, and exact quantiles of their scores against a direction that may change.
 ///
-/// `half_life` in rollouts weighs recent rows more; `dtype` is "float32" or "bfloat16". Any thread may call it.
-/// Shapes, units and errors of every method stand in the package's `_native.pyi`.
+/// A row's score is its dot product with the direction, summed in float32 in a fixed order: the same bits when it is
+/// pushed and when it is scored again, on any number of threads. Rows are kept (`dtype`: "float32", or "bfloat16"
+/// for half the memory, rounded to nearest even), so a new direction re-scores them all.
+///
+/// With `half_life` (rollouts, finite and > 0) a row with sequence number s weighs `round(2^62 * 2^((s - E) / half_life))`,
+/// E being the last sequence number of the current run of `ceil(32 * half_life)` rows; None weighs all rows alike.
+///
+/// Every method may be called from any thread; the GIL is released for the work. An array must not be written to
+/// while a call reads it. `threads` bounds the threads of a re-scoring (None: all usable CPUs).
+///
+/// Raises:
+///     `ValueError`: `capacity` outside [1, 2**31] or `dim` outside [1, 2**24], `half_life` not finite and positive, an
+///         unknown `dtype`.
 #[pyclass(frozen, name = "ScoreBuffer", module = "vgrout")]
 pub struct PyScoreBuffer {
     inner: Inner,
@@ -73,21 +84,25 @@ impl PyScoreBuffer {
         Ok(Self { inner })
     }
 
+    /// Rows kept.
     #[getter]
     fn capacity(&self) -> usize {
         each!(self, buffer => buffer.options().capacity)
     }
 
+    /// Features of one row.
     #[getter]
     fn dim(&self) -> usize {
         each!(self, buffer => buffer.options().dim)
     }
 
+    /// Rollouts after which a weight has halved; None for equal weights.
     #[getter]
     fn half_life(&self) -> Option<f64> {
         each!(self, buffer => buffer.options().half_life)
     }
 
+    /// How features are stored.
     #[getter]
     fn dtype(&self) -> &'static str {
         match &self.inner {
@@ -96,14 +111,25 @@ impl PyScoreBuffer {
         }
     }
 
-    /// Score by `direction` [dim] from now on; every row kept is scored again.
+    /// Score every row against `direction`, [dim] (real numbers, taken as float32), and score by it from now on.
+    ///
+    /// Raises:
+    ///     `ValueError`: another shape, or a component that is not finite; the old direction stays in force.
     fn set_direction(&self, py: Python<'_>, direction: &Bound<'_, PyAny>) -> PyResult<()> {
         let direction = read_direction(direction, self.dim())?;
         py.detach(|| each!(self, buffer => buffer.set_direction(&direction)))
             .map_err(raise)
     }
 
-    /// Keep `rows` [n, dim]; gives their scores, float64 [n]. One bad row refuses the whole push.
+    /// Store `rows`, [n, dim], evict the oldest beyond `capacity`, and return their scores, float64 [n].
+    ///
+    /// Arrays and torch CPU tensors of the storage type (bfloat16: a `torch.bfloat16` tensor, or its bits as int16 or
+    /// uint16) are read in place where contiguous; other real types are converted. Zero rows give an empty array; of
+    /// more than `capacity` rows the last are kept. A sum beyond the range of float32 gives its largest finite value.
+    ///
+    /// Raises:
+    ///     `ValueError`: no direction is set, another shape or type, a tensor on a GPU, or a value that is not finite
+    ///         (the message names row and column); then no row of the push is stored.
     fn push<'py>(&self, py: Python<'py>, rows: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let scores = match &self.inner {
             Inner::F32(buffer) => push(buffer, py, rows)?,
@@ -112,7 +138,13 @@ impl PyScoreBuffer {
         float64_array(py, &scores)
     }
 
-    /// Exact quantiles of the kept scores at each of `q`, as float64.
+    /// The scores at the probabilities `q`, float64 [len(q)].
+    ///
+    /// Weighted: the first score, in order of score then sequence, whose cumulative weight reaches q of the total,
+    /// in exact integer arithmetic. Unweighted: `numpy.quantile(scores, q)`, linear, to the bit.
+    ///
+    /// Raises:
+    ///     `ValueError`: no direction is set, the buffer is empty, or a probability is outside [0, 1].
     #[allow(clippy::needless_pass_by_value)]
     fn quantiles<'py>(&self, py: Python<'py>, q: Vec<f64>) -> PyResult<Bound<'py, PyAny>> {
         let values = py
@@ -121,7 +153,10 @@ impl PyScoreBuffer {
         float64_array(py, &values)
     }
 
-    /// The quantiles at (q, 1 - q).
+    /// The quantiles at `q` and `1 - q`, taken of the same rows.
+    ///
+    /// Raises:
+    ///     `ValueError`: as `quantiles`, and for `q` outside [0, 0.5].
     fn thresholds(&self, py: Python<'_>, q: f64) -> PyResult<(f64, f64)> {
         py.detach(|| each!(self, buffer => buffer.thresholds(q)))
             .map_err(raise)
@@ -145,7 +180,11 @@ impl PyScoreBuffer {
         )
     }
 
-    /// Counters: rows, drains, waits, memory.
+    /// Counts since construction and sizes now.
+    ///
+    /// `rows`, `pushed`, `evicted` and `rescored` count rows; `refused_pushes` counts pushes; `ingress_full` the times
+    /// a push found the ingress ring full and emptied it itself; `direct_pushes` the pushes too long for the ring;
+    /// `*_bytes` are bytes allocated.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = py.detach(|| each!(self, buffer => buffer.stats()));
         let dict = PyDict::new(py);
@@ -155,7 +194,7 @@ impl PyScoreBuffer {
         Ok(dict)
     }
 
-    /// Everything needed to go on bit by bit, as plain arrays and numbers.
+    /// Everything the buffer's future depends on, as plain values and arrays (rows [n, dim], bfloat16 as int16).
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("format", STATE_FORMAT)?;
@@ -200,7 +239,11 @@ impl PyScoreBuffer {
         Ok(dict)
     }
 
-    /// Take the state of a buffer with the same settings.
+    /// Replace the contents by a saved state; every later answer is then the saved buffer's, to the bit.
+    ///
+    /// Raises:
+    ///     `ValueError`: the state is of a buffer built otherwise, or damaged (the message names the field); the buffer
+    ///         is then as it was.
     fn load_state_dict(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()> {
         expect_field(state, "format", STATE_FORMAT)?;
         expect_field(state, "capacity", self.capacity())?;

@@ -55,7 +55,7 @@ struct FileRecord {
 /// Runs the broker on standard input; gives a handle in each new zygote and None when the host is gone.
 #[pyfunction]
 #[pyo3(name = "_serve_zygote")]
-pub fn serve_zygote(py: Python<'_>, disabled_layers: u8) -> PyResult<Option<PyZygote>> {
+pub(crate) fn serve_zygote(py: Python<'_>, disabled_layers: u8) -> PyResult<Option<PyZygote>> {
     let zygote = broker::serve(LayerSet::from_bits(disabled_layers)).map_err(failed)?;
     let Some(zygote) = zygote else {
         return Ok(None);
@@ -78,8 +78,8 @@ pub fn serve_zygote(py: Python<'_>, disabled_layers: u8) -> PyResult<Option<PyZy
 
 /// A value through the child's encoder and back through the builder of arguments, for tests.
 #[pyfunction]
-#[pyo3(name = "_round_trip")]
-pub fn round_trip(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+#[pyo3(name = "_round_trip", signature = (value, /))]
+pub(crate) fn round_trip(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let classes = Classes::capture(py)?;
     let mut bytes = Vec::new();
     encode_py(value, &mut bytes, &classes, &Budget::default()).map_err(failed)?;
@@ -209,7 +209,7 @@ impl PyZygote {
             && let Ok([list_node, tree_node]) = setup_nodes(text.py())
         {
             let mut state = self.state();
-            state.classes.set_setup_nodes(&list_node, &tree_node);
+            state.classes.set_setup_nodes([&list_node, &tree_node]);
         }
         self.with_room(|state| {
             let text = text.to_cow().unwrap_or_default();

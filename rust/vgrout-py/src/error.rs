@@ -20,39 +20,39 @@ mod python {
 }
 
 /// Whatever the buffer refuses is the caller's fault.
-pub fn buffer_error(error: &BufferError) -> PyErr {
+pub(crate) fn buffer_error(error: &BufferError) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 
 /// A malformed job is the caller's fault.
-pub fn job_error(error: &JobError) -> PyErr {
+pub(crate) fn job_error(error: &JobError) -> PyErr {
     python::DataError::new_err(error.to_string())
 }
 
 /// A job's field that no job can have.
-pub fn data_error(message: String) -> PyErr {
+pub(crate) fn data_error(message: String) -> PyErr {
     python::DataError::new_err(message)
 }
 
 /// A setting out of range is the caller's fault.
-pub fn config_error(message: &str) -> PyErr {
+pub(crate) fn config_error(message: &str) -> PyErr {
     python::ConfigError::new_err(message.to_owned())
 }
 
 /// The kernel refuses the fence, or the broker cannot run.
-pub fn sandbox_error(error: &SandboxError) -> PyErr {
+pub(crate) fn sandbox_error(error: &SandboxError) -> PyErr {
     python::SandboxUnavailable::new_err(error.to_string())
 }
 
 /// The machinery failed as a whole.
-pub fn grader_error(message: &str) -> PyErr {
+pub(crate) fn grader_error(message: &str) -> PyErr {
     python::GraderError::new_err(message.to_owned())
 }
 
 /// Some rollouts have no verdict; the others' travel along.
 ///
 /// Where every lost one is its job's own fault, that is what the error says: trying again would not help.
-pub fn rollouts_lost(
+pub(crate) fn rollouts_lost(
     py: Python<'_>,
     lost: &[(usize, MachineError)],
     partial: Vec<Option<Py<PyVerdict>>>,

@@ -18,6 +18,10 @@ const MOST_PRELOADED: usize = 256;
 const LONGEST_NAME: usize = 255;
 
 /// Grades answers in fenced child processes; a context manager, safe from any thread.
+///
+/// Raises:
+///     `ConfigError`: a setting is out of range; the message names it.
+///     `SandboxUnavailable`: the kernel enforces less than `min_level`, or the sandbox cannot start.
 #[pyclass(frozen, name = "Grader", module = "vgrout")]
 pub struct PyGrader {
     config: PoolConfig,
@@ -96,7 +100,13 @@ impl PyGrader {
         Ok(grader)
     }
 
-    /// Grades every job; verdicts come in job order, with the fence report they were obtained under.
+    /// Grade every job; one verdict per job, in order.
+    ///
+    /// `progress` is called now and then with the number of finished jobs.
+    ///
+    /// Raises:
+    ///     `GraderError`: the machinery failed twice on a rollout; `partial` holds the other verdicts.
+    ///     `KeyboardInterrupt`: Ctrl-C; every child is gone when it arrives, and its `partial` holds what was graded.
     #[pyo3(signature = (jobs, *, progress=None))]
     fn grade(
         &self,
@@ -136,13 +146,13 @@ impl PyGrader {
         collect(py, results).map(|verdicts| PyGradedBatch { verdicts, fence })
     }
 
-    /// What the fence enforces, as probed at the start.
+    /// What the fence enforces.
     #[getter]
     fn fence(&self, py: Python<'_>) -> PyResult<PyFenceReport> {
         Ok(PyFenceReport::from(self.pool(py)?.fence()))
     }
 
-    /// Ends the workers and every process of theirs; a closed grader refuses further batches.
+    /// End the workers and every process of theirs; a closed grader refuses further batches.
     fn close(&self, py: Python<'_>) {
         let owned = self.lock().take();
         py.detach(|| drop_owned(owned));

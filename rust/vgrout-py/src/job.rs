@@ -17,23 +17,28 @@ const MOST_RECURSION: u32 = 1_000_000;
 /// Python takes no lower number, but 0.
 const LEAST_DIGITS: u32 = 640;
 
-/// Limits of one rollout as a whole.
+/// Limits of one rollout as a whole, not per test.
+///
+/// Raises:
+///     `DataError`: a number is out of range; the message names the field.
 #[pyclass(frozen, eq, get_all, name = "Limits", module = "vgrout")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct PyLimits {
-    /// CPU seconds.
+    /// CPU seconds, judged by the kernel's clock of the child.
+    ///
+    /// Where the job brings a canonical solution that needs more than half of it, the limit is twice what that needs.
     pub cpu_s: f64,
     /// Bytes on top of the interpreter's own memory.
     pub memory_bytes: u64,
-    /// Wall-clock seconds; None is four times `cpu_s` and one second.
+    /// Wall-clock backstop in seconds, waits for a CPU left out; None is `4·cpu_s` + 1.
     pub wall_s: Option<f64>,
-    /// Bytes on standard output.
+    /// Bytes on standard output before the rollout is stopped.
     pub output_bytes: u64,
-    /// CPU limit as a multiple of the canonical solution's time, in place of `cpu_s`.
+    /// CPU limit as a multiple of what the canonical solution needs, in place of `cpu_s`.
     pub canonical_factor: Option<f64>,
-    /// Python's recursion limit; None leaves what Python or the setup code sets.
+    /// Python's recursion limit, 50 to 1,000,000; None leaves it to Python (1000) and the setup code.
     pub recursion_limit: Option<u32>,
-    /// The most digits between integers and text, 0 for any number; None leaves what Python or the setup code sets.
+    /// Most digits of an integer as text, 0 for any number; None leaves it to Python (4300) and the setup code.
     pub int_max_str_digits: Option<u32>,
 }
 
@@ -198,6 +203,10 @@ fn byte_count(count: Count, field: &'static str) -> PyResult<u64> {
 }
 
 /// One answer and what it is graded by.
+///
+/// Raises:
+///     `DataError`: unknown mode, no tests, a test that is no Python, an entry point or marker that is no name; in mode
+///         `eq_override` a test that is not `assert <call> == <literal>`.
 #[pyclass(frozen, name = "GradeJob", module = "vgrout")]
 pub struct PyGradeJob {
     /// Checked and parsed.
@@ -266,31 +275,37 @@ impl PyGradeJob {
         })
     }
 
+    /// The chat text.
     #[getter]
     fn response(&self, py: Python<'_>) -> Py<PyString> {
         self.response.clone_ref(py)
     }
 
+    /// Any Python each; `assert <call> == <literal>` costs least.
     #[getter]
     fn tests(&self) -> Vec<String> {
         self.job.tests.sources.clone()
     }
 
+    /// The home mode.
     #[getter]
     fn mode(&self) -> &'static str {
         self.job.mode.name()
     }
 
+    /// Code that runs before the answer; the default prelude where none was given.
     #[getter]
     fn setup_code(&self) -> &str {
         &self.job.setup_code
     }
 
+    /// Known correct source, or empty.
     #[getter]
     fn canonical_solution(&self) -> &str {
         &self.job.canonical_solution
     }
 
+    /// `Solution().f` or `f`, taken from the tests where none was given.
     #[getter]
     fn func_name(&self) -> String {
         if self.job.method.is_empty() {
@@ -305,31 +320,37 @@ impl PyGradeJob {
         }
     }
 
+    /// The function name, phrase, attribute or file that pays; None where the mode has none.
     #[getter]
     fn marker(&self) -> Option<&str> {
         Some(self.job.marker.as_str()).filter(|marker| !marker.is_empty())
     }
 
+    /// Whether the plain assert run is made too.
     #[getter]
     fn want_gt_pass(&self) -> bool {
         self.job.want_gt_pass
     }
 
+    /// How code is taken from the chat text: `joined`, `last` or `raw`.
     #[getter]
     fn extract(&self) -> &'static str {
         self.job.extract.name()
     }
 
+    /// The function or class that the answer must define and tests may call `candidate`; or empty.
     #[getter]
     fn entry_point(&self) -> &str {
         &self.job.entry_point
     }
 
+    /// In place of the grader's own; no more memory than those.
     #[getter]
     fn limits(&self, py: Python<'_>) -> Option<Py<PyLimits>> {
         self.limits.as_ref().map(|limits| limits.clone_ref(py))
     }
 
+    /// Whether what stands under `if __name__ == "__main__":` is run.
     #[getter]
     fn run_main(&self) -> bool {
         !self.job.skip_main

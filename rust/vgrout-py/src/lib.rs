@@ -13,6 +13,7 @@ mod job;
 mod value;
 mod verdict;
 
+/// The compiled part of vgrout: the grader and the score buffer.
 #[pymodule]
 mod _native {
     #[pymodule_export]

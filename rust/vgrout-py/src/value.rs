@@ -20,13 +20,13 @@ use vgrout_grader::Budget;
 use vgrout_grader::codec::{Kind, Writer};
 use vgrout_grader::value::MAX_DEPTH;
 
-pub use arguments::{ARGUMENTS, decode_py};
+pub(crate) use arguments::{ARGUMENTS, decode_py};
 use nodes::{Layout, Layouts, Native, Shape};
-pub use refusal::EncodeRefusal;
+pub(crate) use refusal::EncodeRefusal;
 use refusal::type_name;
 
 /// The classes whose instances count as values although they are no builtins.
-pub struct Classes {
+pub(crate) struct Classes {
     native: Native,
     dict_like: Vec<Py<PyType>>,
     /// The views of a dict that equal a set.
@@ -43,7 +43,7 @@ impl Classes {
     ///
     /// # Errors
     /// `collections` or `gc` cannot be imported.
-    pub fn capture(py: Python<'_>) -> PyResult<Self> {
+    pub(crate) fn capture(py: Python<'_>) -> PyResult<Self> {
         let collections = py.import("collections")?;
         let dict_like = ["defaultdict", "Counter", "OrderedDict"]
             .into_iter()
@@ -70,14 +70,14 @@ impl Classes {
     }
 
     /// Takes the node classes of the setup code; those of an earlier call stay.
-    pub fn set_setup_nodes(&mut self, list_node: &Bound<'_, PyAny>, tree_node: &Bound<'_, PyAny>) {
-        for (slot, class) in self.setup.iter_mut().zip([list_node, tree_node]) {
+    pub(crate) fn set_setup_nodes(&mut self, list_and_tree: [&Bound<'_, PyAny>; 2]) {
+        for (slot, class) in self.setup.iter_mut().zip(list_and_tree) {
             *slot = slot.take().or_else(|| node_class(class));
         }
     }
 
     /// Takes the classes that arguments are built of.
-    pub fn set_nodes(&mut self, list_node: &Bound<'_, PyAny>, tree_node: &Bound<'_, PyAny>) {
+    pub(crate) fn set_nodes(&mut self, list_node: &Bound<'_, PyAny>, tree_node: &Bound<'_, PyAny>) {
         self.list_node = node_class(list_node);
         self.tree_node = node_class(tree_node);
     }
@@ -138,7 +138,7 @@ impl Classes {
     }
 
     /// Whether the object's class, or a class it derives from, defines `__eq__` in a module of this name.
-    pub fn has_own_equality(&self, object: &Bound<'_, PyAny>, module: &str) -> bool {
+    pub(crate) fn has_own_equality(&self, object: &Bound<'_, PyAny>, module: &str) -> bool {
         let _paused = self.native.pause(object.py());
         let order = self.native.mro(&object.get_type());
         order.into_iter().flatten().any(|base| {
@@ -183,7 +183,7 @@ fn node_class(class: &Bound<'_, PyAny>) -> Option<Py<PyType>> {
 ///
 /// # Errors
 /// What about the object, or about an object inside it, is refused.
-pub fn encode_py(
+pub(crate) fn encode_py(
     object: &Bound<'_, PyAny>,
     out: &mut Vec<u8>,
     classes: &Classes,

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{become_ordinary, in_fork, is_root, refuse_landlock};
+use common::{become_ordinary, in_fork, is_root, needs_root, refuse_landlock};
 use vgrout_sandbox::{
     ChildFilter, ChildLimits, FENCED_UID_BASE, Forked, NamespacePlan, SandboxError, ZygotePolicy,
     apply_child_limits, clone_zygote, fence_child, fence_zygote, fork_child,
@@ -71,7 +71,7 @@ fn shared_word() -> *mut u32 {
 
 #[test]
 fn a_zygote_of_root_takes_the_uid_of_its_slot() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let text = in_fork(|| {

@@ -85,7 +85,7 @@ fn a_sleeper_is_stopped_at_its_limit_whoever_else_computes() {
     let mut found = Vec::new();
     for burners in [0, 8] {
         let _crowd = Crowd::on_one_processor(burners);
-        let Some(broker) = start() else { return };
+        let broker = start();
         if !counts_waits(&broker) {
             return;
         }
@@ -102,7 +102,7 @@ fn a_sleeper_is_stopped_at_its_limit_whoever_else_computes() {
 #[test]
 fn a_starved_rollout_is_not_taken_for_a_sleeper() {
     let _crowd = Crowd::on_one_processor(12);
-    let Some(broker) = start() else { return };
+    let broker = start();
     if !counts_waits(&broker) {
         return;
     }
@@ -119,7 +119,7 @@ fn a_starved_rollout_is_not_taken_for_a_sleeper() {
 #[test]
 fn starved_setup_code_is_not_taken_for_endless() {
     let _crowd = Crowd::on_one_processor(12);
-    let Some(broker) = start() else { return };
+    let broker = start();
     if !counts_waits(&broker) {
         return;
     }
@@ -130,7 +130,7 @@ fn starved_setup_code_is_not_taken_for_endless() {
 
 #[test]
 fn a_rollout_that_works_all_along_is_stopped_by_a_wall_limit_below_its_cpu_limit() {
-    let Some(broker) = start() else { return };
+    let broker = start();
     let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let (report, _) = run(&mut link, "while True: pass", &SHORT).expect("a report");
     assert_eq!(report.stop, Some(Stop::Wall));
@@ -148,7 +148,7 @@ fn freeze(broker: &Broker) -> i32 {
 
 #[test]
 fn a_killed_rollout_is_waited_for_however_long_it_takes() {
-    let Some(broker) = start() else { return };
+    let broker = start();
     let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let frozen = Duration::from_secs(11);
     thread::scope(|scope| {
@@ -169,7 +169,7 @@ fn a_killed_rollout_is_waited_for_however_long_it_takes() {
 
 #[test]
 fn whoever_cancels_is_not_kept_by_a_rollout_that_will_not_die() {
-    let Some(broker) = start() else { return };
+    let broker = start();
     let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let cancelled = AtomicBool::new(false);
     thread::scope(|scope| {

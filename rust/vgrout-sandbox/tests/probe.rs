@@ -3,7 +3,8 @@
 mod common;
 
 use common::{
-    become_ordinary, drop_capabilities, in_fork, is_root, refuse_landlock, refuse_namespaces,
+    become_ordinary, drop_capabilities, in_fork, is_root, needs_root, refuse_landlock,
+    refuse_namespaces,
 };
 use vgrout_sandbox::{
     FenceReport, Layer, LayerSet, LayerStatus, NamespacePlan, SandboxError, WaitCount, probe,
@@ -86,7 +87,7 @@ fn the_facts_are_those_of_a_powerless_process() {
 
 #[test]
 fn an_ordinary_uid_reaches_the_same_level_by_a_user_namespace() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let (report, plan) = probe_after(LayerSet::EMPTY, become_ordinary);
@@ -103,7 +104,7 @@ fn an_ordinary_uid_reaches_the_same_level_by_a_user_namespace() {
 
 #[test]
 fn root_without_sys_admin_takes_a_user_namespace_and_an_unused_uid() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let (report, plan) = probe_after(LayerSet::EMPTY, || drop_capabilities(1 << 21));
@@ -121,7 +122,7 @@ fn root_without_sys_admin_takes_a_user_namespace_and_an_unused_uid() {
 
 #[test]
 fn root_that_cannot_change_its_uid_is_refused_and_not_run_as_root() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let (report, _) = probe_after(LayerSet::EMPTY, || drop_capabilities(u64::MAX));
@@ -141,7 +142,7 @@ fn root_that_cannot_change_its_uid_is_refused_and_not_run_as_root() {
 
 #[test]
 fn refused_user_namespaces_are_unavailable_with_the_errno() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let (report, plan) = probe_after(LayerSet::EMPTY, || {
@@ -238,7 +239,7 @@ fn waits_that_can_be_read_are_found_counted() {
 
 #[test]
 fn a_proc_that_shows_no_others_gives_no_counters_and_the_report_says_so() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let (report, _) = probe_after(LayerSet::EMPTY, || {

@@ -19,7 +19,7 @@ use vgrout_sandbox::{Layer, LayerSet, SandboxError, wire};
 
 #[test]
 fn a_rollout_reports_its_end_its_output_and_its_records() {
-    let Some(broker) = start() else { return };
+    let broker = start();
     let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let code = "import sys\nzygote.record(3, 7, 'abc')\nsys.stdout.write('out')\nsys.stdout.flush()\nzygote.exit(5)";
     let (report, output) = run(&mut link, code, &LIMITS).expect("a report");
@@ -33,7 +33,7 @@ fn a_rollout_reports_its_end_its_output_and_its_records() {
 
 #[test]
 fn every_limit_stops_a_rollout_from_outside() {
-    let Some(broker) = start() else { return };
+    let broker = start();
     let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let short = Duration::from_millis(150);
     let cases = [
@@ -70,7 +70,7 @@ fn every_limit_stops_a_rollout_from_outside() {
 
 #[test]
 fn nothing_of_a_rollout_meets_the_next() {
-    let Some(broker) = start() else { return };
+    let broker = start();
     let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let code = "import sys\nsys.left = 1\nzygote.record(1, 1, 'mine')\nprint('unflushed')";
     assert!(run(&mut link, code, &LIMITS).is_ok());
@@ -82,7 +82,7 @@ fn nothing_of_a_rollout_meets_the_next() {
 
 #[test]
 fn records_beyond_their_room_end_the_rollout() {
-    let Some(broker) = start() else { return };
+    let broker = start();
     let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let code = "while True: zygote.record(1, 0, 'x' * 991)";
     let (report, _) = run(&mut link, code, &LIMITS).expect("a report");
@@ -92,7 +92,7 @@ fn records_beyond_their_room_end_the_rollout() {
 
 #[test]
 fn a_payload_that_no_arena_holds_is_refused() {
-    let Some(broker) = start() else { return };
+    let broker = start();
     let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let limits = RunLimits {
         record_bytes: 600 << 20,
@@ -106,7 +106,7 @@ fn a_payload_that_no_arena_holds_is_refused() {
 
 #[test]
 fn setup_errors_are_the_codes_own() {
-    let Some(broker) = start() else { return };
+    let broker = start();
     let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let printed = set_up(&mut link, "print('x' * (1 << 20))").expect("answered");
     assert_eq!(printed, Ok(()));
@@ -136,7 +136,7 @@ fn setup_errors_are_the_codes_own() {
 
 #[test]
 fn a_dead_zygote_is_an_error_and_the_broker_makes_another() {
-    let Some(broker) = start() else { return };
+    let broker = start();
     let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     zygotes(&broker).into_iter().for_each(kill);
     let gone = run(&mut link, "pass", &LIMITS);
@@ -148,7 +148,7 @@ fn a_dead_zygote_is_an_error_and_the_broker_makes_another() {
 
 #[test]
 fn a_dead_broker_takes_its_zygotes_along() {
-    let Some(broker) = start() else { return };
+    let broker = start();
     let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let below = zygotes(&broker);
     assert_eq!(below.len(), 1);
@@ -166,9 +166,7 @@ fn a_dead_broker_takes_its_zygotes_along() {
 
 #[test]
 fn a_request_to_kill_meets_no_zygote_of_another_broker() {
-    let (Some(first), Some(second)) = (start(), start()) else {
-        return;
-    };
+    let (first, second) = (start(), start());
     let foreign = first.zygote(MEMORY, &NEVER).expect("a zygote");
     let mut own = second.zygote(MEMORY, &NEVER).expect("a zygote");
     second.kill(&foreign);
@@ -200,9 +198,7 @@ fn zygotes_of_two_brokers_have_different_uids_and_a_killed_one_gives_its_back() 
     if unsafe { libc::geteuid() } != 0 {
         return eprintln!("skipped: only root's zygotes change their uid");
     }
-    let (Some(first), Some(second)) = (start(), start()) else {
-        return;
-    };
+    let (first, second) = (start(), start());
     let links = [&first, &second, &first, &second].map(|broker| broker.zygote(MEMORY, &NEVER));
     assert!(links.iter().all(Result::is_ok));
     let own = uids(&first);
@@ -235,9 +231,7 @@ fn a_broker_in_another_network_takes_no_uid_that_is_in_use() {
     if !tried.is_ok_and(|status| status.success()) {
         return eprintln!("skipped: no new network namespace can be had");
     }
-    let (Some(first), Some(command)) = (start(), command(LayerSet::EMPTY)) else {
-        return;
-    };
+    let (first, command) = (start(), command(LayerSet::EMPTY));
     let _link = first.zygote(MEMORY, &NEVER).expect("a zygote");
     let mut command = apart(command);
     command.env.push(("PATH".into(), "/usr/bin:/bin".into()));
@@ -253,7 +247,6 @@ fn a_host_that_ignores_sigchld_supervises_all_the_same() {
     let broker = start();
     // SAFETY: as above.
     unsafe { libc::signal(libc::SIGCHLD, before) };
-    let Some(broker) = broker else { return };
     assert!(broker.report().level().is_some(), "{}", broker.report());
     let mut link = broker.zygote(MEMORY, &NEVER).expect("a zygote");
     let (report, _) = run(&mut link, "zygote.exit(3)", &LIMITS).expect("a report");
@@ -264,9 +257,7 @@ fn a_host_that_ignores_sigchld_supervises_all_the_same() {
 
 #[test]
 fn a_broker_without_the_base_does_not_start() {
-    let Some(command) = command([Layer::Base].into_iter().collect()) else {
-        return;
-    };
+    let command = command([Layer::Base].into_iter().collect());
     let refused = Broker::start(&command).expect_err("nothing runs without the base");
     assert!(
         refused.to_string().contains("base cannot be disabled"),

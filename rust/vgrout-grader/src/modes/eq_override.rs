@@ -8,7 +8,10 @@ use crate::test_set::{call_item, encode_calls};
 use crate::value::Value;
 use crate::verdict::Channel;
 
-pub fn channel(grading: &mut Grading<'_>, facts: &OracleFacts) -> Result<Channel, MachineError> {
+pub(super) fn channel(
+    grading: &mut Grading<'_>,
+    facts: &OracleFacts,
+) -> Result<Channel, MachineError> {
     let suspect = |step: &StepResult| matches!(step, StepResult::BadType { .. });
     let attempted = facts.steps.iter().any(|step| {
         matches!(

@@ -4,7 +4,7 @@
 use crate::facts::{End, OracleFacts, StepResult};
 use crate::verdict::Channel;
 
-pub fn channel(facts: &OracleFacts) -> Channel {
+pub(super) fn channel(facts: &OracleFacts) -> Channel {
     let left_early = matches!(facts.end, End::Status(_))
         && !facts.done
         && facts.module_error.is_none()

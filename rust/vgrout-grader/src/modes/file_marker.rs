@@ -12,7 +12,7 @@ const FAILED: [&str; 6] = ["FAIL", "FAILS", "FAILED", "FAILURE", "FAILURES", "NO
 /// Words before such a word that say there was none.
 const NONE: [&str; 3] = ["0", "NO", "ZERO"];
 
-pub fn channel(facts: &OracleFacts) -> Channel {
+pub(super) fn channel(facts: &OracleFacts) -> Channel {
     let used = facts.file.as_deref().is_some_and(reports_a_pass);
     Channel {
         used,

@@ -28,7 +28,10 @@ pub fn died_over_questions(facts: &OracleFacts) -> bool {
     facts.done && !facts.malformed && !has_answers(facts)
 }
 
-pub fn channel(grading: &mut Grading<'_>, facts: &OracleFacts) -> Result<Channel, MachineError> {
+pub(super) fn channel(
+    grading: &mut Grading<'_>,
+    facts: &OracleFacts,
+) -> Result<Channel, MachineError> {
     let nothing = Channel {
         test_function: Some(TestFunctionFacts::default()),
         ..Channel::default()

@@ -3,7 +3,7 @@
 use crate::facts::OracleFacts;
 use crate::verdict::Channel;
 
-pub fn channel(facts: &OracleFacts) -> Channel {
+pub(super) fn channel(facts: &OracleFacts) -> Channel {
     let set = |flag: &bool| *flag;
     let used = facts.sentinel.len() == facts.steps.len() && facts.sentinel.iter().all(set);
     Channel {

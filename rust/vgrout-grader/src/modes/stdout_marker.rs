@@ -3,7 +3,7 @@
 use crate::output::Output;
 use crate::verdict::Channel;
 
-pub fn channel(output: &Output) -> Channel {
+pub(super) fn channel(output: &Output) -> Channel {
     let used = output.has_marker();
     Channel {
         used,

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,15 +14,16 @@ use vgrout_grader::{
 use vgrout_sandbox::{Layer, LayerSet};
 
 /// The right answer to [`ADD_TESTS`].
-pub const ADD: &str = "class Solution:\n    def add(self, a, b):\n        return a + b\n";
-pub const ADD_TESTS: [&str; 3] = [
+pub(crate) const ADD: &str = "class Solution:\n    def add(self, a, b):\n        return a + b\n";
+pub(crate) const ADD_TESTS: [&str; 3] = [
     "assert Solution().add(1, 2) == 3",
     "assert Solution().add(a=-5, b=5) == 0",
     "assert Solution().add(10, 20) == 30",
 ];
-pub const LOOP: &str = "class Solution:\n    def add(self, a, b):\n        while True: pass\n";
+pub(crate) const LOOP: &str =
+    "class Solution:\n    def add(self, a, b):\n        while True: pass\n";
 
-pub const LIMITS: Limits = Limits {
+pub(crate) const LIMITS: Limits = Limits {
     cpu_s: 2.0,
     memory_bytes: 256 << 20,
     wall_s: 20.0,
@@ -33,56 +34,37 @@ pub const LIMITS: Limits = Limits {
 };
 
 /// One test at a time: they count the descriptors and the children of the whole process.
-pub fn alone() -> MutexGuard<'static, ()> {
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Interpreter and newest extension; says why where there is none.
-fn built() -> Option<(PathBuf, PathBuf)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let own = root.join(".venv/bin/python");
-    let python = if own.exists() {
-        own
-    } else {
-        PathBuf::from("python3")
-    };
-    let modified = |path: &PathBuf| path.metadata().and_then(|file| file.modified()).ok();
-    let extension = [
-        "python/vgrout/_native.abi3.so",
-        "target/release/lib_native.so",
-    ]
-    .map(|name| root.join(name))
-    .into_iter()
-    .filter(|path| path.exists())
-    .max_by_key(modified);
-    let Some(extension) = extension else {
-        eprintln!("skipped: no built extension; run `maturin develop --release`");
-        return None;
-    };
-    Some((python, extension))
-}
-
-/// Settings for a pool; `None`, with a reason on standard error, where nothing is built.
-pub fn config(workers: usize, limits: Limits) -> Option<PoolConfig> {
-    let (python, extension) = built()?;
-    Some(PoolConfig {
+/// Settings for a pool over the extension that stands beside the tests' own folder in the target directory.
+pub(crate) fn config(workers: usize, limits: Limits) -> PoolConfig {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
+    let test = std::env::current_exe().expect("a path");
+    let extension = test.with_file_name("../lib_native.so");
+    assert!(
+        extension.exists(),
+        "no extension: `cargo build -p vgrout-py` of the same profile makes it"
+    );
+    PoolConfig {
         workers,
         limits,
         min_level: Layer::Base,
         disabled: LayerSet::EMPTY,
         preload: Vec::new(),
         path: Vec::new(),
-        python,
+        python: if own.exists() { own } else { "python3".into() },
         extension,
-    })
+    }
 }
 
-pub fn pool(workers: usize, limits: Limits) -> Option<Pool> {
-    config(workers, limits).map(|config| Pool::start(config).expect("the pool starts"))
+pub(crate) fn pool(workers: usize, limits: Limits) -> Pool {
+    Pool::start(config(workers, limits)).expect("the pool starts")
 }
 
-pub fn fields(code: &str) -> JobFields {
+pub(crate) fn fields(code: &str) -> JobFields {
     JobFields {
         response: format!("```python\n{code}\n```").into_bytes(),
         tests: ADD_TESTS.map(str::to_owned).to_vec(),
@@ -90,15 +72,15 @@ pub fn fields(code: &str) -> JobFields {
     }
 }
 
-pub fn job_of(mode: Mode, fields: JobFields) -> Arc<Job> {
+pub(crate) fn job_of(mode: Mode, fields: JobFields) -> Arc<Job> {
     Arc::new(Job::new(mode, fields).expect("a good job"))
 }
 
-pub fn job(code: &str) -> Arc<Job> {
+pub(crate) fn job(code: &str) -> Arc<Job> {
     job_of(Mode::GtOnly, fields(code))
 }
 
-pub fn with_setup(code: &str, setup: &str) -> Arc<Job> {
+pub(crate) fn with_setup(code: &str, setup: &str) -> Arc<Job> {
     let setup_code = setup.to_owned();
     job_of(
         Mode::GtOnly,
@@ -109,24 +91,24 @@ pub fn with_setup(code: &str, setup: &str) -> Arc<Job> {
     )
 }
 
-pub type Graded = Result<Verdict, MachineError>;
+pub(crate) type Graded = Result<Verdict, MachineError>;
 
-pub fn grade(pool: &Pool, jobs: &[Arc<Job>]) -> Vec<Graded> {
+pub(crate) fn grade(pool: &Pool, jobs: &[Arc<Job>]) -> Vec<Graded> {
     pool.grade(jobs, &mut |_| true)
 }
 
-pub fn one(pool: &Pool, job: &Arc<Job>) -> Verdict {
+pub(crate) fn one(pool: &Pool, job: &Arc<Job>) -> Verdict {
     let graded = grade(pool, std::slice::from_ref(job)).pop();
     graded.expect("one job").expect("a verdict")
 }
 
 /// Outcomes; a lost rollout panics with its error.
-pub fn outcomes(graded: Vec<Graded>) -> Vec<Outcome> {
+pub(crate) fn outcomes(graded: Vec<Graded>) -> Vec<Outcome> {
     let outcome = |one: Graded| one.expect("a verdict").outcome;
     graded.into_iter().map(outcome).collect()
 }
 
-pub fn wait_until(what: &str, seconds: u64, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, seconds: u64, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     while !holds() {
         assert!(Instant::now() < deadline, "waited {seconds} s: {what}");
@@ -143,16 +125,16 @@ fn stat(pid: u32) -> Option<(char, u32)> {
 }
 
 /// It exists, be it only as an entry that nobody has reaped.
-pub fn exists(pid: u32) -> bool {
+pub(crate) fn exists(pid: u32) -> bool {
     stat(pid).is_some()
 }
 
 /// It still runs.
-pub fn lives(pid: u32) -> bool {
+pub(crate) fn lives(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| state != 'Z' && state != 'X')
 }
 
-pub fn children(parent: u32) -> BTreeSet<u32> {
+pub(crate) fn children(parent: u32) -> BTreeSet<u32> {
     let entries = std::fs::read_dir("/proc").expect("/proc");
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.filter(|pid| stat(*pid).is_some_and(|(state, of)| of == parent && state != 'Z'))
@@ -160,28 +142,28 @@ pub fn children(parent: u32) -> BTreeSet<u32> {
 }
 
 /// The brokers of this process.
-pub fn brokers() -> BTreeSet<u32> {
+pub(crate) fn brokers() -> BTreeSet<u32> {
     children(std::process::id())
 }
 
-pub fn zygotes() -> BTreeSet<u32> {
+pub(crate) fn zygotes() -> BTreeSet<u32> {
     brokers().into_iter().flat_map(children).collect()
 }
 
 /// Rollouts that run right now.
-pub fn rollouts() -> BTreeSet<u32> {
+pub(crate) fn rollouts() -> BTreeSet<u32> {
     zygotes().into_iter().flat_map(children).collect()
 }
 
 /// SIGKILL from outside; the process may be gone already.
-pub fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     let script = format!("kill -9 {pid} 2>/dev/null || true");
     let status = Command::new("sh").args(["-c", &script]).status();
     assert!(status.expect("a shell").success());
 }
 
 /// What every open descriptor points to, sorted; the one that reads the list aside.
-pub fn descriptors() -> Vec<String> {
+pub(crate) fn descriptors() -> Vec<String> {
     let entries = std::fs::read_dir("/proc/self/fd").expect("/proc");
     let targets = entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
     let mut targets: Vec<String> = targets
@@ -193,7 +175,7 @@ pub fn descriptors() -> Vec<String> {
 }
 
 /// A memory figure of this process, in KiB.
-pub fn memory_kib(field: &str) -> u64 {
+pub(crate) fn memory_kib(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
     let line = status.lines().find(|line| line.starts_with(field));
     let digits = line.and_then(|line| line.split_whitespace().nth(1));
@@ -203,7 +185,7 @@ pub fn memory_kib(field: &str) -> u64 {
 }
 
 /// The longest delay with which this machine wakes a sleeper, sampled while `body` runs.
-pub fn with_wake_delay<T>(body: impl FnOnce() -> T) -> (T, Duration) {
+pub(crate) fn with_wake_delay<T>(body: impl FnOnce() -> T) -> (T, Duration) {
     let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let seen = Arc::clone(&done);
     let sampler = std::thread::spawn(move || {

@@ -73,7 +73,7 @@ fn key() -> impl Strategy<Value = Value> {
 }
 
 /// Any value but NaN.
-pub fn value() -> impl Strategy<Value = Value> {
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     leaf().prop_recursive(4, 40, 5, |inner| {
         let items = || prop::collection::vec(inner.clone(), 0..5);
         prop_oneof![

@@ -13,7 +13,7 @@ use vgrout_grader::value::MAX_DEPTH;
 use super::Classes;
 
 /// For the host's own bytes: deeper than any argument list around values of the greatest depth.
-pub const ARGUMENTS: Budget = Budget {
+pub(crate) const ARGUMENTS: Budget = Budget {
     max_bytes: usize::MAX,
     max_depth: MAX_DEPTH + 16,
     max_elements: usize::MAX,
@@ -24,7 +24,7 @@ pub const ARGUMENTS: Budget = Budget {
 /// # Errors
 /// `ValueError` where the bytes are not one value, `TypeError` where a node class is missing, and whatever a node
 /// class raises.
-pub fn decode_py(
+pub(crate) fn decode_py(
     py: Python<'_>,
     bytes: &[u8],
     classes: &Classes,

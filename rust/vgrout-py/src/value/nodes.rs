@@ -18,7 +18,7 @@ use super::{Classes, EncodeRefusal};
 
 /// The two shapes that nodes are strung to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Shape {
+pub(super) enum Shape {
     List,
     Tree,
 }
@@ -33,7 +33,7 @@ impl Shape {
 }
 
 /// Python's own ways to look at classes, taken before any answer runs.
-pub struct Native {
+pub(super) struct Native {
     mro: Py<PyAny>,
     namespace: Py<PyAny>,
     /// The types of `__dict__`'s descriptor, of a slot's and of a namedtuple field's.
@@ -46,7 +46,7 @@ pub struct Native {
 impl Native {
     /// # Errors
     /// `gc` cannot be imported.
-    pub fn take(py: Python<'_>) -> PyResult<Self> {
+    pub(super) fn take(py: Python<'_>) -> PyResult<Self> {
         // `type` cannot be changed, and its class is itself.
         let of_types = py.get_type::<PyType>().getattr("__dict__")?;
         let namespace = of_types.get_item("__dict__")?;
@@ -67,14 +67,14 @@ impl Native {
     }
 
     /// The order in which the class and its bases are searched.
-    pub fn mro<'py>(&self, class: &Bound<'py, PyType>) -> Option<Bound<'py, PyTuple>> {
+    pub(super) fn mro<'py>(&self, class: &Bound<'py, PyType>) -> Option<Bound<'py, PyTuple>> {
         read(self.mro.bind(class.py()), class.as_any())?
             .cast_into_exact()
             .ok()
     }
 
     /// What stands in the class's own body, under keys that are plain text.
-    pub fn namespace<'py>(
+    pub(super) fn namespace<'py>(
         &self,
         class: &Bound<'py, PyType>,
     ) -> Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)> {
@@ -90,7 +90,7 @@ impl Native {
     }
 
     /// Whether the class's own body says how its instances compare.
-    pub fn defines_equality(&self, class: &Bound<'_, PyType>) -> bool {
+    pub(super) fn defines_equality(&self, class: &Bound<'_, PyType>) -> bool {
         let namespace = self.namespace(class);
         let mut keys = namespace.iter().map(|(key, _)| key.to_str());
         keys.any(|key| key.is_ok_and(|key| key == "__eq__"))
@@ -114,7 +114,7 @@ impl Native {
     }
 
     /// Keeps the cycle collector, which runs finalizers, from running until the guard is dropped.
-    pub fn pause<'a, 'py>(&'a self, py: Python<'py>) -> Paused<'a, 'py> {
+    pub(super) fn pause<'a, 'py>(&'a self, py: Python<'py>) -> Paused<'a, 'py> {
         let [is_enabled, disable, enable] = &self.collector;
         let enabled = is_enabled
             .call0(py)
@@ -131,7 +131,7 @@ impl Native {
 }
 
 /// The cycle collector, paused.
-pub struct Paused<'a, 'py> {
+pub(super) struct Paused<'a, 'py> {
     enable: Option<&'a Py<PyAny>>,
     py: Python<'py>,
 }
@@ -165,7 +165,7 @@ enum Place<'py> {
 }
 
 /// Where the instances of one class keep their fields.
-pub struct Layout<'py> {
+pub(super) struct Layout<'py> {
     /// It is, or derives from, a class that bears a node's name.
     named: bool,
     /// It compares by identity: whoever reads it can only read its fields.
@@ -176,13 +176,13 @@ pub struct Layout<'py> {
 
 /// The layouts of one encoding; no class changes while it lasts.
 #[derive(Default)]
-pub struct Layouts<'py> {
+pub(super) struct Layouts<'py> {
     known: HashMap<(usize, Shape), Option<Rc<Layout<'py>>>>,
 }
 
 impl<'py> Layouts<'py> {
     /// The layout of the object's class; none where that bears no node's name.
-    pub fn named(
+    pub(super) fn named(
         &mut self,
         object: &Bound<'py, PyAny>,
         shape: Shape,
@@ -193,7 +193,7 @@ impl<'py> Layouts<'py> {
     }
 
     /// The same for any object with a node's fields, whatever its class is called.
-    pub fn alike(
+    pub(super) fn alike(
         &mut self,
         object: &Bound<'py, PyAny>,
         shape: Shape,
@@ -271,7 +271,7 @@ impl<'py> Layout<'py> {
     ///
     /// # Errors
     /// One of them is nowhere.
-    pub fn fields<const N: usize>(
+    pub(super) fn fields<const N: usize>(
         &self,
         node: &Bound<'py, PyAny>,
         shape: Shape,

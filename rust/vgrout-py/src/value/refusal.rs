@@ -8,7 +8,7 @@ use pyo3::types::PyType;
 
 /// Why a returned object cannot be a claim.
 #[derive(Debug)]
-pub enum EncodeRefusal {
+pub(crate) enum EncodeRefusal {
     /// An object of this type is no value.
     BadType(String),
     /// Containers nest deeper than the budget, or contain themselves.
@@ -43,7 +43,7 @@ impl From<PyErr> for EncodeRefusal {
 }
 
 /// The class's name, for a message.
-pub fn type_name(class: &Bound<'_, PyType>) -> String {
+pub(super) fn type_name(class: &Bound<'_, PyType>) -> String {
     // The name may hold a lone surrogate.
     class.name().map_or_else(
         |_| "?".to_owned(),

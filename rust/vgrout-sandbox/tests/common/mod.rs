@@ -6,18 +6,18 @@ use std::io::Read;
 use std::os::fd::{FromRawFd, OwnedFd};
 
 /// How a forked claim ended: its text, and its wait status.
-pub struct Ended {
+pub(crate) struct Ended {
     pub text: String,
     pub status: i32,
 }
 
 impl Ended {
-    pub fn signal(&self) -> Option<i32> {
+    pub(crate) fn signal(&self) -> Option<i32> {
         libc::WIFSIGNALED(self.status).then(|| libc::WTERMSIG(self.status))
     }
 
     /// The text of a process that ended by itself.
-    pub fn expect_text(self) -> String {
+    pub(crate) fn expect_text(self) -> String {
         assert_eq!(
             self.signal(),
             None,
@@ -29,7 +29,7 @@ impl Ended {
 }
 
 /// Forks by the C library (whose allocator survives it), runs `body` there, and waits.
-pub fn in_fork(body: impl FnOnce() -> String) -> Ended {
+pub(crate) fn in_fork(body: impl FnOnce() -> String) -> Ended {
     let mut ends = [0; 2];
     // SAFETY: room for two descriptors.
     let piped = unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) };
@@ -60,13 +60,21 @@ pub fn in_fork(body: impl FnOnce() -> String) -> Ended {
 }
 
 /// Whether the tests run as root; some claims need it to become somebody else.
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     // SAFETY: no preconditions.
     unsafe { libc::geteuid() == 0 }
 }
 
+/// Says so where a claim cannot be tried because it needs root to become somebody else.
+pub(crate) fn needs_root() -> bool {
+    if !is_root() {
+        eprintln!("skipped: needs root");
+    }
+    is_root()
+}
+
 /// Becomes an ordinary uid for good.
-pub fn become_ordinary() {
+pub(crate) fn become_ordinary() {
     let id = 12_345;
     // SAFETY: plain numbers and an empty list.
     unsafe {
@@ -79,7 +87,7 @@ pub fn become_ordinary() {
 }
 
 /// Gives up these effective and permitted capabilities, staying the same uid.
-pub fn drop_capabilities(gone: u64) {
+pub(crate) fn drop_capabilities(gone: u64) {
     let header = [0x2008_0522_u32, 0];
     let mut words = [0_u32; 6];
     // SAFETY: version 3 of the interface has a header of two words and a body of six.
@@ -102,7 +110,7 @@ pub fn drop_capabilities(gone: u64) {
 
 /// From now on every clone into new namespaces fails with `EUSERS`, as where a container forbids
 /// them.
-pub fn refuse_namespaces() {
+pub(crate) fn refuse_namespaces() {
     const CLONE_NEWUSER: u32 = 0x1000_0000;
     load_filter(&[
         statement(0x20, 0),
@@ -115,7 +123,7 @@ pub fn refuse_namespaces() {
 }
 
 /// From now on the kernel has no Landlock.
-pub fn refuse_landlock() {
+pub(crate) fn refuse_landlock() {
     load_filter(&[
         statement(0x20, 0),
         jump(0x15, number(libc::SYS_landlock_create_ruleset), 0, 1),

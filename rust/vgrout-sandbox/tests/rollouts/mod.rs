@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -31,54 +31,45 @@ while zygote is not None:
         zygote.setup_done(repr(error))
 "#;
 
-pub const LIMITS: RunLimits = RunLimits {
+pub(crate) const LIMITS: RunLimits = RunLimits {
     cpu: Duration::from_secs(2),
     wall: Duration::from_secs(20),
     memory_bytes: 128 << 20,
     output_bytes: 1 << 20,
     record_bytes: 64 << 10,
 };
-pub const MEMORY: u64 = 128 << 20;
-pub static NEVER: AtomicBool = AtomicBool::new(false);
+pub(crate) const MEMORY: u64 = 128 << 20;
+pub(crate) static NEVER: AtomicBool = AtomicBool::new(false);
 
-/// `None`, with a reason on standard error, where the extension is not built.
-pub fn command(disabled: LayerSet) -> Option<BrokerCommand> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let files = [
-        "python/vgrout/_native.abi3.so",
-        "target/release/lib_native.so",
-    ]
-    .map(|name| root.join(name));
-    let modified = |path: &PathBuf| path.metadata().and_then(|file| file.modified()).ok();
-    let newest = files
-        .into_iter()
-        .filter(|path| path.exists())
-        .max_by_key(modified);
-    let Some(extension) = newest else {
-        eprintln!("skipped: no built extension; run `maturin develop --release`");
-        return None;
-    };
-    let own = root.join(".venv/bin/python");
+/// Runs [`RUNNER`] with the extension that stands beside the tests' own folder in the target directory.
+pub(crate) fn command(disabled: LayerSet) -> BrokerCommand {
+    let test = std::env::current_exe().expect("a path");
+    let extension = test.with_file_name("../lib_native.so");
+    assert!(
+        extension.exists(),
+        "no extension: `cargo build -p vgrout-py` of the same profile makes it"
+    );
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
     let program = if own.exists() { own } else { "python3".into() };
     let mut args: Vec<OsString> = ["-s", "-S", "-P", "-B", "-c", RUNNER]
         .map(OsString::from)
         .to_vec();
     args.push(extension.into_os_string());
     args.push(disabled.bits().to_string().into());
-    Some(BrokerCommand {
+    BrokerCommand {
         program,
         args,
         env: vec![("PYTHONUTF8".into(), "1".into())],
         program_text: Vec::new(),
-    })
+    }
 }
 
-pub fn start() -> Option<Broker> {
-    command(LayerSet::EMPTY).map(|command| Broker::start(&command).expect("a broker"))
+pub(crate) fn start() -> Broker {
+    Broker::start(&command(LayerSet::EMPTY)).expect("a broker")
 }
 
 /// One encoded string, and no calls.
-pub fn payload(code: &str) -> Vec<u8> {
+pub(crate) fn payload(code: &str) -> Vec<u8> {
     let length = |count: usize| u32::try_from(count).expect("short").to_le_bytes();
     let mut bytes = length(5 + code.len()).to_vec();
     bytes.push(0x08);
@@ -88,7 +79,7 @@ pub fn payload(code: &str) -> Vec<u8> {
     bytes
 }
 
-pub fn run(
+pub(crate) fn run(
     link: &mut ZygoteLink,
     code: &str,
     limits: &RunLimits,
@@ -107,12 +98,15 @@ pub fn run(
     Ok((report, output))
 }
 
-pub fn set_up(link: &mut ZygoteLink, source: &str) -> Result<Result<(), String>, SandboxError> {
+pub(crate) fn set_up(
+    link: &mut ZygoteLink,
+    source: &str,
+) -> Result<Result<(), String>, SandboxError> {
     let within = Duration::from_secs(3);
     link.setup(source.as_bytes(), within, &AtomicBool::new(false))
 }
 
-pub fn zygotes(broker: &Broker) -> Vec<i32> {
+pub(crate) fn zygotes(broker: &Broker) -> Vec<i32> {
     let path = format!("/proc/{0}/task/{0}/children", broker.pid());
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.split_whitespace()
@@ -120,12 +114,12 @@ pub fn zygotes(broker: &Broker) -> Vec<i32> {
         .collect()
 }
 
-pub fn kill(pid: i32) {
+pub(crate) fn kill(pid: i32) {
     // SAFETY: a process of this test.
     assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
 }
 
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !holds() {
         assert!(Instant::now() < deadline, "{what}");
