@@ -28,7 +28,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from vgrout.errors import ConfigError, DataError
-from vgrout.files import clear_leftovers, lock_folder, make_folder, make_free_folder, replacing, writing
+from vgrout.files import (
+    append_whole,
+    clear_leftovers,
+    lock_folder,
+    make_folder,
+    make_free_folder,
+    replacing,
+    writing,
+)
 from vgrout.schemas import METRICS, PROMPTS, ROLLOUTS, SCHEMAS, TIMING, Field, Schema, to_plain
 
 __all__ = [
@@ -223,15 +231,7 @@ class RunDir:
         path, descriptor = self.path / schema.file, self._files.get(schema.file)
         if descriptor is None:
             raise DataError(f"{path}: the run directory is closed")
-        end = os.fstat(descriptor).st_size
-        try:
-            with writing(path):
-                data = memoryview(b"".join(lines))
-                while data:
-                    data = data[os.write(descriptor, data) :]
-        except BaseException:
-            os.ftruncate(descriptor, end)
-            raise
+        append_whole(path, descriptor, b"".join(lines))
         self._last_step[schema.file] = last
 
     def _open_files(self) -> None:

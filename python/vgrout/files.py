@@ -86,6 +86,23 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise
 
 
+def append_whole(path: Path, descriptor: int, data: bytes) -> None:
+    """Write at the end of the file at `path`, which `descriptor` appends to: all of `data` or, where that fails, none.
+
+    Raises:
+        StorageError: the disk refuses it.
+    """
+    end = os.fstat(descriptor).st_size
+    try:
+        with writing(path):
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+    except BaseException:
+        os.ftruncate(descriptor, end)
+        raise
+
+
 def make_folder(path: Path, flag: str) -> None:
     """Make the folder, its parents too.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vgrout.errors import ConfigError, StorageError
-from vgrout.files import clear_leftovers, lock_folder, make_free_folder, new_folder, replacing
+from vgrout.files import append_whole, clear_leftovers, lock_folder, make_free_folder, new_folder, replacing
 
 
 @pytest.fixture
@@ -64,6 +64,21 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeyp
     ):
         file.write(b"new")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"x": b"old"}
+
+
+def test_what_is_appended_is_all_there_or_not_at_all(tmp_path, monkeypatch):
+    """The kernel may take a part, and refuse the rest."""
+    path, write = tmp_path / "rows", os.write
+    with path.open("ab", buffering=0) as file:
+        monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:2]))
+        append_whole(path, file.fileno(), b"12345")
+        assert path.read_bytes() == b"12345"
+        monkeypatch.setattr(
+            os, "write", lambda *both: write(both[0], both[1][:2]) if len(both[1]) > 3 else full_disk()
+        )
+        with pytest.raises(StorageError, match=r"rows: cannot be written: No space left on device"):
+            append_whole(path, file.fileno(), b"67890")
+    assert path.read_bytes() == b"12345"
 
 
 def test_a_folder_appears_whole_and_synced(tmp_path, happened):
