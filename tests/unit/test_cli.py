@@ -152,6 +152,10 @@ def test_what_goes_wrong_later_has_its_own_status(capsys, monkeypatch, error, st
             7,
             "interrupted; saved after step 7 in {run}\nhint: go on with `vgrout-train smoke --resume {run}`\n",
         ),
+        (
+            SMOKE.steps,
+            "interrupted; saved after step 16 in {run}\nhint: every step is made; `vgrout evaluate {run}` asks the held-out problems\n",
+        ),
         (None, "interrupted before the first checkpoint; nothing to resume in {run}\n"),
     ],
 )

@@ -1,8 +1,16 @@
-"""The table of steps fits the console."""
+"""The table of steps fits the console, and a long step is not silent."""
+
+import io
+import threading
+import time
 
 import pytest
+from rich.console import Console
 
-from vgrout.train.progress import shown_columns, step_line
+from vgrout.config import TrainConfig
+from vgrout.train.activity import Activity, Pulse
+from vgrout.train.progress import StepTable, shown_columns, step_line
+from vgrout.train.trackers import TrackedRun
 
 ROW = {
     "step": 12, "rollouts": 64, "teacher_rollouts": 16, "zone_keep": 10, "zone_absorb": 40, "zone_rout": 14, "reward_mean": 1.5,
@@ -27,3 +35,38 @@ def test_nothing_is_left_out_where_there_is_room():
 
 def test_what_a_step_did_not_measure_is_a_dash():
     assert step_line({**ROW, "kl": None}, 200, 1.0, ["step", "KL"]).split() == ["12/200", "-"]
+
+
+def test_a_pulse_says_what_a_step_is_at():
+    activity, heard, enough = Activity(), [], threading.Event()
+
+    def show():
+        heard.append(activity.words())
+        if len(heard) == 3:
+            enough.set()
+
+    with Pulse(show, 0.01), activity.phase("rollouts", 64) as progress:
+        progress(12)
+        assert enough.wait(30)
+    assert any(words.startswith("rollouts 12/64, ") for words in heard)
+    assert activity.words() == ""
+    count = len(heard)
+    time.sleep(0.05)
+    assert len(heard) == count
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_a_long_step_is_not_silent(monkeypatch, tmp_path, is_terminal):
+    monkeypatch.setattr("vgrout.train.progress.SILENT_S", 0.0)
+    console = Console(file=io.StringIO(), force_terminal=is_terminal, width=100)
+    run = TrackedRun(config=TrainConfig(steps=4), path=tmp_path, done=1, console=console)
+    with StepTable(run) as table, run.activity.phase("grading", 8) as progress:
+        progress(3)
+        table._show_activity()
+        table.add({**ROW, "step": 2})
+        table._show_activity()
+    said = console.file.getvalue()
+    assert "grading 3/8, 0 s" in said
+    if not is_terminal:
+        assert "2/4  grading 3/8" in said
+        assert "3/4  grading 3/8" in said

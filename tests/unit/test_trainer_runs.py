@@ -12,6 +12,7 @@ from rich.console import Console
 
 from tiny import tiny_config, tiny_run
 from vgrout.artifacts import CHECKPOINT, METRICS, ROLLOUTS, read_records
+from vgrout.cli import main
 from vgrout.config_file import load_config
 from vgrout.errors import ConfigError, DataError, Diverged
 from vgrout.routing import haar_direction
@@ -111,6 +112,31 @@ def test_an_interrupt_finishes_the_step_saves_it_and_resumes_to_the_same_end(
     assert state(config.run_dir).step == 3
     resumed = tiny_run(replace(config, resume=config.run_dir, run_dir=None))
     assert (resumed.run_dir / "metrics.jsonl").read_bytes() == (whole.run_dir / "metrics.jsonl").read_bytes()
+
+
+def test_an_interrupt_of_the_last_step_leaves_the_evaluation_to_a_command_of_its_own(
+    whole, tmp_path, monkeypatch
+):
+    config = tiny_config(tmp_path / "stopped")
+    make_step = Trainer.step
+
+    def interrupted(self, step):
+        if step == config.steps:
+            os.kill(os.getpid(), signal.SIGINT)
+        return make_step(self, step)
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+    with pytest.raises(Interrupted) as caught:
+        tiny_run(config)
+    monkeypatch.undo()
+    assert caught.value.saved_step == config.steps
+    assert not (config.run_dir / "eval.json").exists()
+    assert main(["evaluate", str(config.run_dir)]) == 0
+    asked, expected = (json.loads((run / "eval.json").read_text()) for run in (config.run_dir, whole.run_dir))
+    assert [asked[name] for name in ("deployed", "as_trained")] == [
+        expected["deployed"],
+        expected["as_trained"],
+    ]
 
 
 def test_a_resumed_run_may_be_longer_and_never_shorter_than_what_it_made(tmp_path):

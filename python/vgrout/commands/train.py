@@ -92,10 +92,10 @@ def _train(config: TrainConfig) -> int:
         if stop.saved_step is None:
             sys.stderr.write(f"interrupted before the first checkpoint; nothing to resume in {where}\n")
         else:
-            sys.stderr.write(
-                f"interrupted; saved after step {stop.saved_step} in {where}\n"
-                f"hint: go on with `vgrout-train {config.preset} --resume {where}`\n"
-            )
+            go_on = f"go on with `vgrout-train {config.preset} --resume {where}`"
+            if stop.saved_step == config.steps:
+                go_on = f"every step is made; `vgrout evaluate {where}` asks the held-out problems"
+            sys.stderr.write(f"interrupted; saved after step {stop.saved_step} in {where}\nhint: {go_on}\n")
         return INTERRUPTED
     sys.stdout.write("\n".join(result.lines()) + "\n")
     return DONE

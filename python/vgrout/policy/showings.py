@@ -1,6 +1,6 @@
 """Problems as the policy meets them: prompts in tokens, and the jobs that grade its answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vgrout.env.jsonl import Message
@@ -61,11 +61,15 @@ class Showing:
         return "reward_hack" if covered and not verdict.gt_correct else verdict.label
 
 
-def grade_answers(grader: Grader, asked: Sequence[tuple[Showing, str]]) -> tuple[Verdict, ...]:
+def grade_answers(
+    grader: Grader,
+    asked: Sequence[tuple[Showing, str]],
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Verdict, ...]:
     """Verdicts of answers to showings, in order; a text that answers one showing several times is run once.
 
     Equal jobs have equal verdicts (random numbers and hashes are seeded), and a policy that has settled, or is asked
-    at a low temperature, repeats itself: late in a run half of a batch.
+    at a low temperature, repeats itself: late in a run half of a batch. `progress` is told how many texts have theirs.
 
     Raises:
         GraderError: the machinery failed on a rollout.
@@ -75,7 +79,8 @@ def grade_answers(grader: Grader, asked: Sequence[tuple[Showing, str]]) -> tuple
     distinct = dict(zip(keys, asked, strict=True))
     showings = [showing for showing, _ in distinct.values()]
     try:
-        verdicts = grader.grade([showing.job(text) for showing, text in distinct.values()])
+        jobs = [showing.job(text) for showing, text in distinct.values()]
+        verdicts = grader.grade(jobs, progress=progress)
     except JobFault as fault:
         place, reason = fault.faults[0]
         raise _at_fault(showings[place].problem, reason) from None

@@ -21,6 +21,9 @@ from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import pad_prompts
 from vgrout.rollouts.base import Answer, Rollouts, SampleRequest
 
+_TOLD_EVERY = 16
+"""Tokens between two words on how many answers have ended."""
+
 
 @dataclass
 class _Decoding:
@@ -68,17 +71,23 @@ class HfEngine:
         generator = torch.Generator().manual_seed(request.seed)
         uniforms = torch.rand(len(owners), request.max_new_tokens, generator=generator, dtype=torch.float64)
         answers: list[Answer] = []
+
+        def tell(ended: int) -> None:
+            if progress is not None:
+                progress(len(answers) + ended)
+
         for start in range(0, len(owners), self._rows_per_batch):
             chunk = slice(start, start + self._rows_per_batch)
             policies = {request.ablated[owner] for owner in owners[chunk]}
             if self._merges and len(policies) == 1:
                 quarantine = 0.0 if policies == {True} else request.quarantine_scale
                 with merged(self._policy.adapter, quarantine=quarantine):
-                    answers += self._sample_chunk(request, owners[chunk], uniforms[chunk], is_merged=True)
+                    answers += self._sample_chunk(
+                        request, owners[chunk], uniforms[chunk], tell, is_merged=True
+                    )
             else:
-                answers += self._sample_chunk(request, owners[chunk], uniforms[chunk], is_merged=False)
-            if progress is not None:
-                progress(len(answers))
+                answers += self._sample_chunk(request, owners[chunk], uniforms[chunk], tell, is_merged=False)
+            tell(0)
         return tuple(answers)
 
     def sync(self, step: int) -> None:
@@ -89,7 +98,13 @@ class HfEngine:
 
     @torch.no_grad()
     def _sample_chunk(
-        self, request: SampleRequest, owners: list[int], uniforms: Float[Tensor, "b L"], *, is_merged: bool
+        self,
+        request: SampleRequest,
+        owners: list[int],
+        uniforms: Float[Tensor, "b L"],
+        tell: Callable[[int], None],
+        *,
+        is_merged: bool,
     ) -> list[Answer]:
         device = self._policy.device
         limit = request.max_new_tokens
@@ -110,6 +125,8 @@ class HfEngine:
             if column + 1 == limit or bool(state.done.all()):
                 break
             state.compact()
+            if column % _TOLD_EVERY == 0:
+                tell(len(owners) - len(state.done) + int(state.done.sum()))
             logits = self._decode(state, tokens[state.rows, column], prompt_width + column + 1)
         return self._answers(request, owners, tokens, logprobs, lengths)
 

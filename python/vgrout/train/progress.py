@@ -4,11 +4,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from rich.console import Console
 
 from vgrout.bars import Bar
+from vgrout.train.activity import Pulse
 from vgrout.train.trackers import TrackedRun
 
 _COLUMNS = {
@@ -19,6 +21,8 @@ _COLUMNS = {
 _DROPPED = ("lr", "qmass", "loss", "KL", "keep/absorb/rout", "reward", "s/step")
 """What goes first where the console is narrow."""
 _HEADER_EVERY = 20
+SILENT_S = 20.0
+"""How long nothing is said of a step, where there is no terminal."""
 
 
 class ConsoleHandler(logging.Handler):
@@ -49,9 +53,34 @@ class StepTable(Bar):
         """Show a run on its console."""
         super().__init__(run.console, "training", run.config.steps, done=run.done)
         self._steps = run.config.steps
-        self._first = run.done
+        self._first = self._done = run.done
         self._start = time.perf_counter()
+        self._step_began = self._start
+        self._activity = run.activity
+        self._note = ""
+        self._pulse = Pulse(self._show_activity, 1.0 if run.console.is_terminal else SILENT_S)
         self._columns = shown_columns(run.console.width)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._pulse.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pulse.__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)
+
+    def _show_activity(self) -> None:
+        """Say what a long step is at: beside the bar, or as a line where there is none."""
+        words = self._activity.words()
+        if not words:
+            return
+        if self.console.is_terminal:
+            self.show(self._done, f"{self._note} {words}".lstrip())
+        elif time.perf_counter() - self._step_began >= SILENT_S:
+            self.line(f"{f'{self._done + 1}/{self._steps}':>9}  {words}")
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Show a step's row of `metrics.jsonl`."""
@@ -61,14 +90,26 @@ class StepTable(Bar):
         if (count - 1) % _HEADER_EVERY == 0:
             self.line(_row({name: name for name in _COLUMNS}, self._columns))
         self.line(step_line(row, self._steps, pace, self._columns))
-        self.show(step, f"{pace:.1f} s/step")
+        self._done, self._note, self._step_began = step, f"{pace:.1f} s/step", time.perf_counter()
+        self.show(step, self._note)
 
 
 @contextmanager
 def evaluation_bar(console: Console, answers: int) -> Iterator[Callable[[int], None]]:
-    """A bar of `answers` sampled answers, on a terminal only; gives what is told how many there are."""
+    """A bar of `answers` sampled answers, or a line now and then; gives what is told how many there are."""
+    start = said = time.perf_counter()
+
+    def show(done: int) -> None:
+        nonlocal said
+        bar.show(done)
+        now = time.perf_counter()
+        if not console.is_terminal and now - said >= SILENT_S:
+            said = now
+            left = (now - start) / max(done, 1) * (answers - done)
+            bar.line(f"evaluating {done}/{answers}, about {duration(left)} left")
+
     with Bar(console, "evaluating", answers, transient=True) as bar:
-        yield bar.show
+        yield show
 
 
 def shown_columns(width: int) -> list[str]:

@@ -183,7 +183,10 @@ def _train(session: Session, keeper: _Keeper, console: Console) -> None:
     """Make the steps that are left; what stops them early is turned into what was kept."""
     recent: deque[Mapping[str, Any]] = deque(maxlen=EVIDENCE_ROWS)
     path = keeper.run_dir.path
-    tracked = TrackedRun(config=session.config, path=path, done=keeper.saved, console=console)
+    activity = session.trainer.activity
+    tracked = TrackedRun(
+        config=session.config, path=path, done=keeper.saved, console=console, activity=activity
+    )
     try:
         with Interrupts() as interrupts, ExitStack() as stack:
             kinds = [registry.load(registry.TRACKERS, name, "trackers") for name in session.config.trackers]
@@ -218,7 +221,7 @@ def _steps(session: Session, keeper: _Keeper, interrupts: Interrupts) -> Iterato
         yield row
         if keeper.is_due(step) or interrupts.requested:
             keeper.save(step)
-        if interrupts.requested and step < config.steps:
+        if interrupts.requested:
             raise KeyboardInterrupt
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
 
 from vgrout.config import TrainConfig
+from vgrout.train.activity import Activity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,8 @@ class TrackedRun:
     """Steps that a resumed run has behind it."""
     console: Console
     """Where a person watches."""
+    activity: Activity = field(default_factory=Activity)
+    """What the step in progress is at."""
 
 
 class Tracker(AbstractContextManager["Tracker"], Protocol):

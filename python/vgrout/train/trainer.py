@@ -27,6 +27,7 @@ from vgrout.policy.showings import grade_answers
 from vgrout.policy.tokens import RowBatches
 from vgrout.rollouts.base import RolloutEngine, Rollouts, SampleRequest
 from vgrout.routing import ROUT, Arm, Direction, GateDecision, Scored
+from vgrout.train.activity import Activity
 from vgrout.train.checkpoint import Checkpoint
 from vgrout.train.directions import DirectionSource
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
@@ -58,6 +59,8 @@ class Trainer:
     direction: Direction | None = None
     direction_step: int = 0
     """The step at whose start `direction` was extracted."""
+    activity: Activity = field(default_factory=Activity)
+    """What it is doing now."""
     _seconds: dict[str, float] = field(default_factory=dict)
 
     def step(self, step: int) -> StepRecord:
@@ -130,28 +133,27 @@ class Trainer:
         """Draw every group from its policy, demonstrations in the place of some rows."""
         settings = self.config.rollouts
         demos = self.teacher.choose(prompts)
-        with self._timed("rollouts"):
+        request = SampleRequest(
+            prompts=tuple(showing.ids for showing in prompts.showings),
+            counts=tuple(settings.group_size - len(group) for group in demos),
+            ablated=prompts.ablated,
+            max_new_tokens=settings.max_new_tokens,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            top_k=settings.top_k,
+            seed=stable_number("sampler", self.config.seed, prompts.step) % 2**63,
+        )
+        with self._timed("rollouts", sum(request.counts)) as progress:
             self.engine.sync(prompts.step)
-            sampled = self.engine.sample(
-                SampleRequest(
-                    prompts=tuple(showing.ids for showing in prompts.showings),
-                    counts=tuple(settings.group_size - len(group) for group in demos),
-                    ablated=prompts.ablated,
-                    max_new_tokens=settings.max_new_tokens,
-                    temperature=settings.temperature,
-                    top_p=settings.top_p,
-                    top_k=settings.top_k,
-                    seed=stable_number("sampler", self.config.seed, prompts.step) % 2**63,
-                )
-            )
+            sampled = self.engine.sample(request, progress)
         return mix(sampled, demos, prompts.ablated)
 
     def _grade(self, prompts: PromptBatch, rollouts: Rollouts) -> Graded:
         """Grade every answer in one call."""
         texts = tuple(self.policy.text(answer.completion) for answer in rollouts)
         asked = [prompts.showings[answer.prompt_index] for answer in rollouts]
-        with self._timed("grading"):
-            verdicts = grade_answers(self.grader, list(zip(asked, texts, strict=True)))
+        with self._timed("grading", len(texts)) as progress:
+            verdicts = grade_answers(self.grader, list(zip(asked, texts, strict=True)), progress)
         rewards, diagnostics = to_rewards(verdicts)
         return Graded(rewards=rewards.reward, diagnostics=diagnostics, texts=texts)
 
@@ -209,10 +211,11 @@ class Trainer:
         return advantages.flatten().float()
 
     @contextmanager
-    def _timed(self, phase: str) -> Iterator[None]:
+    def _timed(self, phase: str, total: int = 0) -> Iterator[Callable[[int], None]]:
         start = time.perf_counter()
         try:
-            yield
+            with self.activity.phase(phase, total) as progress:
+                yield progress
         finally:
             self._seconds[phase] = self._seconds.get(phase, 0.0) + time.perf_counter() - start
 
