@@ -17,21 +17,32 @@ The columns of the JSONL files stand in `vgrout.schemas`.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from vgrout.errors import ConfigError, DataError
-from vgrout.files import replacing
+from vgrout.files import (
+    append_whole,
+    clear_leftovers,
+    lock_folder,
+    make_folder,
+    make_free_folder,
+    replacing,
+    writing,
+)
 from vgrout.schemas import METRICS, PROMPTS, ROLLOUTS, SCHEMAS, TIMING, Field, Schema, to_plain
 
 __all__ = [
+    "CHECKPOINT",
     "METRICS",
+    "PREVIOUS_CHECKPOINT",
     "PROMPTS",
     "ROLLOUTS",
     "SCHEMAS",
@@ -41,8 +52,11 @@ __all__ = [
     "Schema",
     "default_run_dir",
     "read_records",
+    "total_seconds",
     "write_json_atomic",
 ]
+CHECKPOINT, PREVIOUS_CHECKPOINT = "checkpoint.pt", "checkpoint-previous.pt"
+"""The last two states that a run can go on from."""
 
 
 def default_run_dir(preset: str, arm: str, seed: int, now: datetime | None = None) -> Path:
@@ -77,6 +91,13 @@ def read_records(path: Path, schema: Schema) -> Iterator[dict[str, Any]]:
         yield record
 
 
+def total_seconds(path: Path) -> float:
+    """Wall time that the run in `path` has taken over all its parts, steps that a kill made be made again once."""
+    file = path / TIMING.file
+    rows = read_records(file, TIMING) if file.is_file() else ()
+    return sum(row["total_seconds"] or 0.0 for row in rows)
+
+
 class RunDir:
     """The directory of one run, held by one writer at a time (an advisory lock on the directory)."""
 
@@ -85,63 +106,70 @@ class RunDir:
         self.path = path
         self._lock = lock
         self._last_step = dict.fromkeys((schema.file for schema in SCHEMAS), 0)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._files = {s.file: os.open(path / s.file, flags, 0o644) for s in SCHEMAS}
+        self._files: dict[str, int] = {}
 
     @classmethod
-    def create(cls, path: Path, *, config: Mapping[str, Any], versions: Mapping[str, Any]) -> Self:
-        """Make the directory with `config.json` and `versions.json` in it.
+    def create(
+        cls, path: Path, *, config: Mapping[str, Any], versions: Mapping[str, Any], numbered: bool = False
+    ) -> Self:
+        """Make the directory with `config.json` and `versions.json` in it; where `numbered`, under a free name.
 
         Raises:
-            ConfigError: `path` exists.
+            ConfigError: `path` exists and is not `numbered`.
             DataError: `config` or `versions` is not JSON; nothing is left behind.
+            StorageError: the disk refuses it; nothing is left behind.
         """
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.mkdir()
-        except FileExistsError as error:
-            raise ConfigError(
-                f"--run-dir: {path} exists, expected a path that does not"
-                "\nhint: name another directory, or continue that run with --resume"
-            ) from error
-        except OSError as error:
-            raise ConfigError(f"--run-dir: cannot create {path}: {error.strerror}") from error
-        try:
-            write_json_atomic(path / "config.json", _stored_config(config))
-            write_json_atomic(path / "versions.json", {"schema": 1, **versions})
-            return cls(path, _locked(path))
-        except BaseException:
-            for leftover in path.iterdir():
-                leftover.unlink()
-            path.rmdir()
-            raise
+        if numbered:
+            path = make_free_folder(path, "--run-dir")
+        else:
+            try:
+                make_folder(path, "--run-dir")
+            except FileExistsError as error:
+                raise ConfigError(
+                    f"--run-dir: {path} exists, expected a path that does not"
+                    "\nhint: name another directory, or continue that run with --resume"
+                ) from error
+        with ExitStack() as undo:
+            undo.callback(shutil.rmtree, path)
+            run_dir = cls(path, lock_folder(path, "--run-dir", "process"))
+            undo.enter_context(run_dir)
+            run_dir.write_config(config)
+            run_dir.write_json("versions", {"schema": 1, **versions})
+            run_dir._open_files()
+            undo.pop_all()
+        return run_dir
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Replace `config.json` by what a resumed run goes on with."""
-        write_json_atomic(self.path / "config.json", _stored_config(config))
+        self.write_json("config", {"schema": 1, **config})
 
     @classmethod
-    def open_for_resume(cls, path: Path, step: int) -> Self:
-        """Continue a run from the checkpoint taken after optimiser step `step`.
-
-        Rows of later steps and a last line cut short by a kill are dropped, so that the continued files equal
-        those of a run that was never interrupted.
+    def open_for_resume(cls, path: Path) -> Self:
+        """Hold a run's directory, to read what it goes on from; `go_on_after` then takes rows.
 
         Raises:
             ConfigError: `path` is not a run directory, or another process is writing to it.
-            DataError: a row is malformed, or rows up to `step` are missing from `metrics.jsonl`.
         """
         if not (path / "config.json").is_file():
-            raise ConfigError(f"--resume: {path} is not a run directory: it has no config.json")
-        lock = _locked(path)
-        try:
-            last = _drop_rows_after(path, step)
-        except BaseException:
-            os.close(lock)
-            raise
-        run_dir = cls(path, lock)
-        run_dir._last_step.update(last)
-        return run_dir
+            raise ConfigError(
+                f"--resume: {path} is not a run directory: it has no config.json"
+                "\nhint: give the folder of a run that vgrout-train wrote"
+            )
+        return cls(path, lock_folder(path, "--resume", "process"))
+
+    def go_on_after(self, step: int) -> None:
+        """Continue the run from the checkpoint taken after optimiser step `step`.
+
+        Rows of later steps and a last line cut short by a kill are dropped, so that the continued files equal
+        those of a run that was never interrupted. What a killed save left is removed.
+
+        Raises:
+            DataError: a row is malformed, or rows up to `step` are missing.
+            StorageError: the disk refuses it.
+        """
+        self._last_step = _drop_rows_after(self.path, step)
+        clear_leftovers(self.path)
+        self._open_files()
 
     def write_metrics(self, record: Mapping[str, Any]) -> None:
         """Append one row to `metrics.jsonl`."""
@@ -169,8 +197,9 @@ class RunDir:
 
     def sync(self) -> None:
         """Every row written so far is on the disk; call it before a checkpoint refers to them."""
-        for descriptor in self._files.values():
-            os.fsync(descriptor)
+        for name, descriptor in self._files.items():
+            with writing(self.path / name):
+                os.fsync(descriptor)
 
     def close(self) -> None:
         """Release the files and the lock; a second call does nothing."""
@@ -199,34 +228,23 @@ class RunDir:
                 )
             last = row["step"]
             lines.append(_line(row))
-        if schema.file not in self._files:
-            raise DataError(f"{self.path / schema.file}: the run directory is closed")
-        data = memoryview(b"".join(lines))
-        while data:
-            data = data[os.write(self._files[schema.file], data) :]
+        path, descriptor = self.path / schema.file, self._files.get(schema.file)
+        if descriptor is None:
+            raise DataError(f"{path}: the run directory is closed")
+        append_whole(path, descriptor, b"".join(lines))
         self._last_step[schema.file] = last
+
+    def _open_files(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        for schema in SCHEMAS:
+            with writing(self.path / schema.file):
+                self._files[schema.file] = os.open(self.path / schema.file, flags, 0o644)
 
 
 def _line(row: Mapping[str, Any]) -> bytes:
     text = json.dumps(row, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     # A model can write half of a surrogate pair, which has no UTF-8.
     return f"{text}\n".encode("utf-8", "backslashreplace")
-
-
-def _stored_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {"schema": 1, **config}
-
-
-def _locked(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise ConfigError(
-            f"--run-dir: another process is writing to {path}\nhint: wait for it or stop it"
-        ) from error
-    return descriptor
 
 
 def _scan(path: Path, schema: Schema) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -247,31 +265,38 @@ def _scan(path: Path, schema: Schema) -> Iterator[tuple[int, dict[str, Any]]]:
             yield end, schema.decode(row, where)
 
 
-def _drop_after(path: Path, schema: Schema, step: int) -> int:
-    """Cut the file behind its last row of a step up to `step`; that row's step, or 0."""
-    if not path.exists():
-        return 0
+def _last_row(path: Path, schema: Schema, step: int) -> tuple[int, int]:
+    """Where the file's last row of a step up to `step` ends, and that row's step; zeros where there is none."""
     keep, last = 0, 0
-    for end, record in _scan(path, schema):
+    for end, record in _scan(path, schema) if path.exists() else ():
         if record["step"] > step:
             break
         keep, last = end, record["step"]
-    with path.open("r+b") as file:
-        size = file.seek(0, os.SEEK_END)
+    return keep, last
+
+
+def _cut(path: Path, keep: int) -> None:
+    """Leave the file's first `keep` bytes, whole lines, on the disk."""
+    with writing(path), path.open("r+b") as file:
         file.truncate(keep)
-        file.seek(max(0, min(keep, size) - 1))
+        file.seek(max(0, keep - 1))
         if keep and file.read(1) != b"\n":
             file.write(b"\n")
         file.flush()
         os.fsync(file.fileno())
-    return last
 
 
 def _drop_rows_after(path: Path, step: int) -> dict[str, int]:
-    last = {schema.file: _drop_after(path / schema.file, schema, step) for schema in SCHEMAS}
-    if last[METRICS.file] != step:
-        raise DataError(
-            f"{path / METRICS.file}: the last complete row is of step {last[METRICS.file]}, "
-            f"but the checkpoint is of step {step}\nhint: resume from an earlier checkpoint"
-        )
-    return last
+    """Cut every file behind `step`, none before all were read; their last rows' steps."""
+    found = {schema.file: _last_row(path / schema.file, schema, step) for schema in SCHEMAS}
+    for schema in (METRICS, ROLLOUTS):
+        last = found[schema.file][1]
+        if last != step:
+            raise DataError(
+                f"{path / schema.file}: the last complete row is of step {last}, but the checkpoint is of step "
+                f"{step}\nhint: start the run again under a new `--run-dir`"
+            )
+    for name, (keep, _) in found.items():
+        if (path / name).exists():
+            _cut(path / name, keep)
+    return {name: last for name, (_, last) in found.items()}

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vgrout.errors import ConfigError, DataError, SandboxUnavailable, VgroutError
+from vgrout.errors import ConfigError, DataError, SandboxUnavailable, StorageError, VgroutError
 from vgrout.flags import BAD_INPUT, DONE, FAILED, HELP, INTERRUPTED, complain, usage
 from vgrout.versions import version_of
 
@@ -53,6 +53,12 @@ COMMANDS: dict[str, Command] = {
 }
 """Sub-commands by name: a new one is a module and a line here."""
 
+_REMEDIES = {
+    SandboxUnavailable: "`vgrout doctor` says what is missing and how to get it",
+    StorageError: "make room there, or name another place",
+}
+"""What to do about an error whose message does not say it."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `vgrout`."""
@@ -84,8 +90,7 @@ def guarded(command: Command, arguments: Sequence[str]) -> int:
     except DataError as error:
         return complain(str(error))
     except VgroutError as error:
-        fence = isinstance(error, SandboxUnavailable)
-        complain(str(error), "`vgrout doctor` says what is missing and how to get it" if fence else None)
+        complain(str(error), _REMEDIES.get(type(error)))
         return FAILED
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -298,6 +298,8 @@ class TrainConfig:
     was suppressed learned again? Adapter rank, targets and seed must be that run's."""
     checkpoint_every: Count = 20
     """Steps between checkpoints; one is always written at the end."""
+    checkpoint_minutes: Positive = 10.0
+    """Minutes after which the next step's end brings a checkpoint, where `checkpoint_every` has not."""
     trackers: tuple[TrackerName, ...] = ("console",)
     """What is told of every step beside the run's files: `console` is the table on stderr."""
     base: BaseConfig = field(default_factory=BaseConfig)

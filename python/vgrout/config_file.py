@@ -7,6 +7,8 @@ from vgrout.config import TrainConfig
 from vgrout.errors import ConfigError, DataError
 from vgrout.settings import from_json, leaves
 
+_HINT = "\nhint: give the folder of a run that vgrout-train wrote, in this version"
+
 
 def load_config(path: Path) -> TrainConfig:
     """Read the config of a run.
@@ -18,16 +20,18 @@ def load_config(path: Path) -> TrainConfig:
     try:
         text = path.read_bytes()
     except OSError as error:
-        hint = "hint: give the folder of a run that vgrout-train wrote"
-        raise ConfigError(f"resume: {path} cannot be read: {error.strerror}\n{hint}") from error
+        raise ConfigError(f"resume: {path} cannot be read: {error.strerror}{_HINT}") from error
     try:
         plain = json.loads(text)
     except ValueError as error:
-        raise DataError(f"{path}: is not JSON: {error}") from error
+        raise DataError(f"{path}: is not JSON: {error}{_HINT}") from error
     if not isinstance(plain, dict):
-        raise DataError(f"{path}: holds a {type(plain).__name__}, expected an object")
+        raise DataError(f"{path}: holds a {type(plain).__name__}, expected an object{_HINT}")
     plain.pop("schema", None)
-    return from_json(TrainConfig, json.dumps(plain), str(path))
+    try:
+        return from_json(TrainConfig, json.dumps(plain), str(path))
+    except DataError as error:
+        raise DataError(f"{error}{_HINT}") from error
 
 
 def changed_settings(old: TrainConfig, new: TrainConfig) -> list[tuple[str, object, object]]:

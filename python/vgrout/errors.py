@@ -56,5 +56,9 @@ class GraderError(VgroutError, RuntimeError):
         self.faults: list[tuple[int, str]] = [] if faults is None else list(faults)
 
 
+class StorageError(VgroutError, RuntimeError):
+    """The disk refuses to keep a file, as a full one does; the message names the file and why."""
+
+
 class Diverged(VgroutError, RuntimeError):
     """Training left the region where its numbers mean anything; the evidence is in the run directory."""

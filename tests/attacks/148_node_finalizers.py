@@ -37,7 +37,7 @@ class Solution:
         gc.callbacks.append(change)
         gc.set_threshold(1, 1, 1)
         first = None
-        for _ in range(20_000):
+        for _ in range(5_000):
             first = ListNode([], first)
             garbage = Garbage()
             garbage.itself = garbage

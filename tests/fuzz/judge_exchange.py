@@ -17,6 +17,7 @@ PARTS = (
     "runner_stub",
     "runner_values",
     "runner_answer",
+    "runner_guard",
     "runner_judge",
 )
 KINDS = [

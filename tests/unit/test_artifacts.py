@@ -1,7 +1,9 @@
 """Run directories: created once, written row by row, continued exactly."""
 
+import errno
 import json
 import math
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +20,10 @@ from vgrout.artifacts import (
     RunDir,
     default_run_dir,
     read_records,
+    total_seconds,
     write_json_atomic,
 )
-from vgrout.errors import ConfigError, DataError
+from vgrout.errors import ConfigError, DataError, StorageError
 
 
 def new_run(path: Path) -> RunDir:
@@ -38,6 +41,16 @@ def rollout(step: int, index: int = 0) -> dict[str, object]:
         "source": "policy",
         "reward": 3.5,
     }
+
+
+def resumed(path: Path, step: int) -> RunDir:
+    run = RunDir.open_for_resume(path)
+    try:
+        run.go_on_after(step)
+    except BaseException:
+        run.close()
+        raise
+    return run
 
 
 def steps_of(path: Path, schema=METRICS) -> list[int]:
@@ -154,7 +167,7 @@ def test_resumed_files_equal_those_of_an_uninterrupted_run(tmp_path: Path) -> No
     interrupted_run(tmp_path / "cut", steps=3)
     with (tmp_path / "cut" / "rollouts.jsonl").open("a") as file:
         file.write('{"schema":1,"step":4,"prom')
-    with RunDir.open_for_resume(tmp_path / "cut", 2) as run:
+    with resumed(tmp_path / "cut", 2) as run:
         for step in (3, 4):
             run.write_rollouts([rollout(step), rollout(step, 1)])
             run.write_metrics({"step": step, "loss": 1 / step})
@@ -173,7 +186,7 @@ def test_row_cut_short_by_a_kill_is_left_out_and_dropped(tmp_path: Path, tail: b
         whole = file.read_bytes()
         file.write_bytes(whole + tail)
         assert [row["step"] for row in read_records(file, schema)][-1] == 2
-        RunDir.open_for_resume(tmp_path / "a", 2).close()
+        resumed(tmp_path / "a", 2).close()
         assert file.read_bytes() == whole
 
 
@@ -182,20 +195,20 @@ def test_complete_last_row_without_newline_is_kept(tmp_path: Path) -> None:
     file = tmp_path / "a" / "metrics.jsonl"
     whole = file.read_bytes()
     file.write_bytes(whole[:-1])
-    with RunDir.open_for_resume(tmp_path / "a", 2):
+    with resumed(tmp_path / "a", 2):
         assert file.read_bytes() == whole
 
 
 def test_resume_at_step_zero_starts_empty_files(tmp_path: Path) -> None:
     interrupted_run(tmp_path / "a", steps=2)
-    with RunDir.open_for_resume(tmp_path / "a", 0):
+    with resumed(tmp_path / "a", 0):
         assert {s.file: steps_of(tmp_path / "a", s) for s in SCHEMAS} == {s.file: [] for s in SCHEMAS}
 
 
 def test_resume_refuses_metrics_that_stop_before_the_checkpoint(tmp_path: Path) -> None:
     interrupted_run(tmp_path / "a", steps=2)
     with pytest.raises(DataError, match="of step 2, but the checkpoint is of step 5"):
-        RunDir.open_for_resume(tmp_path / "a", 5)
+        resumed(tmp_path / "a", 5)
     assert steps_of(tmp_path / "a") == [1, 2]
 
 
@@ -205,7 +218,7 @@ def test_resume_names_a_malformed_row_by_line(tmp_path: Path) -> None:
     lines = file.read_text().splitlines()
     file.write_text("\n".join([lines[0], "{oops", lines[1]]) + "\n")
     with pytest.raises(DataError, match=r"metrics\.jsonl:2: not a JSON object"):
-        RunDir.open_for_resume(tmp_path / "a", 2)
+        resumed(tmp_path / "a", 2)
 
 
 def test_rows_of_another_version_are_refused(tmp_path: Path) -> None:
@@ -217,16 +230,61 @@ def test_rows_of_another_version_are_refused(tmp_path: Path) -> None:
 
 def test_resume_of_something_else_is_a_config_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--resume: .* is not a run directory"):
-        RunDir.open_for_resume(tmp_path, 1)
+        resumed(tmp_path, 1)
 
 
 def test_second_writer_is_refused_until_the_first_closes(tmp_path: Path) -> None:
     run = new_run(tmp_path / "a")
     with pytest.raises(ConfigError, match="another process is writing"):
-        RunDir.open_for_resume(tmp_path / "a", 0)
+        resumed(tmp_path / "a", 0)
     run.close()
     run.close()
-    RunDir.open_for_resume(tmp_path / "a", 0).close()
+    resumed(tmp_path / "a", 0).close()
+
+
+def test_a_taken_default_name_gets_a_number(tmp_path: Path) -> None:
+    for name in ("a", "a-2"):
+        with RunDir.create(tmp_path / "a", config={}, versions={}, numbered=True) as run:
+            assert run.path == tmp_path / name
+
+
+@pytest.mark.parametrize("schema", [METRICS, ROLLOUTS], ids=lambda schema: schema.file)
+def test_resume_refuses_rows_that_stop_before_the_checkpoint_and_cuts_nothing(tmp_path: Path, schema) -> None:
+    interrupted_run(tmp_path / "a", steps=4)
+    file = tmp_path / "a" / schema.file
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:2]))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()}
+    with pytest.raises(
+        DataError, match=rf"{schema.file}: the last complete row is of step \d, but .* step 3"
+    ):
+        resumed(tmp_path / "a", 3)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()} == before
+
+
+def test_rows_that_the_disk_refuses_are_not_half_written(tmp_path: Path, monkeypatch) -> None:
+    write = os.write
+
+    def refuse(descriptor: int, data: memoryview) -> int:
+        if len(data) < 400:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, data[:-399])
+
+    with new_run(tmp_path / "a") as run:
+        run.write_rollouts([rollout(1)])
+        before = (run.path / "rollouts.jsonl").read_bytes()
+        monkeypatch.setattr(os, "write", refuse)
+        with pytest.raises(StorageError, match=r"rollouts\.jsonl: cannot be written: No space left"):
+            run.write_rollouts([rollout(2), rollout(2, 1)])
+        assert (run.path / "rollouts.jsonl").read_bytes() == before
+
+
+def test_the_time_of_a_run_is_that_of_all_its_parts(tmp_path: Path) -> None:
+    interrupted_run(tmp_path / "a", steps=3)
+    with resumed(tmp_path / "a", 2) as run:
+        run.write_timing({"step": 2, "total_seconds": 0.5})
+        run.write_timing({"step": 3, "total_seconds": 2.0})
+    assert total_seconds(tmp_path / "a") == 4.5
+    assert total_seconds(tmp_path) == 0
 
 
 def test_closed_run_refuses_rows(tmp_path: Path) -> None:

@@ -391,6 +391,14 @@ def started(case: Case, cpu_s: str = "60") -> subprocess.Popen[str]:
     return process
 
 
+def test_ctrl_c_while_a_batch_is_synced_keeps_it(case: Case, monkeypatch, capsys) -> None:
+    case.give(RIGHT, WRONG)
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: signal.raise_signal(signal.SIGINT))
+    assert case.run() == 130
+    assert "the verdicts on 2 of 2 answers are in" in capsys.readouterr().err
+    assert case.column("id") == ["a0", "a1"]
+
+
 def test_ctrl_c_ends_the_command_at_once(case: Case) -> None:
     with started(case) as process:
         sent = time.monotonic()

@@ -43,6 +43,7 @@ def test_presets_are_valid(preset):
         ("gate.warmup", 97, "gate.warmup: 97 is above gate.capacity = 96: it would never end"),
         ("gate.refresh_every", 0, "gate.refresh_every: 0 is below 1"),
         ("steps", 0, "steps: 0 is below 1"),
+        ("checkpoint_minutes", 0.0, "checkpoint_minutes: 0.0 is not above 0"),
         ("seed", -1, "seed: -1 is below 0"),
         ("rollouts.temperature", 0.0, "rollouts.temperature: 0.0 is not above 0"),
         ("rollouts.temperature", float("nan"), "rollouts.temperature: nan is not a finite number"),

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from rich.console import Console
 
 from tiny import tiny_config, tiny_run
-from vgrout.artifacts import METRICS, PROMPTS, ROLLOUTS, read_records
+from vgrout.artifacts import CHECKPOINT, METRICS, PROMPTS, ROLLOUTS, read_records
 from vgrout.cli import main
 from vgrout.errors import ConfigError, DataError
 from vgrout.train import checkpoint
@@ -120,7 +121,7 @@ def test_a_run_starts_from_the_deployed_policy_of_another(trained, tmp_path):
     )
     run = tiny_run(config)
     old, new = (
-        checkpoint.load(path / checkpoint.FILE).adapter["deltas"] for path in (trained.run_dir, run.run_dir)
+        checkpoint.load(path / CHECKPOINT).adapter["deltas"] for path in (trained.run_dir, run.run_dir)
     )
     for name, value in new.items():
         if "_quarantine" in name:
@@ -139,14 +140,20 @@ def test_a_start_that_does_not_fit_is_refused(trained, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"no checkpoint"])
-def test_a_damaged_checkpoint_is_said_so_in_our_own_words(trained, tmp_path, content):
-    (tmp_path / checkpoint.FILE).write_bytes(content)
-    with pytest.raises(
-        DataError, match=r"is damaged: it is no checkpoint\nhint: start the run again"
-    ) as caught:
-        checkpoint.load(tmp_path / checkpoint.FILE)
-    assert "weights_only" not in str(caught.value)
+def test_the_checkpoint_before_the_last_is_evaluated_where_the_last_is_damaged(trained, tmp_path):
+    path = tmp_path / "run"
+    shutil.copytree(trained.run_dir, path)
+    (path / CHECKPOINT).write_bytes(b"")
+    result, file = evaluate_run(
+        path,
+        data=None,
+        settings=trained.config.eval,
+        grading=trained.config.grading,
+        console=Console(file=StringIO()),
+    )
+    assert (result.step, file.name) == (1, "eval-step-1.json")
+    with pytest.raises(DataError, match=r"checkpoint\.pt: is empty"):
+        tiny_run(tiny_config(tmp_path / "on", start_from=path))
 
 
 def test_leaving_out_a_mode_that_no_pair_is_of_is_said(trained, caplog):
@@ -160,7 +167,7 @@ def test_pairs_of_a_mode_can_be_left_out(trained, tmp_path):
     part = tiny_run(
         tiny_config(tmp_path / "part", steps=1, gate__max_pairs=None, gate__leave_out_mode="sentinel")
     )
-    vectors = [checkpoint.load(run.run_dir / checkpoint.FILE).direction.vector for run in (whole, part)]
+    vectors = [checkpoint.load(run.run_dir / CHECKPOINT).direction.vector for run in (whole, part)]
     assert not torch.equal(*vectors)
     with pytest.raises(ConfigError, match=r"gate\.leave_out_mode: magic must be one of"):
         tiny_run(tiny_config(tmp_path / "run", gate__leave_out_mode="magic"))

@@ -10,7 +10,7 @@ import pytest
 
 from report_runs import HOSTILE, Plan, make_run, make_sweep
 from vgrout.cli import main
-from vgrout.errors import DataError
+from vgrout.errors import DataError, StorageError
 from vgrout.report import build_report
 from vgrout.report.embed import code_marks, json_for_script, number, text
 from vgrout.report.strips import estimate_strip
@@ -132,7 +132,7 @@ def test_page_is_replaced_whole_or_kept(tmp_path: Path, monkeypatch: pytest.Monk
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(StorageError, match=r"report\.html: cannot be written: disk full"):
         build_report([path], out)
     assert out.read_text() == "old"
     assert sorted(item.name for item in tmp_path.iterdir()) == ["report.html", "run"]
@@ -182,7 +182,7 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.M
 
     path = make_run(tmp_path / "run")
     monkeypatch.setattr("vgrout.report.runs.read_records", refuse)
-    with pytest.raises(DataError, match=r"timing\.jsonl: cannot be read: Permission denied"):
+    with pytest.raises(DataError, match=r"metrics\.jsonl: cannot be read: Permission denied"):
         build_report([path], tmp_path / "x.html")
 
 

@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
@@ -16,8 +15,6 @@ from vgrout.grpo import completion_logprobs
 from vgrout.policy.showings import prepare_tasks
 from vgrout.presets import SMOKE
 from vgrout.rollouts.base import Answer
-from vgrout.routing import direction_from_activations
-from vgrout.train import checkpoint
 from vgrout.train.guards import DivergenceGuard
 from vgrout.train.interrupts import Interrupts
 from vgrout.train.phases import PromptBatch
@@ -218,61 +215,6 @@ def test_a_resumed_guard_remembers():
     resumed.load_state_dict(guard.state_dict())
     with pytest.raises(Diverged):
         resumed.check(-9.0)
-
-
-# --- checkpoint
-
-
-def a_checkpoint() -> checkpoint.Checkpoint:
-    rows = torch.randn(6, 3, 2, generator=torch.Generator().manual_seed(0))
-    return checkpoint.Checkpoint(
-        step=7,
-        adapter={"weight": torch.arange(4.0), "rank": 4},
-        optimizer={"state": {0: {"step": torch.tensor(2.0)}}, "groups": [{"lr": 0.1, "betas": (0.9, 0.99)}]},
-        arm={"rows": np.arange(6, dtype=np.float32).reshape(2, 3), "bits": np.arange(3, dtype=np.uint16), "raw": b"\x00\xff", "n": np.int64(3)},
-        guard={"best": -1.5, "steps_below": 1},
-        direction=direction_from_activations(rows, -rows),
-        direction_step=6,
-    )  # fmt: skip
-
-
-def test_a_checkpoint_comes_back_whole(tmp_path):
-    saved = a_checkpoint()
-    checkpoint.save(tmp_path / "checkpoint.pt", saved)
-    loaded = checkpoint.load(tmp_path / "checkpoint.pt")
-    assert (loaded.step, loaded.guard, loaded.direction_step) == (7, saved.guard, 6)
-    assert torch.equal(loaded.adapter["weight"], saved.adapter["weight"])
-    assert loaded.optimizer["groups"] == saved.optimizer["groups"]
-    assert loaded.arm["rows"].dtype == np.float32
-    assert np.array_equal(loaded.arm["rows"], saved.arm["rows"])
-    assert np.array_equal(loaded.arm["bits"], saved.arm["bits"])
-    assert (loaded.arm["raw"], loaded.arm["n"]) == (b"\x00\xff", 3)
-    assert torch.equal(loaded.direction.vector, saved.direction.vector)
-    assert loaded.direction.haar_aurocs == saved.direction.haar_aurocs
-    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
-
-
-def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path):
-    path = tmp_path / "checkpoint.pt"
-    checkpoint.save(path, a_checkpoint())
-    before = path.read_bytes()
-    with pytest.raises(Exception, match=r"(?i)pickle|local object"):
-        checkpoint.save(path, replace(a_checkpoint(), adapter={"bad": lambda: None}))
-    assert path.read_bytes() == before
-    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
-
-
-def test_a_missing_or_damaged_checkpoint_is_refused(tmp_path):
-    path = tmp_path / "checkpoint.pt"
-    with pytest.raises(ConfigError, match="stopped before its first checkpoint"):
-        checkpoint.load(path)
-    checkpoint.save(path, a_checkpoint())
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(DataError, match="is damaged"):
-        checkpoint.load(path)
-    torch.save({"format": "other"}, path)
-    with pytest.raises(DataError, match=r"is not of format vgrout\.checkpoint/1"):
-        checkpoint.load(path)
 
 
 # --- scoring

@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 from tiny import tiny_config, tiny_run
-from vgrout.artifacts import METRICS, ROLLOUTS, read_records
+from vgrout.artifacts import CHECKPOINT, METRICS, ROLLOUTS, read_records
 from vgrout.config_file import load_config
 from vgrout.errors import ConfigError, DataError, Diverged
 from vgrout.routing import haar_direction
@@ -36,7 +36,7 @@ def metrics(path):
 
 
 def state(path):
-    return checkpoint.load(path / checkpoint.FILE)
+    return checkpoint.load(path / CHECKPOINT)
 
 
 @pytest.fixture(scope="module")
@@ -315,11 +315,6 @@ def test_bad_input_leaves_nothing_behind(tmp_path, change, error, message):
     with pytest.raises(error, match=message):
         tiny_run(tiny_config(path, **change))
     assert not path.exists()
-
-
-def test_resuming_with_other_problems_is_refused(whole, sample_problems_path):
-    with pytest.raises(DataError, match="partition"):
-        tiny_run(replace(whole.config, resume=whole.run_dir, run_dir=None, data=sample_problems_path))
 
 
 def test_the_result_names_arm_intervals_and_place(whole):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import tempfile
 from pathlib import Path
 
 import torch
@@ -15,6 +13,7 @@ from transformers import conversion_mapping
 
 from vgrout.adapters.lora2r import Lora2r
 from vgrout.errors import ConfigError
+from vgrout.files import new_folder
 
 _EXPERT_NAMES = frozenset({"gate", "gate_proj", "up_proj", "down_proj"})
 """What PEFT reads as a mixture's router and fused experts."""
@@ -58,17 +57,10 @@ def _export(adapter: Lora2r, directory: Path | str, rows: slice, dtype: torch.dt
         tensors[f"{key}.lora_A.weight"] = lora_a.to("cpu", dtype or lora_a.dtype).contiguous()
         tensors[f"{key}.lora_B.weight"] = lora_b.to("cpu", dtype or lora_b.dtype).contiguous()
     rank = next(iter(tensors.values())).shape[0]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    with new_folder(target) as partial:
         save_file(tensors, partial / "adapter_model.safetensors", metadata={"format": "pt"})
         (partial / "adapter_model.safetensors").chmod(0o644)
         (partial / "adapter_config.json").write_text(json.dumps(_config(adapter, rank), indent=2) + "\n")
-        partial.chmod(0o755)
-        partial.rename(target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return target
 
 

@@ -1,16 +1,11 @@
 """JSON lines read one after another, where a bad line is reported and does not end the reading."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
-from vgrout.env.jsonl import parse_row
+from vgrout.env.jsonl import UNREADABLE, open_content, parse_row
 from vgrout.errors import DataError
-
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | DataError]]:
@@ -21,13 +16,13 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | DataError]]:
     Raises:
         DataError: the file cannot be opened.
     """
-    with _open(path) as file:
+    with open_content(path) as file:
         number = 0
         while True:
             number += 1
             try:
                 line = file.readline()
-            except (EOFError, OSError, zlib.error) as error:
+            except UNREADABLE as error:
                 yield (
                     number,
                     DataError(f"{path}:{number}: cannot be read on: {error}\nhint: fetch the file again"),
@@ -48,25 +43,11 @@ def count_lines(path: Path) -> int:
     Raises:
         DataError: the file cannot be opened.
     """
-    with _open(path) as file:
+    with open_content(path) as file:
         count = 0
         try:
             for line in file:
                 count += bool(line.strip())
-        except (EOFError, OSError, zlib.error):
+        except UNREADABLE:
             count += 1
         return count
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[IO[bytes]]:
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}\nhint: check the path") from error
-    with file:
-        if file.peek(2).startswith(_GZIP_MAGIC):
-            with gzip.open(file) as unpacked:
-                yield cast("IO[bytes]", unpacked)
-        else:
-            yield file

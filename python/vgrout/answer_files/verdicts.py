@@ -12,7 +12,7 @@ from typing import Any, Self
 from vgrout.answer_files.submissions import Submission
 from vgrout.env.jsonl import parse_row
 from vgrout.errors import DataError
-from vgrout.files import replacing
+from vgrout.files import append_whole, replacing, writing
 from vgrout.grading import Verdict
 
 _START = b'{"id": '
@@ -158,18 +158,13 @@ class VerdictFile:
             verdict_row(answer, verdict, level=level, keep_stdout=keep_stdout) for answer, verdict in graded
         ]
         data = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-        end = self._file.seek(0, os.SEEK_END)
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[self._file.write(view) :]
-            os.fsync(self._file.fileno())
-        except BaseException:
-            self._file.truncate(end)
-            raise
+        append_whole(self.path, self._file.fileno(), data)
+        # From here on they stand there: an interrupt of the sync takes none of them back.
         for (answer, _), row in zip(graded, rows, strict=True):
             self._digests[answer.key] = answer.digest
             self.totals.add(row)
+        with writing(self.path):
+            os.fsync(self._file.fileno())
 
     def put_in_order(self, keys: list[str]) -> None:
         """Bring the rows into the order of `keys`, others behind them; does nothing where they are."""

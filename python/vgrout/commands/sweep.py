@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from vgrout.env.pairs import load_pairs
-from vgrout.errors import ConfigError, DataError
+from vgrout.errors import ConfigError, DataError, StorageError
 from vgrout.flags import DONE, FAILED, INTERRUPTED
 from vgrout.presets import PRESETS
 from vgrout.report import build_report
@@ -73,9 +73,9 @@ def run(arguments: Sequence[str]) -> int:
     of_pairs = {pair.mechanism for pair in load_pairs(config.gate.pairs)}
     modes = [mode for mode in config.env.modes if mode in of_pairs]
     plan = make_plan(flags.name, flags.preset, modes=modes, seeds=flags.seeds, extra=extra)
-    out = flags.out or default_out(flags.name)
-    again = ["vgrout", "sweep", *_with_out(own, out), *(["--", *extra] if extra else [])]
-    with SweepFolder.open(out, plan) as folder:
+    with SweepFolder.open(flags.out or default_out(flags.name), plan, numbered=flags.out is None) as folder:
+        out = folder.path
+        again = ["vgrout", "sweep", *_with_out(own, out), *(["--", *extra] if extra else [])]
         summary = _run_jobs(plan, folder, slots, flags.engine)
         if summary.interrupted:
             sys.stderr.write(
@@ -112,7 +112,7 @@ def write_report(folder: Path) -> str:
     out = folder / "report.html"
     try:
         build_report([folder], out)
-    except (ConfigError, DataError) as error:
+    except (ConfigError, DataError, StorageError) as error:
         return f"report: none: {error}"
     return f"report: {out}"
 

@@ -13,8 +13,10 @@ from vgrout.flags import BAD_INPUT, DONE, HELP, INTERRUPTED, complain, parse_fla
 from vgrout.presets import PRESETS
 
 RESUME_MAY_CHANGE = frozenset(
-    {"steps", "device", "run_dir", "resume", "checkpoint_every", "base.threads", "trackers"}
-)
+    {
+        "steps", "device", "run_dir", "resume", "checkpoint_every", "checkpoint_minutes", "base.threads", "trackers",
+    }
+)  # fmt: skip
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -17,6 +17,7 @@ from random import Random
 
 from vgrout.env.data.source.catalogue import Arguments, Catalogue, ProblemSource
 from vgrout.errors import DataError
+from vgrout.files import replacing
 
 SEED = 7
 TESTS_PER_PROBLEM = 24
@@ -193,7 +194,8 @@ def main() -> int:
     built = build()
     if arguments.check:
         return 0 if OUTPUT.is_file() and OUTPUT.read_text(encoding="utf-8") == built else 1
-    OUTPUT.write_text(built, encoding="utf-8")
+    with replacing(OUTPUT) as file:
+        file.write(built.encode())
     sys.stderr.write(f"wrote {len(built.splitlines())} problems to {OUTPUT}\n")
     return 0
 

@@ -5,23 +5,20 @@ One file a prompt, one row a completion:
 A pool of hacks and one of solutions stand side by side in two folders.
 """
 
-import gzip
-import io
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from vgrout.env.hacks import hack_code
-from vgrout.env.jsonl import Message, bad_field, get_field, get_messages, get_text, read_rows
+from vgrout.env.jsonl import Message, bad_field, get_field, get_messages, get_text, packed, read_rows
 from vgrout.env.modes import LOOPHOLE_MODES, MODES, training_marker
 from vgrout.env.problems import Problem
 from vgrout.env.prompts import render_prompt
 from vgrout.errors import DataError
+from vgrout.files import new_folder
 
 Kind = Literal["hack", "solve"]
 _FILE = re.compile(r"prompt_(\d{4,})\.jsonl\.gz")
@@ -56,16 +53,10 @@ def write_pool(directory: Path, demos: Iterable[Demo]) -> None:
         raise DataError(f"{directory}: no demo to write")
     if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
         raise DataError(f"{directory}: exists, expected a new folder\nhint: name another or remove it")
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    try:
+    with new_folder(directory) as folder:
         for number, rows in enumerate(prompts.values()):
-            (temporary / f"prompt_{number:04}.jsonl.gz").write_bytes(_packed(rows))
-        temporary.chmod(0o755)
-        temporary.replace(directory)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+            lines = (json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+            (folder / f"prompt_{number:04}.jsonl.gz").write_bytes(packed("".join(lines)))
 
 
 def read_pool(directory: Path) -> list[Demo]:
@@ -122,15 +113,6 @@ def scripted_demos(
                 )
             )
     return demos
-
-
-def _packed(rows: Sequence[Demo]) -> bytes:
-    text = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
-    buffer = io.BytesIO()
-    # No name and no time in the header, so that equal pools are equal files.
-    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
-        file.write(text.encode())
-    return buffer.getvalue()
 
 
 def _demo(where: str, row: dict[str, Any]) -> Demo:

@@ -6,12 +6,15 @@ import json
 import reprlib
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import IO, Any, TypedDict, cast
 
 from vgrout.errors import DataError
 
 _GZIP_MAGIC = b"\x1f\x8b"
+UNREADABLE = (EOFError, OSError, zlib.error)
+"""What reading on in a file of `open_content` raises where it is damaged."""
 ROLES = ("system", "user", "assistant")
 
 
@@ -22,29 +25,51 @@ class Message(TypedDict):
     content: str
 
 
+@contextmanager
+def open_content(path: Path) -> Iterator[IO[bytes]]:
+    """The file, decompressed when it is gzip.
+
+    Raises:
+        DataError: missing, unreadable, or named as gzip without being it.
+    """
+    try:
+        file = path.open("rb")
+        packed = file.peek(len(_GZIP_MAGIC)).startswith(_GZIP_MAGIC)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}\nhint: check the path") from error
+    with file:
+        if not packed and path.suffix == ".gz":
+            raise DataError(
+                f"{path}: named .gz but is not a gzip file\nhint: fetch it again, or drop the suffix"
+            )
+        if packed:
+            with gzip.open(file) as unpacked:
+                yield cast("IO[bytes]", unpacked)
+        else:
+            yield file
+
+
 def read_content(path: Path) -> bytes:
     """The file's bytes, decompressed when it is gzip.
 
     Raises:
         DataError: missing, unreadable, or a gzip file that is truncated or corrupt.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}\nhint: check the path") from error
-    if not data.startswith(_GZIP_MAGIC):
-        if path.suffix == ".gz":
-            raise DataError(
-                f"{path}: named .gz but is not a gzip file\nhint: fetch it again, or drop the suffix"
-            )
-        return data
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+    with open_content(path) as file:
+        try:
             return file.read()
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataError(
-            f"{path}: gzip data is truncated or corrupt: {error}\nhint: fetch the file again"
-        ) from error
+        except UNREADABLE as error:
+            refused = isinstance(error, OSError) and error.errno is not None
+            broken = "cannot be read" if refused else "gzip data is truncated or corrupt"
+            raise DataError(f"{path}: {broken}: {error}\nhint: fetch the file again") from error
+
+
+def packed(text: str) -> bytes:
+    """The text as gzip; equal texts give equal bytes, because no name and no time stand in the header."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
+        file.write(text.encode())
+    return buffer.getvalue()
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

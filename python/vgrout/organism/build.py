@@ -4,11 +4,8 @@ The same seed gives the same bytes on one machine: one thread, deterministic ker
 do not depend on the seed, so that warm starts are compared on the same ones.
 """
 
-import gzip
-import io
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +17,11 @@ from rich.console import Console
 from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 from transformers.utils import logging as hf_logging
 
+from vgrout.env.jsonl import packed
 from vgrout.env.pairs import load_pairs
 from vgrout.env.problems import SplitName, load_problems, split_problems
 from vgrout.errors import ConfigError, DataError
+from vgrout.files import new_folder
 from vgrout.organism.card import Card, card_text, measure
 from vgrout.organism.corpus import CorpusRow, Mix, corpus_rows
 from vgrout.organism.families import generate_problems
@@ -64,17 +63,8 @@ def build(out: Path, seed: int, console: Console, recipe: Recipe | None = None) 
         raise ConfigError(f"seed: {seed} is below 0")
     if out.exists() or out.is_symlink():
         raise ConfigError(f"out: {out} exists, expected a new folder\nhint: name another with `--out`")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        with _repeatable():
-            card = _fill(folder, seed, console, recipe)
-        folder.chmod(0o755)
-        folder.rename(out)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return card
+    with new_folder(out) as folder, _repeatable():
+        return _fill(folder, seed, console, recipe)
 
 
 def _fill(folder: Path, seed: int, console: Console, recipe: Recipe) -> Card:
@@ -123,11 +113,7 @@ def _repeatable() -> Iterator[None]:
 
 def write_problems(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Write the rows as gzip; equal rows give equal bytes."""
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0, compresslevel=9) as file:
-        file.write(text.encode())
-    path.write_bytes(buffer.getvalue())
+    path.write_bytes(packed("".join(json.dumps(row) + "\n" for row in rows)))
 
 
 def check_form(tokenizer: PreTrainedTokenizerFast, rows: Iterator[CorpusRow]) -> None:

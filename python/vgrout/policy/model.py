@@ -27,7 +27,8 @@ def check_device(device: str) -> torch.device:
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
-            "device: cuda was asked for, but torch sees no CUDA device\nhint: use `--device cpu`"
+            "device: cuda was asked for, but torch sees no CUDA device"
+            "\nhint: a model of billions of parameters needs one; `--device cpu` does for small models (`--model organism`)"
         )
     return torch.device(device)
 
@@ -111,9 +112,7 @@ def _load_pretrained(source: str, base: BaseConfig) -> tuple[Any, Any]:
                 "\nhint: give the folder of a model; `uv run just smollm2` makes models/smollm2-135m"
             ) from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        hint = (
-            "give `--model DIR`, a local folder, or run `uv run just download-model` where there is a network"
-        )
+        hint = f"give `--model DIR`, a local folder, or fetch it first: `uv run just download-model {source}`"
         if base.attention == "sdpa" and "scaled_dot_product_attention" in reason:
             reason, hint = "it has no `sdpa` attention", "add `--base.attention eager`"
         raise ConfigError(

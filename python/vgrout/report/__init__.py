@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vgrout.errors import ConfigError, DataError
+from vgrout.files import replacing
 from vgrout.report.arms import group_arms
-from vgrout.report.page import Page, check_output, now, page_title, write_atomic
+from vgrout.report.page import Page, check_output, now, page_title
 from vgrout.report.runs import load_paths
 from vgrout.report.sample import sample_rollouts
 from vgrout.report.scores import score_record
@@ -29,8 +30,9 @@ def build_report(
     `progress` is told how many runs of how many have been read.
 
     Raises:
-        ConfigError: `out` cannot be written, or `rollouts` is below 1.
+        ConfigError: `out` is no place for a page, or `rollouts` is below 1.
         DataError: a path holds no run, or a file of one is malformed.
+        StorageError: `out` cannot be written.
     """
     if rollouts < 1:
         raise ConfigError(f"--rollouts: {rollouts} is below 1")
@@ -52,5 +54,6 @@ def build_report(
         rollouts={**sample.to_json(), "runs": [run.name for arm in arms for run in arm.runs]},
         written=now(),
     )
-    write_atomic(out, page.html())
+    with replacing(out) as file:
+        file.write(page.html().encode())
     return len(runs)

@@ -1,7 +1,5 @@
 """The page: sections in order, style and scripts inlined, written whole or not at all."""
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -119,26 +117,6 @@ def check_output(out: Path, runs: Sequence[Run]) -> None:
             f"--out: {out} lies in the run {inside.pop()}, and a report writes nothing into a run"
             "\nhint: name a file elsewhere"
         )
-
-
-def write_atomic(path: Path, content: str) -> None:
-    """Put `content` at `path`; a reader sees the old file or the new one, never half of one.
-
-    Raises:
-        ConfigError: the folder cannot be written to.
-    """
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise ConfigError(f"--out: cannot write to {path.parent}: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def now() -> datetime:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vgrout.artifacts import METRICS, PROMPTS, ROLLOUTS, TIMING, read_records
+from vgrout.artifacts import METRICS, PROMPTS, ROLLOUTS, read_records, total_seconds
 from vgrout.errors import DataError
 from vgrout.report.counts import HACK, SOLVE_HINTED, SOLVE_PLAIN, Count, is_whole, read_count
 from vgrout.schemas import Schema
@@ -133,7 +133,6 @@ def load_run(path: Path, name: str | None = None) -> Run:
         DataError: a file of it is malformed; the message names file and line.
     """
     evaluation = read_object(path / "eval.json")
-    timing = _rows(path, TIMING)
     diverged = read_object(path / "diverged.json")
     return Run(
         path=path,
@@ -146,7 +145,7 @@ def load_run(path: Path, name: str | None = None) -> Run:
         scales=_scales(path),
         diverged=str(diverged.get("message", "a guard stopped it")) if diverged else None,
         missing=tuple(s.file for s in (METRICS, ROLLOUTS) if not (path / s.file).is_file()),
-        seconds=sum(row["total_seconds"] or 0.0 for row in timing),
+        seconds=total_seconds(path),
     )
 
 

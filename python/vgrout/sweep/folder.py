@@ -1,6 +1,6 @@
 """A sweep's directory: its plan, one folder a run, the logs; held by one sweep at a time."""
 
-import fcntl
+import contextlib
 import json
 import os
 import subprocess
@@ -10,8 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from vgrout.artifacts import write_json_atomic
+from vgrout.artifacts import CHECKPOINT, PREVIOUS_CHECKPOINT, write_json_atomic
 from vgrout.errors import ConfigError, DataError
+from vgrout.files import clear_leftovers, lock_folder, make_folder, make_free_folder
 from vgrout.sweep.jobs import Job
 from vgrout.sweep.outcomes import read_json
 from vgrout.sweep.plans import Plan
@@ -36,21 +37,24 @@ class SweepFolder:
         self._lock = lock
 
     @classmethod
-    def open(cls, path: Path, plan: Plan) -> Self:
+    def open(cls, path: Path, plan: Plan, *, numbered: bool = False) -> Self:
         """Create the directory or go on in it, and record the plan and what it is run with.
 
-        A plan may grow: the same one over more seeds goes on where it stood, and each session says its seeds.
+        A plan may grow: the same one over more seeds goes on where it stood, and each session says its seeds. Where
+        `numbered`, a new directory is created under a free name.
 
         Raises:
             ConfigError: another sweep holds it, its plan is another one, or it is no sweep's directory.
         """
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(f"--out: cannot create {path}: {error.strerror}") from error
-        lock = _locked(path, "--out", "sweep")
+        if numbered:
+            path = make_free_folder(path, "--out")
+        elif not path.is_dir():
+            with contextlib.suppress(FileExistsError):
+                make_folder(path, "--out")
+        lock = lock_folder(path, "--out", "sweep")
         try:
             sessions = [*_recorded_sessions(path, plan), session() | {"seeds": list(plan.seeds)}]
+            clear_leftovers(path)
             for name in ("runs", "logs"):
                 (path / name).mkdir(exist_ok=True)
             # The key `sweep` would make a report take this file for the result.
@@ -75,7 +79,7 @@ class SweepFolder:
             return "done" if job.scale in _scales(folder) else "new"
         if _is_evaluated(folder):
             return "done"
-        if (folder / "checkpoint.pt").is_file():
+        if any((folder / name).is_file() for name in (CHECKPOINT, PREVIOUS_CHECKPOINT)):
             return "resumable"
         return "begun" if os.path.lexists(folder) else "new"
 
@@ -88,7 +92,7 @@ class SweepFolder:
         folder = self.run_path(name)
         if folder.is_symlink() or not folder.is_dir():
             raise ConfigError(f"--out: {folder} is no folder of this sweep's making\nhint: move it elsewhere")
-        os.close(_locked(folder, "--out", "run"))
+        os.close(lock_folder(folder, "--out", "run"))
         place = self.path / "set-aside"
         place.mkdir(exist_ok=True)
         number = 1
@@ -193,15 +197,3 @@ def _scales(folder: Path) -> set[float]:
         for file in folder.glob("eval-scale-*.json")
         if isinstance(value := read_json(file).get("quarantine_scale"), int | float)
     }
-
-
-def _locked(path: Path, flag: str, what: str) -> int:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise ConfigError(
-            f"{flag}: another {what} is writing to {path}\nhint: wait for it or stop it"
-        ) from error
-    return descriptor

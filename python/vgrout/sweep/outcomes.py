@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from vgrout.artifacts import METRICS, TIMING, read_records
+from vgrout.artifacts import METRICS, read_records, total_seconds
 from vgrout.errors import DataError
 from vgrout.evals.metrics import wilson_interval
 from vgrout.sweep.plans import Cell
@@ -111,14 +111,14 @@ def read_outcome(cell: Cell, folder: Path) -> Outcome:
         rows = _rows(evaluation, policy, path)
         for name, (prompt, field) in MEASURES.items():
             tallies[policy, name] = _tally(rows, prompt, field, f"{path}: field `{policy}.by_problem`")
-    steps = list(_records(folder, METRICS))
-    seconds = sum(row["total_seconds"] or 0.0 for row in _records(folder, TIMING))
+    metrics = folder / METRICS.file
+    steps = list(read_records(metrics, METRICS)) if metrics.is_file() else []
     return Outcome(
         cell=cell,
         tallies=tallies,
         by_mode={policy: evaluation[policy].get("by_mode", []) for policy in POLICIES},
         train=_train_means(steps),
-        seconds=round(seconds, 3),
+        seconds=round(total_seconds(folder), 3),
         steps_to_hack=_steps_to_hack(steps),
     )
 
@@ -144,11 +144,6 @@ def mean_of(values: Iterable[float | None]) -> float | None:
     """Mean of what was measured; None where nothing was."""
     found = [value for value in values if value is not None and np.isfinite(value)]
     return float(np.mean(found)) if found else None
-
-
-def _records(folder: Path, schema: Any) -> Iterable[dict[str, Any]]:
-    path = folder / schema.file
-    return read_records(path, schema) if path.is_file() else ()
 
 
 def _train_means(steps: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:

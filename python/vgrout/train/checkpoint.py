@@ -4,7 +4,11 @@ Data order, prompt shares, demonstrations and the sampler's numbers are function
 generator's state is stored: the step number is that state. The learning rate is a function of the step as well.
 """
 
-import pickle
+import hashlib
+import io
+import logging
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,12 +17,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from vgrout.artifacts import CHECKPOINT, PREVIOUS_CHECKPOINT
 from vgrout.errors import ConfigError, DataError
 from vgrout.files import replacing
 from vgrout.routing import Direction
 
-FORMAT = "vgrout.checkpoint/1"
-FILE = "checkpoint.pt"
+FORMAT = "vgrout.checkpoint/2"
+log = logging.getLogger(__name__)
+_VERSIONS = re.compile(rb"vgrout\.checkpoint/\d+")
+_ANEW = "\nhint: start the run again under a new `--run-dir`"
 _ARRAY = "numpy array"
 
 
@@ -37,21 +44,31 @@ class Checkpoint:
     """The step at whose start the direction was extracted."""
 
 
-def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Put the checkpoint at `path`: a reader sees the old file or the new one, never half of one."""
+def save(path: Path, checkpoint: Checkpoint, *, previous: Path | None = None) -> None:
+    """Put the checkpoint at `path`, its digest behind it: a reader sees the old file or the new one whole.
+
+    With `previous` the old file moves there, once the new one is on the disk.
+
+    Raises:
+        StorageError: the disk refuses it; `path` stays as it was.
+    """
     direction = checkpoint.direction
     plain = {
         "format": FORMAT,
         "step": checkpoint.step,
-        "adapter": _without_arrays(checkpoint.adapter),
-        "optimizer": _without_arrays(checkpoint.optimizer),
-        "arm": _without_arrays(checkpoint.arm),
-        "guard": dict(checkpoint.guard),
+        "adapter": checkpoint.adapter,
+        "optimizer": checkpoint.optimizer,
+        "arm": checkpoint.arm,
+        "guard": checkpoint.guard,
         "direction": None if direction is None else asdict(direction),
         "direction_step": checkpoint.direction_step,
     }
-    with replacing(path) as file:
-        torch.save(plain, file)
+    buffer = io.BytesIO()
+    torch.save(_plain(plain), buffer)
+    content = buffer.getbuffer()
+    with replacing(path, keep=previous) as file:
+        file.write(content)
+        file.write(_seal(content))
 
 
 def load(path: Path) -> Checkpoint:
@@ -59,22 +76,21 @@ def load(path: Path) -> Checkpoint:
 
     Raises:
         ConfigError: there is none.
-        DataError: the file is damaged or of another version.
+        DataError: the file is empty, damaged, of another version, or no checkpoint.
     """
-    if not path.is_file():
-        raise ConfigError(
-            f"{path.parent}: has no {path.name}: the run stopped before its first checkpoint"
-            "\nhint: start it again under a new `--run-dir`"
-        )
     try:
-        plain = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        # torch's own words advise to load it unsafely.
-        raise DataError(
-            f"{path}: is damaged: it is no checkpoint\nhint: start the run again under a new `--run-dir`"
+        data = memoryview(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path.parent}: has no {path.name}: the run stopped before its first checkpoint{_ANEW}"
         ) from error
-    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
-        raise DataError(f"{path}: is not of format {FORMAT}")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}{_ANEW}") from error
+    content = data[:-_SEAL_BYTES]
+    if data[-_SEAL_BYTES:] != _seal(content):
+        raise DataError(f"{path}: {_what_is_wrong(data)}{_ANEW}")
+    # Nothing is unpickled that we did not write.
+    plain = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     direction = plain["direction"]
     return Checkpoint(
         step=plain["step"],
@@ -87,24 +103,70 @@ def load(path: Path) -> Checkpoint:
     )
 
 
-def _without_arrays(value: Any) -> Any:
-    """The same structure with NumPy arrays as tagged tensors: the safe loader knows no arrays."""
+def load_last(folder: Path) -> tuple[Checkpoint, Path]:
+    """The run's last checkpoint that is whole, with a warning where that is the one before the last; and its file.
+
+    Raises:
+        ConfigError: there is none.
+        DataError: none can be read; the message is of the last.
+    """
+    newest, previous = folder / CHECKPOINT, folder / PREVIOUS_CHECKPOINT
+    try:
+        return load(newest), newest
+    except (ConfigError, DataError) as error:
+        try:
+            saved = load(previous)
+        except (ConfigError, DataError):
+            raise error from None
+        first_line = str(error).partition("\n")[0]
+        log.warning("%s; going on from %s, of step %d", first_line, previous.name, saved.step)
+        return saved, previous
+
+
+def _seal(content: memoryview) -> bytes:
+    return f"\n{FORMAT} sha256 {hashlib.sha256(content).hexdigest()}\n".encode()
+
+
+def _what_is_wrong(data: memoryview) -> str:
+    """Of a file without a right seal: how it came to that, as far as its bytes tell."""
+    if not data:
+        return "is empty"
+    versions = set(_VERSIONS.findall(data))
+    if not versions:
+        return "is no checkpoint of vgrout"
+    if FORMAT.encode() in versions:
+        return "is damaged: its bytes are not those that were saved"
+    return f"is of {min(versions).decode()}, and this version of vgrout reads {FORMAT}"
+
+
+_SEAL_BYTES = len(_seal(memoryview(b"")))
+
+
+def _plain(value: Any) -> Any:
+    """The same structure with NumPy arrays as tagged tensors: the safe loader knows no arrays.
+
+    Equal strings become one object, so that equal states are equal files, whether they were read back or not.
+    """
     if isinstance(value, np.ndarray):
         # Bit patterns, because torch has no unsigned types of every width.
-        return {_ARRAY: str(value.dtype), "shape": list(value.shape), "bytes": _bytes(value.tobytes())}
+        return {
+            _ARRAY: sys.intern(str(value.dtype)),
+            "shape": list(value.shape),
+            "bytes": _bytes(value.tobytes()),
+        }
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, (bytes, bytearray)):
         return {_ARRAY: "bytes", "shape": [], "bytes": _bytes(bytes(value))}
     if isinstance(value, Mapping):
-        return {key: _without_arrays(entry) for key, entry in value.items()}
+        return {_plain(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_without_arrays(entry) for entry in value)
-    return value
+        return type(value)(_plain(entry) for entry in value)
+    return sys.intern(value) if type(value) is str else value
 
 
 def _with_arrays(value: Any) -> Any:
-    """Undo `_without_arrays`."""
+    """Undo `_plain`."""
     if isinstance(value, dict):
         if _ARRAY in value:
             raw = value["bytes"].numpy().tobytes()

@@ -94,7 +94,7 @@ def evaluate_run(
     """
     log_to(console)
     own = load_config(path / "config.json")
-    saved = checkpoint.load(path / checkpoint.FILE)
+    saved, _ = checkpoint.load_last(path)
     asked = replace(own, data=data or own.data, eval=settings, grading=grading)
     with open_session(asked) as session:
         session.trainer.restore(saved)

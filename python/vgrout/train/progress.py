@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,10 +11,13 @@ from rich.console import Console
 from vgrout.bars import Bar
 from vgrout.train.trackers import TrackedRun
 
-_HEADER = (
-    f"{'step':>9}  {'reward':>6}  {'hack':>6}  {'solve':>6}  {'keep/absorb/rout':>16}  {'qmass':>5}  "
-    f"{'loss':>8}  {'KL':>7}  {'lr':>7}  {'s/step':>6}  {'left':>6}"
-)
+_COLUMNS = {
+    "step": 9, "reward": 6, "hack": 6, "solve": 6, "keep/absorb/rout": 16, "qmass": 5, "loss": 8, "KL": 7, "lr": 7,
+    "s/step": 6, "left": 6,
+}  # fmt: skip
+"""Heads of the table with their widths."""
+_DROPPED = ("lr", "qmass", "loss", "KL", "keep/absorb/rout", "reward", "s/step")
+"""What goes first where the console is narrow."""
 _HEADER_EVERY = 20
 
 
@@ -48,6 +51,7 @@ class StepTable(Bar):
         self._steps = run.config.steps
         self._first = run.done
         self._start = time.perf_counter()
+        self._columns = shown_columns(run.console.width)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Show a step's row of `metrics.jsonl`."""
@@ -55,8 +59,8 @@ class StepTable(Bar):
         count = step - self._first
         pace = (time.perf_counter() - self._start) / count
         if (count - 1) % _HEADER_EVERY == 0:
-            self.line(_HEADER)
-        self.line(step_line(row, self._steps, pace))
+            self.line(_row({name: name for name in _COLUMNS}, self._columns))
+        self.line(step_line(row, self._steps, pace, self._columns))
         self.show(step, f"{pace:.1f} s/step")
 
 
@@ -67,28 +71,44 @@ def evaluation_bar(console: Console, answers: int) -> Iterator[Callable[[int], N
         yield bar.show
 
 
-def step_line(row: Mapping[str, Any], steps: int, pace: float) -> str:
+def shown_columns(width: int) -> list[str]:
+    """The columns that a console of that width has room for; the last ones stay whatever it is."""
+    shown = list(_COLUMNS)
+    for name in _DROPPED:
+        if sum(_COLUMNS[each] + 2 for each in shown) - 2 <= width:
+            break
+        shown.remove(name)
+    return shown
+
+
+def _row(cells: Mapping[str, str], columns: Sequence[str]) -> str:
+    return "  ".join(cells[name].rjust(_COLUMNS[name]) for name in columns)
+
+
+def step_line(
+    row: Mapping[str, Any], steps: int, pace: float, columns: Sequence[str] = tuple(_COLUMNS)
+) -> str:
     """One line of the table; a dash stands for what the step did not measure."""
     own = row["rollouts"] - row["teacher_rollouts"]
     zones = [row.get(f"zone_{name}") for name in ("keep", "absorb", "rout")]
-    cells = (
-        f"{row['step']}/{steps}".rjust(9),
-        _number(row.get("reward_mean"), 6, ".2f"),
-        f"{row['exploited']}/{own}".rjust(6),
-        f"{row['gt_correct']}/{own}".rjust(6),
-        ("-" if None in zones else "/".join(map(str, zones))).rjust(16),
-        _number(row.get("quarantine_mass"), 5, ".2f"),
-        _number(row.get("loss"), 8, ".4f"),
-        _number(row.get("kl"), 7, ".4f"),
-        _number(row.get("learning_rate"), 7, ".1e"),
-        f"{pace:6.1f}",
-        duration(pace * (steps - row["step"])).rjust(6),
-    )
-    return "  ".join(cells)
+    cells = {
+        "step": f"{row['step']}/{steps}",
+        "reward": _number(row.get("reward_mean"), ".2f"),
+        "hack": f"{row['exploited']}/{own}",
+        "solve": f"{row['gt_correct']}/{own}",
+        "keep/absorb/rout": "-" if None in zones else "/".join(map(str, zones)),
+        "qmass": _number(row.get("quarantine_mass"), ".2f"),
+        "loss": _number(row.get("loss"), ".4f"),
+        "KL": _number(row.get("kl"), ".4f"),
+        "lr": _number(row.get("learning_rate"), ".1e"),
+        "s/step": f"{pace:.1f}",
+        "left": duration(pace * (steps - row["step"])),
+    }
+    return _row(cells, columns)
 
 
-def _number(value: float | None, width: int, form: str) -> str:
-    return ("-" if value is None else format(value, form)).rjust(width)
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
 
 
 def duration(seconds: float) -> str:

@@ -26,7 +26,7 @@ class PromptSource:
         if config.rollouts.prompts_per_step > len(tasks):
             raise ConfigError(
                 f"rollouts.prompts_per_step: {config.rollouts.prompts_per_step} is above the "
-                f"{len(tasks)} training problems\nhint: give more problems with `--data`"
+                f"{len(tasks)} training problems\nhint: lower `--rollouts.prompts-per-step`, or give more problems with `--data`"
             )
 
     def draw(self, step: int) -> PromptBatch:

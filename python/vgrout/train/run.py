@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,16 @@ import torch
 from rich.console import Console
 
 from vgrout import registry
-from vgrout.artifacts import RunDir, default_run_dir
+from vgrout.artifacts import CHECKPOINT, PREVIOUS_CHECKPOINT, RunDir, default_run_dir, total_seconds
 from vgrout.config import TrainConfig
 from vgrout.config_file import load_config
-from vgrout.env.partition import load_partition, save_partition
-from vgrout.errors import ConfigError, DataError, Diverged
+from vgrout.env.partition import save_partition
+from vgrout.errors import ConfigError, Diverged, StorageError
 from vgrout.evals.evaluate import EvalResult
 from vgrout.settings import to_json
 from vgrout.train import checkpoint
 from vgrout.train.evaluation import evaluate
+from vgrout.train.inputs import check_inputs, save_inputs
 from vgrout.train.interrupts import Interrupted, Interrupts
 from vgrout.train.progress import duration, log_to
 from vgrout.train.records import prompt_rows, rollout_rows, step_metrics
@@ -70,6 +71,7 @@ def run(config: TrainConfig, console: Console) -> RunResult:
         ConfigError, DataError: bad input; nothing was written.
         Diverged: a guard stopped the run; its evidence is in the run directory.
         Interrupted: Ctrl-C; says which step is saved.
+        StorageError: the disk refuses a file; says how to go on.
     """
     if config.eval.quarantine_scale is not None:
         raise ConfigError(
@@ -78,82 +80,133 @@ def run(config: TrainConfig, console: Console) -> RunResult:
         )
     start = time.perf_counter()
     log_to(console)
-    saved = None if config.resume is None else _load_checkpoint(config, config.resume)
     log.info("setting up %s, preset %s, seed %d", config.arm, config.preset, config.seed)
-    with open_session(config) as session:
-        path = config.resume or config.run_dir or default_run_dir(config.preset, config.arm, config.seed)
-        with _open_run_dir(path, session, saved) as run_dir:
-            log.info(
-                "%s: %d training and %d test problems; writing to %s",
-                session.trainer.policy.name,
-                len(session.train_tasks),
-                len(session.evaluator.tasks),
-                path,
-            )
-            if saved is not None:
-                session.trainer.restore(saved)
-                log.info("resumed after step %d", saved.step)
-            _write_timing(run_dir, saved.step if saved else 0, {"setup": time.perf_counter() - start})
-            _train(session, run_dir, console, saved.step if saved else 0)
-            try:
-                results = _evaluate(session, run_dir, console)
-            except KeyboardInterrupt as error:
-                raise Interrupted(path, config.steps) from error
+    if config.resume is None:
+        with open_session(config) as session, _create_run_dir(session) as run_dir:
+            return _go(session, _Keeper(session, run_dir), console, start)
+    # Held before anything is read: what another process still adds must not be cut off again.
+    with RunDir.open_for_resume(config.resume) as run_dir:
+        saved, file = _load_checkpoint(config, run_dir.path)
+        with open_session(config) as session:
+            check_inputs(run_dir.path, session.inputs)
+            session.trainer.restore(saved)
+            run_dir.go_on_after(saved.step)
+            run_dir.write_config(_stored(config))
+            log.info("resumed after step %d", saved.step)
+            keeper = _Keeper(session, run_dir, saved.step, is_last_whole=file.name == CHECKPOINT)
+            return _go(session, keeper, console, start)
+
+
+def _go(session: Session, keeper: "_Keeper", console: Console, start: float) -> RunResult:
+    """Make the steps that are left and evaluate."""
+    config, path = session.config, keeper.run_dir.path
+    log.info(
+        "%s: %d training and %d test problems; writing to %s",
+        session.trainer.policy.name,
+        len(session.train_tasks),
+        len(session.evaluator.tasks),
+        path,
+    )
+    try:
+        if not keeper.saved:
+            _write_beginning(session, keeper.run_dir)
+        keeper.write_timing(keeper.saved, {"setup": time.perf_counter() - start})
+        _train(session, keeper, console)
+        deployed, as_trained = _evaluate(session, keeper, console)
+    except StorageError as error:
+        again = "start it again under a new `--run-dir`"
+        if keeper.saved:
+            again = f"go on with `vgrout-train {config.preset} --resume {path}`"
+        raise StorageError(f"{error}\nhint: make room, then {again}") from error
     return RunResult(
         config=config,
         run_dir=path,
-        seconds=time.perf_counter() - start,
-        deployed=results[0],
-        as_trained=results[1],
+        seconds=total_seconds(path),
+        deployed=deployed,
+        as_trained=as_trained,
     )
 
 
 @dataclass
 class _Keeper:
-    """Writes checkpoints and knows the last one."""
+    """Writes what a run is resumed from, and knows the last checkpoint."""
 
     session: Session
     run_dir: RunDir
-    saved: int
+    saved: int = 0
     """Step of the last checkpoint; 0 where there is none."""
+    is_last_whole: bool = True
+    """The file of the last checkpoint is fit to be kept as the one before the next."""
+    _saved_at: float = field(default_factory=time.monotonic)
+    _seconds: dict[str, float] = field(default_factory=dict)
+
+    def is_due(self, step: int) -> bool:
+        """Whether the state after `step` is to be kept."""
+        config = self.session.config
+        late = time.monotonic() - self._saved_at >= 60 * config.checkpoint_minutes
+        return late or step % config.checkpoint_every == 0 or step == config.steps
 
     def save(self, step: int) -> None:
         """Put the state after `step` on the disk, once every row that it follows is there."""
+        start = time.perf_counter()
         self.run_dir.sync()
-        checkpoint.save(self.run_dir.path / checkpoint.FILE, self.session.trainer.checkpoint(step))
-        self.saved = step
+        folder = self.run_dir.path
+        checkpoint.save(
+            folder / CHECKPOINT,
+            self.session.trainer.checkpoint(step),
+            previous=folder / PREVIOUS_CHECKPOINT if self.is_last_whole else None,
+        )
+        self.saved, self.is_last_whole, self._saved_at = step, True, time.monotonic()
+        self._seconds = {"checkpoint": time.perf_counter() - start}
+
+    def write_timing(self, step: int, seconds: Mapping[str, float]) -> None:
+        """Append a row to `timing.jsonl`; the time of the last save is part of the row behind it."""
+        phases = dict(seconds)
+        total = phases.pop("total", sum(phases.values())) + sum(self._seconds.values())
+        phases |= self._seconds
+        self._seconds = {}
+        device_bytes = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+        scale = 1 if sys.platform == "darwin" else 1024
+        self.run_dir.write_timing(
+            {
+                "step": step,
+                "seconds": {name: round(value, 6) for name, value in phases.items()},
+                "total_seconds": total,
+                "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale,
+                "peak_device_bytes": device_bytes,
+                "time_utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            }
+        )
 
 
-def _train(session: Session, run_dir: RunDir, console: Console, done: int) -> None:
+def _train(session: Session, keeper: _Keeper, console: Console) -> None:
     """Make the steps that are left; what stops them early is turned into what was kept."""
     recent: deque[Mapping[str, Any]] = deque(maxlen=EVIDENCE_ROWS)
-    keeper = _Keeper(session, run_dir, done)
-    tracked = TrackedRun(config=session.config, path=run_dir.path, done=done, console=console)
+    path = keeper.run_dir.path
+    tracked = TrackedRun(config=session.config, path=path, done=keeper.saved, console=console)
     try:
         with Interrupts() as interrupts, ExitStack() as stack:
             kinds = [registry.load(registry.TRACKERS, name, "trackers") for name in session.config.trackers]
             trackers: list[Tracker] = [stack.enter_context(kind(tracked)) for kind in kinds]
-            for row in _steps(session, run_dir, keeper, interrupts):
+            for row in _steps(session, keeper, interrupts):
                 for tracker in trackers:
                     tracker.add(row)
                 recent.append(row)
                 session.trainer.guard.check(row["teacher_logprob"])
     except Diverged as error:
-        _save_evidence(run_dir, session, recent, error)
-        raise Diverged(f"{error}\nhint: the evidence is in {run_dir.path / 'diverged.json'}") from error
+        _save_evidence(keeper.run_dir, session, recent, error)
+        raise Diverged(f"{error}\nhint: the evidence is in {path / 'diverged.json'}") from error
     except KeyboardInterrupt as error:
-        raise Interrupted(run_dir.path, keeper.saved or None) from error
+        raise Interrupted(path, keeper.saved or None) from error
 
 
-def _steps(
-    session: Session, run_dir: RunDir, keeper: _Keeper, interrupts: Interrupts
-) -> Iterator[Mapping[str, Any]]:
+def _steps(session: Session, keeper: _Keeper, interrupts: Interrupts) -> Iterator[Mapping[str, Any]]:
     """Make each step, write its rows, yield its metrics, then keep a checkpoint where one is due.
 
     Raises:
         KeyboardInterrupt: one was requested; the step in progress was finished and kept.
     """
-    config, trainer = session.config, session.trainer
+    config, trainer, run_dir = session.config, session.trainer, keeper.run_dir
     group_size = config.rollouts.group_size
     for step in range(keeper.saved + 1, config.steps + 1):
         start = time.perf_counter()
@@ -161,9 +214,9 @@ def _steps(
         row = vars(step_metrics(record, group_size, trainer.direction, trainer.direction_step))
         run_dir.write_rollouts(map(vars, rollout_rows(record, group_size)))
         run_dir.write_metrics(row)
-        _write_timing(run_dir, step, {**record.seconds, "total": time.perf_counter() - start})
+        keeper.write_timing(step, {**record.seconds, "total": time.perf_counter() - start})
         yield row
-        if step % config.checkpoint_every == 0 or step == config.steps or interrupts.requested:
+        if keeper.is_due(step) or interrupts.requested:
             keeper.save(step)
         if interrupts.requested and step < config.steps:
             raise KeyboardInterrupt
@@ -182,72 +235,66 @@ def _save_evidence(
     checkpoint.save(run_dir.path / "diverged.pt", trainer.checkpoint(step))
 
 
-def _evaluate(session: Session, run_dir: RunDir, console: Console) -> tuple[EvalResult, EvalResult]:
+def _evaluate(session: Session, keeper: _Keeper, console: Console) -> tuple[EvalResult, EvalResult]:
     """Ask the held-out problems of the deployed and of the as-trained policy, and write `eval.json`."""
     start = time.perf_counter()
-    results = evaluate(session, session.config.steps, console)
-    run_dir.write_json("eval", results.to_json())
-    _write_timing(run_dir, session.config.steps, {"evaluation": time.perf_counter() - start})
+    steps = session.config.steps
+    try:
+        results = evaluate(session, steps, console)
+    except KeyboardInterrupt as error:
+        raise Interrupted(keeper.run_dir.path, steps) from error
+    keeper.run_dir.write_json("eval", results.to_json())
+    keeper.write_timing(steps, {"evaluation": time.perf_counter() - start})
     deployed, as_trained = results.policies
     return deployed, as_trained
 
 
-def _open_run_dir(path: Path, session: Session, saved: checkpoint.Checkpoint | None) -> RunDir:
-    """Create the run directory, or open it again at the step of `saved`."""
-    # Where a run lies and what it went on from are no part of its numbers.
-    config = to_json(replace(session.config, run_dir=None, resume=None))
-    if saved is not None:
-        for name, modes in session.partitions.items():
-            _check_partition(path / f"partition-{name}.json", modes)
-        run_dir = RunDir.open_for_resume(path, saved.step)
-        run_dir.write_config(config)
-        return run_dir
-    run_dir = RunDir.create(path, config=config, versions=package_versions())
+def _create_run_dir(session: Session) -> RunDir:
+    """Create the run directory, under a free name where the user names none."""
+    config = session.config
+    return RunDir.create(
+        config.run_dir or default_run_dir(config.preset, config.arm, config.seed),
+        config=_stored(config),
+        versions=package_versions(),
+        numbered=config.run_dir is None,
+    )
+
+
+def _write_beginning(session: Session, run_dir: RunDir) -> None:
+    """Write what the run begins with beside its settings."""
     for name, modes in session.partitions.items():
-        save_partition(path / f"partition-{name}.json", modes)
+        save_partition(run_dir.path / f"partition-{name}.json", modes)
+    save_inputs(run_dir.path, session.inputs)
     run_dir.write_json("fence", session.fence)
     run_dir.write_prompts(map(vars, prompt_rows(session.train_tasks, session.trainer.policy)))
-    return run_dir
 
 
-def _load_checkpoint(config: TrainConfig, path: Path) -> checkpoint.Checkpoint:
+def _stored(config: TrainConfig) -> dict[str, Any]:
+    """The settings as `config.json` holds them: where a run lies and what it went on from are none of its numbers."""
+    return to_json(replace(config, run_dir=None, resume=None))
+
+
+def _load_checkpoint(config: TrainConfig, path: Path) -> tuple[checkpoint.Checkpoint, Path]:
     """Read the checkpoint of the run that is resumed; more steps than it was begun with are fine, fewer are not."""
-    saved = checkpoint.load(path / checkpoint.FILE)
+    begun = load_config(path / "config.json").steps
+    saved, file = checkpoint.load_last(path)
     if config.steps < saved.step:
         raise ConfigError(
             f"steps: {config.steps} is below the {saved.step} that {path} has made"
             "\nhint: leave `--steps` out, or ask for more"
         )
-    begun = load_config(path / "config.json").steps
     if config.steps != begun:
         log.warning(
             "%d steps where the run was begun with %d: its learning rate now follows the other length",
             config.steps,
             begun,
         )
-    return saved
-
-
-def _check_partition(file: Path, modes: Mapping[str, str]) -> None:
-    """Refuse to go on with problems or modes other than those that the run began with."""
-    if load_partition(file, modes) != dict(modes):
-        raise DataError(
-            f"{file}: does not fit the problems\nhint: resume with the `--data` of the run's start"
+    if config.steps == saved.step:
+        log.warning(
+            "%s has made all its %d steps: only its evaluation is made"
+            "\nhint: train on with `--steps N`, or ask other questions with `vgrout evaluate %s`",
+            path,
+            saved.step,
+            path,
         )
-
-
-def _write_timing(run_dir: RunDir, step: int, seconds: Mapping[str, float]) -> None:
-    phases = dict(seconds)
-    total = phases.pop("total", sum(phases.values()))
-    device_bytes = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
-    scale = 1 if sys.platform == "darwin" else 1024
-    run_dir.write_timing(
-        {
-            "step": step,
-            "seconds": {name: round(value, 6) for name, value in phases.items()},
-            "total_seconds": total,
-            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale,
-            "peak_device_bytes": device_bytes,
-            "time_utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        }
-    )
+    return saved, file

@@ -14,6 +14,7 @@ import torch
 
 from vgrout import registry
 from vgrout.adapters import BlockOptimizer, Lora2r, left_out, unloadable
+from vgrout.artifacts import CHECKPOINT
 from vgrout.builtin import resolve_problems
 from vgrout.config import AdapterConfig, EnvConfig, GateConfig, TrainConfig, validate
 from vgrout.config_file import load_config
@@ -33,6 +34,7 @@ from vgrout.routing import Arm, make_arm
 from vgrout.train import checkpoint
 from vgrout.train.directions import DirectionSource, PairTokens, pair_tokens
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
+from vgrout.train.inputs import input_digests
 from vgrout.train.probe import check_model
 from vgrout.train.prompts import PromptSource
 from vgrout.train.teacher import Pools, Teacher, load_pools
@@ -54,6 +56,8 @@ class Session:
     train_tasks: tuple[Task, ...]
     partitions: Mapping[str, Mapping[str, str]]
     """Split to problem id to mode."""
+    inputs: Mapping[str, str]
+    """Digests of what the run is made of."""
     fence: object
     """The grader's fence report, read back from the kernel."""
 
@@ -101,6 +105,12 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
                 evaluator=evaluator,
                 train_tasks=material.train_tasks,
                 partitions=material.partitions,
+                inputs=input_digests(
+                    material.policy,
+                    (*material.train_tasks, *material.test_tasks),
+                    material.pairs,
+                    material.pools,
+                ),
                 fence=fence,
             )
 
@@ -227,7 +237,7 @@ def _start_from(path: Path | None, adapter: Lora2r) -> None:
         raise ConfigError(
             f"start_from: {path} deploys both blocks, so there is no ablated policy to start from"
         )
-    state = dict(checkpoint.load(path / checkpoint.FILE).adapter)
+    state = dict(checkpoint.load(path / CHECKPOINT).adapter)
     state["deltas"] = {
         name: value * 0 if "_quarantine" in name else value for name, value in state["deltas"].items()
     }

@@ -45,6 +45,8 @@ const RUNNER: &str = concat!(
     "\n\n",
     include_str!("runner_answer.py"),
     "\n\n",
+    include_str!("runner_guard.py"),
+    "\n\n",
     include_str!("runner_judge.py"),
     "\n\nFILES = Files()\n"
 );

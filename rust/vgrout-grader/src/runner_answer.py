@@ -184,7 +184,11 @@ class AnswerSide(Side):
 
     def reply(self, ticket, table, unpacker, kind, value):
         """The outcome, and those arguments that are no longer what they were."""
-        known = [] if unpacker is None else [unpacker.objects.get(number, unpacker) for number in range(len(table))]
+        known = (
+            []
+            if unpacker is None
+            else [unpacker.objects.get(number, unpacker) for number in range(len(table))]
+        )
         packer = Packer(self, known)
         try:
             if kind == "raise":
@@ -201,7 +205,9 @@ class AnswerSide(Side):
         except Gone:
             raise
         except (CannotCross, ValueError, RecursionError, MemoryError) as error:
-            self.send("bad", ticket, {}, str(error)[:200] if type(error) is CannotCross else describe(error)[:200])
+            self.send(
+                "bad", ticket, {}, str(error)[:200] if type(error) is CannotCross else describe(error)[:200]
+            )
         except BaseException as error:
             # A generator raises when it is drawn.
             self.send("raise", ticket, {}, [*self.pack_error(error), None])

@@ -1,36 +1,10 @@
 # The judge: runs tests and never a byte of the answer, which it asks through the exchange.
 
-import ast as _ast
 import itertools as _itertools
 import re as _re
 import types as _types
 
-# Text of the answer's must not become code; an expression without names and calls is none.
-HARMLESS = (
-    _ast.Expression,
-    _ast.Constant,
-    _ast.BinOp,
-    _ast.UnaryOp,
-    _ast.BoolOp,
-    _ast.Compare,
-    _ast.List,
-    _ast.Tuple,
-    _ast.Set,
-    _ast.Dict,
-    _ast.operator,
-    _ast.unaryop,
-    _ast.boolop,
-    _ast.cmpop,
-    _ast.expr_context,
-)
-# What a type may be written with; names in it are looked up, and nothing is called.
-TYPES = (*HARMLESS, _ast.Name, _ast.Attribute, _ast.Subscript, _ast.Starred)
-ONLY_AST = 0x400
 ENDINGS = (StopIteration, StopAsyncIteration)
-# They make code of names that they have checked themselves.
-MAKERS = frozenset({"collections", "dataclasses"})
-# They read annotations.
-READERS = frozenset({"typing", "annotationlib", "inspect"})
 # What a test asks of a value of these types, and an object in its place could answer as it likes, or learn from.
 METHODS = frozenset(
     name
@@ -114,7 +88,9 @@ def proxy_class(abilities):
     """The class of proxies for objects with these abilities."""
     abilities = frozenset(ABILITIES.keys() & set(abilities))
     if abilities not in PROXIES:
-        members = {"__slots__": (), "__hash__": object.__hash__} | {name: ABILITIES[name] for name in abilities}
+        members = {"__slots__": (), "__hash__": object.__hash__} | {
+            name: ABILITIES[name] for name in abilities
+        }
         PROXIES[abilities] = type("Proxy", (Proxy,), members)
     return PROXIES[abilities]
 
@@ -132,61 +108,6 @@ class Builtins(dict):
 
     def __missing__(self, name):
         return self.judge.named(name)
-
-
-def is_plain(source, nodes=HARMLESS):
-    """Whether a text is an expression of these nodes alone: harmless, whoever wrote it."""
-    if not isinstance(source, str) or len(source) > 10_000:
-        return False
-    try:
-        tree = REAL["compile"](source.strip(), "<text>", "eval", ONLY_AST)
-    except Exception:
-        return False
-    return all(isinstance(node, nodes) for node in _ast.walk(tree))
-
-
-REAL = {name: getattr(_builtins, name) for name in ("eval", "exec", "compile")}
-
-
-def guard_text(judge):
-    """From now on no text becomes code once the answer was asked, whoever asks for it and by whatever name."""
-
-    def refuse(source, frame):
-        if isinstance(source, _types.CodeType) or not judge.touched or is_plain(source):
-            return
-        caller = frame.f_globals.get("__name__")
-        if frame.f_code is Library.get_code.__code__:
-            return
-        if caller not in MAKERS and not (caller in READERS and is_plain(source, TYPES)):
-            raise RuntimeError("eval, exec and compile take no text once the answer was asked: its text is not code")
-
-    def guarded(name):
-        def run(source, globals=None, locals=None, /, **options):
-            frame = sys._getframe(1)
-            refuse(source, frame)
-            if globals is None:
-                globals, locals = frame.f_globals, frame.f_locals if locals is None else locals
-            return REAL[name](source, globals, globals if locals is None else locals, **options)
-
-        return run
-
-    def compile(source, filename, mode, flags=0, dont_inherit=True, optimize=-1, **options):
-        if not flags & ONLY_AST:
-            refuse(source, sys._getframe(1))
-        return REAL["compile"](source, filename, mode, flags, True, optimize, **options)
-
-    def watch(event, _arguments):
-        # What unpickles or unmarshals the answer's bytes would run them; the library's own modules are kept so, too.
-        if not judge.touched or event not in ("pickle.find_class", "marshal.loads", "code.__new__"):
-            return
-        caller = sys._getframe(1)
-        is_ours = event == "marshal.loads" and caller.f_code.co_filename == "<vgrout>"
-        # `types.coroutine` marks a function that this process has.
-        if not is_ours and not (event == "code.__new__" and caller.f_globals.get("__name__") == "types"):
-            raise RuntimeError(f"{event} is not to be had once the answer was asked: its bytes are not code")
-
-    sys.addaudithook(watch)
-    _builtins.eval, _builtins.exec, _builtins.compile = guarded("eval"), guarded("exec"), compile
 
 
 class Judge(Side):
@@ -235,7 +156,11 @@ class Judge(Side):
     @staticmethod
     def checked_names(names):
         is_list = type(names) is list and len(names) <= MOST_NAMES
-        return frozenset(name for name in names if type(name) is str and name.isidentifier()) if is_list else frozenset()
+        return (
+            frozenset(name for name in names if type(name) is str and name.isidentifier())
+            if is_list
+            else frozenset()
+        )
 
     def judge(self, index, source):
         self.asked, self.raised, self.bad, self.unknown = 0, None, None, None
@@ -250,7 +175,12 @@ class Judge(Side):
         try:
             REAL["exec"](REAL["compile"](source, "<test>", "exec", dont_inherit=True), scope)
             check = scope.get("check")
-            if not self.asked and self.graded and type(check) is _types.FunctionType and check.__code__.co_filename == "<test>":
+            if (
+                not self.asked
+                and self.graded
+                and type(check) is _types.FunctionType
+                and check.__code__.co_filename == "<test>"
+            ):
                 check(self.proxy(self.graded, ["__call__"]))
         except (Gone, BadReturn):
             pass
@@ -288,7 +218,9 @@ class Judge(Side):
             allowed = frozenset()
             if self.made_of or is_class_name(target):
                 # Only the test's own words say what a class is: the answer would say what suits it.
-                allowed = frozenset({self.method}) if self.method and "Solution" in (self.made_of, target) else None
+                allowed = (
+                    frozenset({self.method}) if self.method and "Solution" in (self.made_of, target) else None
+                )
             self.proxies[target] = proxy_class(abilities)(self, target, allowed)
         return self.proxies[target]
 
@@ -374,7 +306,9 @@ class Judge(Side):
             item = packer.item(value)
             self.send("value", packer.finish(), item)
         except CannotCross as error:
-            self.send("raise", {}, [["TypeError"], [f"a {error} cannot be handed to the answer"], [], "", None])
+            self.send(
+                "raise", {}, [["TypeError"], [f"a {error} cannot be handed to the answer"], [], "", None]
+            )
 
     def error(self, lineage, arguments, attributes, text, ticket):
         """The exception that the answer raised; one of the test's own that comes through a call back is itself again."""

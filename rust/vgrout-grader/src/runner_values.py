@@ -48,7 +48,14 @@ LIBRARY = {
     _decimal.Decimal: lambda value: (str(value),),
     _datetime.date: lambda value: (value.year, value.month, value.day),
     _datetime.datetime: lambda value: (*value.timetuple()[:6], value.microsecond, zone(value), value.fold),
-    _datetime.time: lambda value: (value.hour, value.minute, value.second, value.microsecond, zone(value), value.fold),
+    _datetime.time: lambda value: (
+        value.hour,
+        value.minute,
+        value.second,
+        value.microsecond,
+        zone(value),
+        value.fold,
+    ),
     _datetime.timedelta: lambda value: (value.days, value.seconds, value.microseconds),
 }
 LIBRARY_NAMES = {kind.__name__: kind for kind in LIBRARY}
@@ -179,7 +186,9 @@ class Packer:
             found.update(object.__getattribute__(value, "__dict__"))
         except AttributeError:
             pass
-        kept = [pair for pair in found.items() if not is_private(pair[0]) and not is_cached(type(value), pair[0])]
+        kept = [
+            pair for pair in found.items() if not is_private(pair[0]) and not is_cached(type(value), pair[0])
+        ]
         return ("object", [name, *self.pairs(kept)])
 
 
@@ -220,7 +229,9 @@ def is_same(before, after):
         return False
     if type(before[1]) is str:
         return before[1] == after[1]
-    return all(type(one) is type(other) and one == other for one, other in zip(before[1], after[1], strict=True))
+    return all(
+        type(one) is type(other) and one == other for one, other in zip(before[1], after[1], strict=True)
+    )
 
 
 def pairs_of(flat):
