@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from scipy.stats import chisquare
 
 from tiny import tiny_policy
 from vgrout.adapters import RouteMask
@@ -164,6 +165,45 @@ def test_a_uniform_of_almost_one_gives_an_allowed_token(sampler):
 def test_top_p_and_top_k_keep_the_smallest_set_that_reaches_the_mass(top_p, top_k, kept):
     logprobs = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
     assert cut(logprobs, top_p, top_k)[0].isfinite().nonzero().flatten().tolist() == kept
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.1, 1.0, 4.0, 12.0])
+@pytest.mark.parametrize("top_p", [0.5, 0.95, 0.999])
+def test_a_nucleus_of_a_large_vocabulary_is_that_of_the_whole_sort(monkeypatch, scale, top_p):
+    logits = scale * torch.randn(3, 9000, generator=torch.Generator().manual_seed(1))
+    logits[1, :700] = 9.0  # the nucleus ends among equals
+    logprobs = torch.log_softmax(logits, dim=-1)
+    quick = cut(logprobs, top_p, 0)
+    monkeypatch.setattr("vgrout.rollouts.hf._HEAD", 9000)
+    assert torch.equal(quick, cut(logprobs, top_p, 0))
+
+
+def test_draws_from_a_large_vocabulary_follow_the_cut_distribution(monkeypatch):
+    monkeypatch.setattr("vgrout.rollouts.hf._HEAD", 8)
+    draws, vocabulary = 40_000, 100
+    logits = 3 * torch.randn(1, vocabulary, generator=torch.Generator().manual_seed(2))
+    uniform = torch.rand(draws, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    request = SampleRequest(
+        prompts=((1,),),
+        counts=(1,),
+        ablated=(False,),
+        max_new_tokens=1,
+        temperature=1.0,
+        top_p=0.7,
+        top_k=0,
+        seed=0,
+    )
+    tokens, _ = draw(logits.expand(draws, vocabulary), uniform, request)
+    ordered, order = logits[0].softmax(-1).sort(descending=True)
+    size = int((ordered.cumsum(-1) < 0.7).sum()) + 1
+    assert 2 < size < 8
+    expected = ordered[:size].double() / ordered[:size].double().sum() * draws
+    observed = torch.bincount(tokens, minlength=vocabulary)[order]
+    assert int(observed[size:].sum()) == 0
+    assert (
+        chisquare(observed[:size].numpy(), expected.numpy()).pvalue
+        > 1e-4
+    )
 
 
 def test_values_of_batches_come_back_in_the_order_of_their_rows():

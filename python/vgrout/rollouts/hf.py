@@ -1,6 +1,6 @@
 """Sampling on the Hugging Face model itself: a batched decoder with a key-value cache.
 
-About twice as fast as `generate` on small models, where that spends its time per token on bookkeeping. Each prompt
+1.35 to 1.43 times as fast as `generate` on small models, where that spends its time per token on bookkeeping. Each prompt
 is read once for its whole group. Rows of both policies share a batch: the adapter's mask tells them apart. A batch of
 one policy is decoded on merged weights where that is exact but for rounding, a third faster on a small model.
 """
@@ -21,6 +21,8 @@ from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import pad_prompts
 from vgrout.rollouts.base import Answer, Rollouts, SampleRequest
 
+_HEAD = 512
+"""Tokens among which a nucleus is looked for before a whole vocabulary is sorted."""
 _TOLD_EVERY = 16
 """Tokens between two words on how many answers have ended."""
 
@@ -208,7 +210,8 @@ def draw(
 
     The token is drawn after top-k and top-p cut the distribution; the log-probability is of the distribution at
     the temperature before the cut, the one that the trainer recomputes. With a cut, the sampler's own
-    probabilities are higher: that bias is known and is reported as part of the sampler's gap, not corrected.
+    probabilities are higher by the mass that was cut away: at top-p .95 by .0135 nats a token on a small model. That bias is
+    not corrected, and `sampler_gap`, which compares the same distribution twice, does not hold it.
     """
     logprobs = torch.log_softmax(logits.float() / request.temperature, dim=-1)
     allowed = cut(logprobs, request.top_p, request.top_k)
@@ -226,10 +229,28 @@ def cut(logprobs: Float[Tensor, "b V"], top_p: float, top_k: int) -> Float[Tenso
     if 0 < top_k < logprobs.shape[-1]:
         smallest = logprobs.topk(top_k, dim=-1).values[:, -1:]
         logprobs = logprobs.masked_fill(logprobs < smallest, -torch.inf)
-    if top_p < 1:
-        ordered, order = logprobs.sort(dim=-1, descending=True, stable=True)
-        mass = ordered.double().exp()
-        mass = mass / mass.sum(-1, keepdim=True)
-        drop = mass.cumsum(-1) - mass >= top_p
-        logprobs = logprobs.masked_fill(torch.zeros_like(drop).scatter(-1, order, drop), -torch.inf)
-    return logprobs
+    if top_p >= 1:
+        return logprobs
+    if logprobs.shape[-1] > 8 * _HEAD:
+        kept = _nucleus_of_head(logprobs, top_p)
+        if kept is not None:
+            return logprobs.masked_fill(~kept, -torch.inf)
+    ordered, order = logprobs.sort(dim=-1, descending=True, stable=True)
+    mass = ordered.double().exp()
+    mass = mass / mass.sum(-1, keepdim=True)
+    drop = mass.cumsum(-1) - mass >= top_p
+    return logprobs.masked_fill(torch.zeros_like(drop).scatter(-1, order, drop), -torch.inf)
+
+
+def _nucleus_of_head(logprobs: Float[Tensor, "b V"], top_p: float) -> Bool[Tensor, "b V"] | None:
+    """The nucleus by the `_HEAD` most probable tokens, without sorting the rest.
+
+    None where some row's nucleus is larger, or ends among tokens of equal probability.
+    """
+    head = logprobs.topk(_HEAD, dim=-1).values
+    mass = (head.double().exp() / logprobs.double().exp().sum(-1, keepdim=True)).cumsum(-1)
+    if bool((mass[:, -1] < top_p).any()):
+        return None
+    counts = 1 + (mass[:, :-1] < top_p).sum(-1, keepdim=True)
+    kept = logprobs >= head.gather(-1, counts - 1)
+    return kept if bool((kept.sum(-1, keepdim=True) == counts).all()) else None
