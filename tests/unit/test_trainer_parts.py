@@ -121,7 +121,7 @@ def test_a_cut_test_set_spreads_over_the_modes(tasks):
 def test_the_easiest_problems_are_kept_in_their_order():
     problems = [
         replace(load_problems()[0], id=name, difficulty=level, canonical_solution="x" * length)
-        for name, level, length in (("a", "hard", 1), ("b", "easy", 9), ("c", "odd", 1), ("d", "easy", 5), ("e", "medium", 1))
+        for name, level, length in (("a", "hard", 1), ("b", "easy", 9), ("c", "Hard", 2), ("d", "easy", 5), ("e", "medium", 1))
     ]  # fmt: skip
     assert [p.id for p in easiest(problems, 1)] == ["d"]
     assert [p.id for p in easiest(problems, 3)] == ["b", "d", "e"]
