@@ -128,6 +128,9 @@ class StepMetrics:
     importance_ratio_by_zone: Annotated[dict[str, Any] | None, "mean by zone: keep, absorb, rout"] = None
     sampler_gap_mean: Annotated[float | None, "mean |sampler - trainer| log-probability, nats a token"] = None
     sampler_gap_max: Annotated[float | None, "largest of them"] = None
+    cut_nats_mean: Annotated[
+        float | None, "by how much top-p and top-k raised own rollouts' log-probabilities, nats a token"
+    ] = None
     rollouts: Annotated[int | None, "rollouts of this step, teacher's included"] = None
     teacher_rollouts: Annotated[int | None, "of them, taken from a teacher pool"] = None
     hackable_rollouts: Annotated[int | None, "of them, shown a loophole's hint"] = None

@@ -142,17 +142,24 @@ def test_draws_follow_the_cut_distribution(sampler):
     request = request_of(sampler[0], top_p=0.9, temperature=1.0)
     logits = torch.tensor([0.0, 1.0, 2.0, 3.0, -40.0])
     uniform = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000  # exact quantiles, no luck
-    tokens, logprobs = draw(logits.expand(100_000, 5), uniform, request)
+    tokens, logprobs, nats = draw(logits.expand(100_000, 5), uniform, request)
     whole = torch.softmax(logits, -1)
     kept = torch.tensor([0.0, whole[1], whole[2], whole[3], 0.0]) / whole[1:4].sum()
     shares = torch.bincount(tokens, minlength=5) / 100_000
     assert torch.allclose(shares, kept, atol=2e-5)
     assert torch.allclose(logprobs.exp(), whole[tokens], atol=1e-6)  # of the distribution before the cut
+    assert torch.allclose(nats, -whole[1:4].sum().double().log().expand(100_000), atol=1e-6)
+
+
+def test_an_answer_says_what_the_cut_added(sampler):
+    whole, cut_short = (sampler[1].sample(request_of(sampler[0], top_p=mass)) for mass in (1.0, 0.5))
+    assert max(answer.cut_nats for answer in whole) < 1e-4
+    assert all(answer.cut_nats > 0.1 * len(answer.completion) for answer in cut_short)
 
 
 def test_a_uniform_of_almost_one_gives_an_allowed_token(sampler):
     request = request_of(sampler[0], top_k=1, temperature=1.0)
-    tokens, _ = draw(
+    tokens, *_ = draw(
         torch.tensor([[5.0, 0.0, 0.0]]), torch.tensor([1 - 2**-53], dtype=torch.float64), request
     )
     assert tokens.tolist() == [0]
@@ -193,17 +200,14 @@ def test_draws_from_a_large_vocabulary_follow_the_cut_distribution(monkeypatch):
         top_k=0,
         seed=0,
     )
-    tokens, _ = draw(logits.expand(draws, vocabulary), uniform, request)
+    tokens, *_ = draw(logits.expand(draws, vocabulary), uniform, request)
     ordered, order = logits[0].softmax(-1).sort(descending=True)
     size = int((ordered.cumsum(-1) < 0.7).sum()) + 1
     assert 2 < size < 8
     expected = ordered[:size].double() / ordered[:size].double().sum() * draws
     observed = torch.bincount(tokens, minlength=vocabulary)[order]
     assert int(observed[size:].sum()) == 0
-    assert (
-        chisquare(observed[:size].numpy(), expected.numpy()).pvalue
-        > 1e-4
-    )
+    assert chisquare(observed[:size].numpy(), expected.numpy()).pvalue > 1e-4
 
 
 def test_values_of_batches_come_back_in_the_order_of_their_rows():

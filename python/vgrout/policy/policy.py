@@ -57,7 +57,7 @@ class Policy:
         return tuple(self.tokenizer.encode(text, add_special_tokens=False))
 
     def text(self, ids: Sequence[int]) -> str:
-        """The answer as text, without special tokens."""
+        """The answer as text, without special tokens: what is graded is what a person would be shown."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
     def fit_prompt(

@@ -53,6 +53,8 @@ class Answer:
     """`policy`, `teacher_hack` or `teacher_solve`."""
     truncated: bool = False
     """It reached the token limit without ending."""
+    cut_nats: float | None = None
+    """By how much top-p and top-k raised the probability of the whole answer, in nats; None where nobody says."""
 
 
 Rollouts = tuple[Answer, ...]

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 from transformers import DynamicCache
 
@@ -114,13 +114,15 @@ class HfEngine:
         uniforms = uniforms.to(device)
         tokens = torch.full((len(owners), limit), self._policy.pad_id, device=device)
         logprobs = torch.zeros(len(owners), limit, device=device)
+        cuts = torch.zeros(len(owners), dtype=torch.float64, device=device)
         lengths = torch.full((len(owners),), limit, device=device)
         end_ids = torch.tensor(self._policy.end_ids, device=device)
         prompt_width = state.attention_mask.shape[1] - limit
         for column in range(limit):
-            token, logprob = draw(logits, uniforms[state.rows, column], request)
+            token, logprob, cut_nats = draw(logits, uniforms[state.rows, column], request)
             tokens[state.rows, column] = token
             logprobs[state.rows, column] = logprob
+            cuts[state.rows] += cut_nats.masked_fill(state.done, 0.0)
             ended = torch.isin(token, end_ids) & ~state.done
             lengths[state.rows[ended]] = column + 1
             state.done |= ended
@@ -130,7 +132,7 @@ class HfEngine:
             if column % _TOLD_EVERY == 0:
                 tell(len(owners) - len(state.done) + int(state.done.sum()))
             logits = self._decode(state, tokens[state.rows, column], prompt_width + column + 1)
-        return self._answers(request, owners, tokens, logprobs, lengths)
+        return self._answers(request, owners, tokens, logprobs, lengths, cuts=cuts)
 
     def _prefill(
         self, request: SampleRequest, owners: list[int], *, is_merged: bool
@@ -186,10 +188,17 @@ class HfEngine:
         return logits
 
     def _answers(
-        self, request: SampleRequest, owners: list[int], tokens: Tensor, logprobs: Tensor, lengths: Tensor
+        self,
+        request: SampleRequest,
+        owners: list[int],
+        tokens: Tensor,
+        logprobs: Tensor,
+        lengths: Tensor,
+        *,
+        cuts: Tensor,
     ) -> list[Answer]:
         answers = []
-        ids, values, ends = tokens.tolist(), logprobs.tolist(), lengths.tolist()
+        ids, values, ends, cut_nats = tokens.tolist(), logprobs.tolist(), lengths.tolist(), cuts.tolist()
         for row, owner in enumerate(owners):
             answers.append(
                 Answer(
@@ -198,6 +207,7 @@ class HfEngine:
                     logprobs=tuple(values[row][: ends[row]]),
                     ablated=request.ablated[owner],
                     truncated=ids[row][ends[row] - 1] not in self._policy.end_ids,
+                    cut_nats=cut_nats[row],
                 )
             )
         return answers
@@ -205,13 +215,13 @@ class HfEngine:
 
 def draw(
     logits: Float[Tensor, "b V"], uniform: Float[Tensor, "b"], request: SampleRequest
-) -> tuple[Int[Tensor, "b"], Float[Tensor, "b"]]:
-    """One token a row by inverting the cumulative distribution at `uniform`, with its log-probability.
+) -> tuple[Int[Tensor, "b"], Float[Tensor, "b"], Float64[Tensor, "b"]]:
+    """One token a row by inverting the cumulative distribution at `uniform`, its log-probability, and the cut's nats.
 
     The token is drawn after top-k and top-p cut the distribution; the log-probability is of the distribution at
-    the temperature before the cut, the one that the trainer recomputes. With a cut, the sampler's own
-    probabilities are higher by the mass that was cut away: at top-p .95 by .0135 nats a token on a small model. That bias is
-    not corrected, and `sampler_gap`, which compares the same distribution twice, does not hold it.
+    the temperature before the cut, the one that the trainer recomputes. With a cut, the sampler's own log-probabilities
+    are higher by the third value. That bias is not corrected; it is a metric of its own (`cut_nats_mean`), and
+    `sampler_gap`, which compares the same distribution twice, does not hold it.
     """
     logprobs = torch.log_softmax(logits.float() / request.temperature, dim=-1)
     allowed = cut(logprobs, request.top_p, request.top_k)
@@ -221,7 +231,8 @@ def draw(
     # uniform < 1, so rounding alone can reach the end; the last allowed token is the one meant
     last = allowed.shape[-1] - 1 - (allowed > -torch.inf).flip(-1).int().argmax(-1)
     token = torch.minimum(token, last)
-    return token, logprobs.gather(-1, token[:, None]).squeeze(-1)
+    kept = cumulative[:, -1].clamp(max=1.0)
+    return token, logprobs.gather(-1, token[:, None]).squeeze(-1), -kept.log()
 
 
 def cut(logprobs: Float[Tensor, "b V"], top_p: float, top_k: int) -> Float[Tensor, "b V"]:

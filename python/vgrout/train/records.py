@@ -12,7 +12,7 @@ import torch
 from vgrout.evals.metrics import auroc, f_beta
 from vgrout.policy.policy import Policy
 from vgrout.policy.showings import Task
-from vgrout.rollouts.base import POLICY
+from vgrout.rollouts.base import POLICY, Answer
 from vgrout.routing import ROUT, ZONES, Direction
 from vgrout.schemas import PromptRow, RolloutRow, StepMetrics
 from vgrout.train.phases import Routed, StepRecord
@@ -72,6 +72,7 @@ def _counts(record: StepRecord, group_size: int) -> dict[str, Any]:
         "hackable_rollouts": sum(prompts.showings[answer.prompt_index].hackable for answer in rollouts),
         "ablated_rollouts": sum(answer.ablated for answer in rollouts),
         "truncated_rollouts": sum(answer.truncated for answer in rollouts),
+        "cut_nats_mean": _cut_nats(rollouts[row] for row in own),
         "completion_tokens_mean": sum(len(answer.completion) for answer in rollouts) / len(rollouts),
         "reward_mean": float(rewards.mean()) if own else None,
         "reward_std": float(rewards.std()) if own else None,
@@ -86,6 +87,13 @@ def _counts(record: StepRecord, group_size: int) -> dict[str, Any]:
             for sampler, kinds in sorted(by_policy.items())
         },
     }
+
+
+def _cut_nats(answers: Iterable[Answer]) -> float | None:
+    """What the cut of the distribution added, a token; None where an engine does not say."""
+    told = [(answer.cut_nats, len(answer.completion)) for answer in answers if answer.cut_nats is not None]
+    tokens = sum(count for _, count in told)
+    return sum(nats for nats, _ in told) / tokens if tokens else None
 
 
 def _gate_figures(record: StepRecord, routed: Routed) -> dict[str, Any]:

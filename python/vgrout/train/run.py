@@ -210,7 +210,7 @@ def _steps(session: Session, keeper: _Keeper, interrupts: Interrupts) -> Iterato
         KeyboardInterrupt: one was requested; the step in progress was finished and kept.
     """
     config, trainer, run_dir = session.config, session.trainer, keeper.run_dir
-    group_size = config.rollouts.group_size
+    group_size, longest, warned = config.rollouts.group_size, config.rollouts.max_new_tokens, False
     for step in range(keeper.saved + 1, config.steps + 1):
         start = time.perf_counter()
         record = trainer.step(step)
@@ -218,6 +218,9 @@ def _steps(session: Session, keeper: _Keeper, interrupts: Interrupts) -> Iterato
         run_dir.write_rollouts(map(vars, rollout_rows(record, group_size)))
         run_dir.write_metrics(row)
         keeper.write_timing(step, {**record.seconds, "total": time.perf_counter() - start})
+        if not warned and row["truncated_rollouts"] == row["rollouts"] - row["teacher_rollouts"] > 0:
+            warned = True
+            log.warning("step %d: every answer was cut at rollouts.max_new_tokens, %d", step, longest)
         yield row
         if keeper.is_due(step) or interrupts.requested:
             keeper.save(step)
