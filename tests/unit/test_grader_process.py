@@ -1,10 +1,13 @@
 """The grader beside signals, forks, threads and event loops; each host is a process of its own."""
 
 import json
+import signal
 import subprocess
 import sys
 import textwrap
 from typing import Any
+
+from vgrout import Grader
 
 PRELUDE = """
 import json, os, signal, sys, threading, time
@@ -279,3 +282,18 @@ def test_closing_in_one_thread_ends_the_batch_of_another() -> None:
     assert "3 of 5 rollouts have no verdict" in facts["message"]
     assert "jobs[2]: the grader is closed" in facts["message"]
     assert facts["below"] == 0
+
+
+def test_signals_that_come_while_a_grader_starts_are_no_silence() -> None:
+    """A poll that a signal interrupts was taken for a broker that does not answer."""
+    heard = []
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+        with Grader(workers=1) as grader:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert grader.fence.level
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert heard

@@ -6,6 +6,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
@@ -113,16 +114,23 @@ pub fn recv(fd: impl AsFd, room: usize) -> io::Result<Option<Message>> {
     Ok(Some(message))
 }
 
-/// Waits until `fd` has something to read or `timeout_ms` passed; true if it has.
+/// Waits until `fd` has something to read or `timeout_ms` passed, whatever signals come meanwhile; true if it has.
 ///
 /// # Errors
 /// The kernel's error.
 pub fn readable(fd: impl AsFd, timeout_ms: u32) -> io::Result<bool> {
+    let start = Instant::now();
     let mut entry = [PollFd::new(&fd, PollFlags::IN)];
-    match poll(&mut entry, Some(&milliseconds(timeout_ms))) {
-        Ok(ready) => Ok(ready > 0),
-        Err(Errno::INTR) => Ok(false),
-        Err(errno) => Err(errno.into()),
+    loop {
+        let passed = u32::try_from(start.elapsed().as_millis()).unwrap_or(u32::MAX);
+        match poll(
+            &mut entry,
+            Some(&milliseconds(timeout_ms.saturating_sub(passed))),
+        ) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
     }
 }
 
