@@ -1,6 +1,7 @@
 """Engines, arms, losses and trackers: each is one file and one line in one table, and nothing else is touched."""
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
@@ -11,7 +12,6 @@ from vgrout import registry
 from vgrout.artifacts import METRICS, ROLLOUTS, read_records
 from vgrout.errors import ConfigError
 from vgrout.grpo import grpo_loss
-from vgrout.rollouts.base import Answer
 from vgrout.rollouts.hf import HfEngine
 from vgrout.routing.gates import KEEP, ROUT, Gate, decide
 
@@ -36,13 +36,13 @@ def metrics(run):
 def test_an_engine_is_one_file_and_one_line(plugin, tmp_path):
     told = []
 
-    class Parrot(HfEngine):
+    class Terse(HfEngine):
         def sample(self, request, progress=None):
-            rows = [(prompt, row) for prompt, count in enumerate(request.counts) for row in range(count)]
+            answers = super().sample(request, progress)
             return tuple(
-                Answer(prompt_index=prompt, completion=(5, 6, 7), logprobs=(-1.0,) * 3, ablated=request.ablated[prompt])
-                for prompt, _ in rows
-            )  # fmt: skip
+                replace(answer, completion=answer.completion[:3], logprobs=answer.logprobs[:3])
+                for answer in answers
+            )
 
         def sync(self, step):
             told.append(step)
@@ -50,8 +50,8 @@ def test_an_engine_is_one_file_and_one_line(plugin, tmp_path):
         def close(self):
             told.append("closed")
 
-    plugin(registry.ENGINES, "parrot", Parrot)
-    run = tiny_run(tiny_config(tmp_path / "run", rollouts__engine="parrot", steps=2))
+    plugin(registry.ENGINES, "terse", Terse)
+    run = tiny_run(tiny_config(tmp_path / "run", rollouts__engine="terse", steps=2))
     own = [row for row in read_records(run.run_dir / "rollouts.jsonl", ROLLOUTS) if row["source"] == "policy"]
     assert {row["completion_tokens"] for row in own} == {3}
     assert told == [1, 2, 3, "closed"]  # before each step, before the evaluation, at the end
