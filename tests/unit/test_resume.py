@@ -371,7 +371,6 @@ def checkpoints(content):
         (no_config, "config.json cannot be read: No such file or directory", "give the folder of a run"),
         (lambda path: (path / "config.json").write_bytes(b'{"a'), "is not JSON", "give the folder of a run"),
         (lambda path: (path / "config.json").write_bytes(b"\xff\xfe\x00"), "is not JSON", "give the folder of a run"),
-        (changed_config(lambda stored: stored.pop("checkpoint_minutes")), "setting `checkpoint_minutes` is missing", "in this version"),
         (changed_config(lambda stored: stored.update(architectures=[])), "unknown setting `architectures`", "give the folder of a run"),
         (checkpoints(b""), "checkpoint.pt: is empty", "start the run again"),
         (checkpoints(b"GIF89a"), "checkpoint.pt: is no checkpoint of vgrout", "start the run again"),
@@ -379,7 +378,7 @@ def checkpoints(content):
         (lambda path: [(path / name).unlink() for name in (CHECKPOINT, PREVIOUS_CHECKPOINT)], "has no checkpoint.pt", "start the run again"),
         (lambda path: (path / "metrics.jsonl").write_bytes(b""), "metrics.jsonl: the last complete row is of step 0", "start the run again"),
     ],
-    ids=["missing", "no run", "half config", "no text", "older", "another program's", "empty", "foreign", "older checkpoint", "no checkpoint", "no rows"],
+    ids=["missing", "no run", "half config", "no text", "another program's", "empty", "foreign", "older checkpoint", "no checkpoint", "no rows"],
 )  # fmt: skip
 def test_what_cannot_be_gone_on_with_is_said_in_two_lines(copied, capsys, spoil, said, hint):
     spoil(copied)
