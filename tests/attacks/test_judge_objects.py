@@ -188,3 +188,16 @@ def test_an_object_can_no_more_than_its_class(grader):
 )
 def test_what_an_answer_leaves_undefined_is_no_fault_of_the_data(grader, test):
     assert refused(verdict(grader, "def f(x):\n    return x", test))
+
+
+@pytest.mark.parametrize(
+    ("code", "test", "options"),
+    [
+        ("import unittest.case\ndef f(x):\n    raise unittest.case._ShouldStop", "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)\nunittest.main()", {}),
+        ("class Y:\n    is_whole = lambda self: True\ndef f(x):\n    return Y()", "assert f(4).is_whole()", {}),
+        ("class Y:\n    def __len__(self):\n        return 2\n    def __iter__(self):\n        return iter(())\ndef f(x):\n    return Y()", "got = f(1)\nassert len(got) == 2\nfor g, w in zip(got, [0.5, 1.0]):\n    assert abs(g - w) < 1e-6", {}),
+        ("class Node:\n    def __init__(self, v):\n        pass\nclass Y:\n    startswith = lambda self, o: True\ndef f(back):\n    return back(Y())", "n = Node(1)\nassert f(lambda s: s.startswith('ab'))", {}),
+    ],
+)  # fmt: skip
+def test_what_a_third_reading_found(grader, code, test, options):
+    assert refused(verdict(grader, code, test, **options))

@@ -40,7 +40,7 @@ class Proxy:
         if name.startswith("__") and name.endswith("__"):
             self.__judge.touched = True
             raise AttributeError(name)
-        if name in METHODS and self.__allowed is not None and name not in self.__allowed:
+        if name in self.__judge.methods and self.__allowed is not None and name not in self.__allowed:
             self.__judge.refuse(f"an object of the answer's where `{name}` of a built-in type is asked")
         return self.__judge.ask("get", self.__target, (name,), {})
 
@@ -73,6 +73,10 @@ def _equals(self, other):
     return self is other or held(self) == (held(other) if is_proxy(other) else other)
 
 
+def _hash(self):
+    return hash(_access("data")(self))
+
+
 for _name in ("__bool__", "__str__", "__repr__"):
     setattr(Proxy, _name, _access(_name))
 # What only some objects can, by the method that does it.
@@ -88,7 +92,7 @@ def proxy_class(abilities):
     """The class of proxies for objects with these abilities."""
     abilities = frozenset(ABILITIES.keys() & set(abilities))
     if abilities not in PROXIES:
-        members = {"__slots__": (), "__hash__": object.__hash__} | {
+        members = {"__slots__": (), "__hash__": _hash if "__eq__" in abilities else object.__hash__} | {
             name: ABILITIES[name] for name in abilities
         }
         PROXIES[abilities] = type("Proxy", (Proxy,), members)
@@ -120,6 +124,13 @@ class Judge(Side):
         self.entry_point = entry_point
         self.names = frozenset()
         self.functions = []
+        # What a test asks of an object of the setup's classes, one of the answer's could answer as it likes, too.
+        self.methods = METHODS | {
+            name
+            for kind in self.classes.values()
+            for name in dir(kind)
+            if not name.startswith("_") and callable(getattr(kind, name, None))
+        }
         self.function_of = {}
         self.exceptions = {}
         self.errors = {}
@@ -221,6 +232,9 @@ class Judge(Side):
                 allowed = (
                     frozenset({self.method}) if self.method and "Solution" in (self.made_of, target) else None
                 )
+            if allowed is not None:
+                # Length, items and order of what is no value need not agree with each other.
+                abilities = [name for name in abilities if name in ("__call__", "__eq__")]
             self.proxies[target] = proxy_class(abilities)(self, target, allowed)
         return self.proxies[target]
 
@@ -229,6 +243,7 @@ class Judge(Side):
         ticket = sys.modules["time"].perf_counter_ns()
         backs = 0
         self.touched = True
+        self.made_of = None
         try:
             self.send(operation, ticket, *rest)
             while True:
@@ -320,7 +335,7 @@ class Judge(Side):
         known, *below = lineage
         module, _, name = known.rpartition(":")
         kind = self.classes.get(known, EXCEPTIONS.get(known))
-        if module and module != "__main__":
+        if module and module != "__main__" and not module.startswith("unittest"):
             kind = vars(sys.modules[module]).get(name)
         skip = vars(sys.modules.get("unittest.case", _types)).get("SkipTest", ())
         if isinstance(kind, type) and issubclass(kind, skip):
