@@ -36,9 +36,9 @@ class Bar:
     ) -> None:
         self._bar.stop()
 
-    def show(self, done: int, note: str = "") -> None:
-        """`done` of the total; `note` stands beside it."""
-        self._bar.update(self._task, completed=done, note=note)
+    def show(self, done: int, note: str = "", *, total: int | None = None) -> None:
+        """`done` of the total, which may be known only now; `note` stands beside it."""
+        self._bar.update(self._task, completed=done, note=note, total=total)
 
     def restart(self, what: str, total: int | None) -> None:
         """Count something else from nothing."""

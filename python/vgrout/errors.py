@@ -13,11 +13,8 @@ class DataError(VgroutError, ValueError):
     """A file or row is malformed; the message names file, line and field."""
 
 
-class JobFault(DataError):
-    """Jobs that no answer could be graded by: their setup code, or a test before it asks anything, raises.
-
-    `faults` names them, (place in the batch, reason) each; `partial` holds the others' verdicts, in job order.
-    """
+class _Partial(Exception):
+    """Jobs of a batch are lost, the others' verdicts travel along."""
 
     def __init__(
         self,
@@ -28,6 +25,13 @@ class JobFault(DataError):
         super().__init__(message)
         self.partial: list[object | None] = [] if partial is None else list(partial)
         self.faults: list[tuple[int, str]] = [] if faults is None else list(faults)
+
+
+class JobFault(_Partial, DataError):
+    """Jobs that no answer could be graded by: their setup code, or a test before it asks anything, raises.
+
+    `faults` names them, (place in the batch, reason) each; `partial` holds the others' verdicts, in job order.
+    """
 
 
 class ShapeError(VgroutError, ValueError):
@@ -38,22 +42,12 @@ class SandboxUnavailable(VgroutError, RuntimeError):
     """The kernel cannot enforce the fence that was asked for; the message names the layer and why."""
 
 
-class GraderError(VgroutError, RuntimeError):
+class GraderError(_Partial, VgroutError, RuntimeError):
     """The grading machinery failed; never a verdict.
 
     `partial` holds the verdicts that were obtained, in job order, None where one is missing; `faults` names those among
     the missing whose job is at fault, as `JobFault` does.
     """
-
-    def __init__(
-        self,
-        message: str,
-        partial: "list[object | None] | None" = None,
-        faults: "list[tuple[int, str]] | None" = None,
-    ) -> None:
-        super().__init__(message)
-        self.partial: list[object | None] = [] if partial is None else list(partial)
-        self.faults: list[tuple[int, str]] = [] if faults is None else list(faults)
 
 
 class StorageError(VgroutError, RuntimeError):

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import is_dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from vgrout.settings import bounds_in_words
@@ -81,6 +82,18 @@ def _with_bounds() -> "ConstructorRegistry":
         return replace(spec, fields=tuple(map(said, spec.fields)))
 
     return registry
+
+
+def path_and_flags(arguments: Sequence[str]) -> tuple[Path | None, Sequence[str]]:
+    """The path that a command's arguments begin with, None where it is missing, and the flags behind it."""
+    if not arguments or arguments[0].startswith("-"):
+        return None, arguments
+    return Path(arguments[0]), arguments[1:]
+
+
+def without_path(name: str, flags: Sequence[str], remedy: str) -> int:
+    """Give the status of a command whose path `name` is missing: that is no mistake where help was asked for."""
+    return DONE if any(flag in HELP for flag in flags) else complain(f"{name}: missing", remedy)
 
 
 def usage(line: str, choices: dict[str, str]) -> str:

@@ -6,14 +6,13 @@ Exit status: 0 nothing is wrong, 2 something is, 130 interrupted, 1 anything els
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import tyro
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from vgrout.bars import Bar
 from vgrout.config import GraderConfig
-from vgrout.flags import DONE, HELP, complain, parse_flags
+from vgrout.flags import DONE, complain, parse_flags, path_and_flags, without_path
 from vgrout.grading import open_grader
 from vgrout.problem_check import Finding, check_file
 from vgrout.settings import check
@@ -28,36 +27,24 @@ class CheckFlags:
 
 def run(arguments: Sequence[str]) -> int:
     """`vgrout check DATA [flags]`."""
-    path = None if not arguments or arguments[0].startswith("-") else Path(arguments[0])
+    path, given = path_and_flags(arguments)
     flags = parse_flags(
         CheckFlags,
-        arguments[1:] if path is not None else arguments,
+        given,
         program="vgrout check DATA",
         description="Read a file of problems as a run would, run every canonical solution, which must pass, and a method "
         "that does nothing, which must not, and say what is wrong, row by row. docs/guides/problems.md describes a row.",
         hint="`vgrout check DATA --help` lists every flag",
     )
     if path is None:
-        asked = any(flag in HELP for flag in arguments)
-        return DONE if asked else complain("DATA: missing", "give a file of problems, or `organism`")
+        return without_path("DATA", given, "give a file of problems, or `organism`")
     check(flags.grader)
     console = Console(stderr=True)
     with (
-        Progress(
-            TextColumn("grading"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        ) as bar,
+        Bar(console, "grading", None, transient=True) as bar,
         open_grader(flags.grader) as grader,
     ):
-        task = bar.add_task("grading", total=None)
-        problems, findings = check_file(
-            path, grader, lambda done, total: bar.update(task, completed=done, total=total)
-        )
+        problems, findings = check_file(path, grader, lambda done, total: bar.show(done, total=total))
     if findings:
         sys.stdout.write(_table(findings))
         rows = len({finding.where for finding in findings})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from vgrout.flags import DONE, HELP, complain, parse_flags
+from vgrout.flags import DONE, parse_flags, path_and_flags, without_path
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,10 +36,10 @@ class DirectionBenchFlags:
 
 def run(arguments: Sequence[str]) -> int:
     """`vgrout direction-bench RUN [flags]`."""
-    path = None if not arguments or arguments[0].startswith("-") else Path(arguments[0])
+    path, given = path_and_flags(arguments)
     flags = parse_flags(
         DirectionBenchFlags,
-        arguments[1:] if path is not None else arguments,
+        given,
         program="vgrout direction-bench RUN",
         description="Tell how well the contrast pairs' direction separates a run's exploited rollouts from the others, in "
         "every module and in all together, beside random directions. Direction and activations are those of the run's "
@@ -47,8 +47,7 @@ def run(arguments: Sequence[str]) -> int:
         hint="`vgrout direction-bench RUN --help` lists every flag",
     )
     if path is None:
-        asked = any(flag in HELP for flag in arguments)
-        return DONE if asked else complain("RUN: missing", "give the folder of a run first")
+        return without_path("RUN", given, "give the folder of a run first")
     from rich.console import Console
 
     from vgrout.train.direction_bench import bench_run

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vgrout.config import EvalConfig, GraderConfig, TrainConfig, validate
 from vgrout.config_file import load_config
-from vgrout.flags import DONE, HELP, complain, parse_flags
+from vgrout.flags import DONE, parse_flags, path_and_flags, without_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +25,11 @@ class EvaluateFlags:
 
 def run(arguments: Sequence[str]) -> int:
     """`vgrout evaluate RUN [flags]`."""
-    path = None if not arguments or arguments[0].startswith("-") else Path(arguments[0])
+    path, given = path_and_flags(arguments)
     own = TrainConfig() if path is None else load_config(path / "config.json")
     flags = parse_flags(
         EvaluateFlags,
-        arguments[1:] if path is not None else arguments,
+        given,
         program="vgrout evaluate RUN",
         description="Ask the held-out problems of a run again, from its last checkpoint. The result stands in the run's "
         "folder: eval.json, or a file named for what was asked differently (eval-scale-0.5.json).",
@@ -37,8 +37,7 @@ def run(arguments: Sequence[str]) -> int:
         hint="`vgrout evaluate RUN --help` lists every flag",
     )
     if path is None:
-        asked = any(flag in HELP for flag in arguments)
-        return DONE if asked else complain("RUN: missing", "give the folder of a run first")
+        return without_path("RUN", given, "give the folder of a run first")
     validate(TrainConfig(eval=flags.eval, grading=flags.grading))
     from rich.console import Console
 
