@@ -201,3 +201,115 @@ def test_what_an_answer_leaves_undefined_is_no_fault_of_the_data(grader, test):
 )  # fmt: skip
 def test_what_a_third_reading_found(grader, code, test, options):
     assert refused(verdict(grader, code, test, **options))
+
+
+FORGE = """
+    def forge(change):
+        side = link()
+        real = side.zygote
+        class Forging:
+            def send(self, message):
+                return real.send(change(message))
+            def __getattr__(self, wanted):
+                return getattr(real, wanted)
+        side.zygote = Forging()
+"""
+
+
+def test_what_a_class_makes_gives_permission_to_nothing_else(grader):
+    code = (
+        FORGE
+        + """
+    class Y:
+        startswith = lambda self, start: True
+    kept = Y()
+    class Node:
+        def __init__(self, v):
+            side = link()
+            number = side.number_of(kept)
+            def change(message):
+                if message[0] == "value" and message[2]:
+                    table = message[2] | {40: ("handle", [number, []])}
+                    message = (*message[:2], table | {41: ("list", [(40,)])}, message[3])
+                return message
+            forge(change)
+    def f(x):
+        return kept
+    """
+    )
+    assert refused(verdict(grader, code, "n = Node(1)\nassert f(1).startswith('ab')"))
+
+
+def test_permission_ends_with_the_test(grader):
+    code = """
+        class Node:
+            startswith = lambda self, start: True
+        made = []
+        def f(x):
+            return made[0] if made else 0
+        init = lambda self, v: made.append(self)
+        Node.__init__ = init
+    """
+    found = verdict(grader, code, "assert Node(1).startswith('a')\nf(0)", "assert f(1).startswith('ab')")
+    assert found.test_bitmap == [True, False]
+
+
+def test_data_of_objects_that_functions_return_is_not_read_anew(grader):
+    code = (
+        FORGE
+        + """
+    class Changing(int):
+        pass
+    def f(x):
+        side = link()
+        it = Changing(0)
+        def change(message):
+            if message[0] == "value":
+                return ("value", message[1], {0: ("handle", [side.number_of(it), ["data", "__len__", "__iter__"]])}, (0,))
+            return message
+        forge(change)
+        return it
+    """
+    )
+    tests = [
+        "r = f(1)\nassert r == 0 or True and r < 1",
+        "assert isinstance(f(1), int)",
+        "assert len(f(1)) >= 0",
+    ]
+    assert refused(verdict(grader, code, *tests))
+
+
+@pytest.mark.parametrize(
+    "forged", ["5", "()", "('names',)", "('names', {1: 2})", "['f']", "('back', {}, 0, [], [])"]
+)
+def test_a_forged_first_or_last_message_holds_no_test(grader, forged):
+    code = (
+        FORGE
+        + f"""
+    def f(x):
+        def change(message):
+            return {forged} if message[0] == "ended" else message
+        forge(change)
+        return x + 1
+    """
+    )
+    found = verdict(grader, code, "assert f(1) == 3 or f(2) == 4", "assert f(1) == 2 and True")
+    assert refused(found)
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [
+        "def calc(text, run=eval):\n    return run(text)",
+        "from builtins import *\nkept = eval\ndef calc(text):\n    return kept(text)",
+        "import builtins\nkept = vars(builtins)['exec']\ndef calc(text):\n    found = {}\n    kept('r = ' + text, found)\n    return found['r']",
+        "import code, io\ndef calc(text):\n    found = {}\n    code.InteractiveInterpreter(found).runsource('r = ' + text)\n    return found.get('r')",
+    ],
+)
+def test_setup_code_that_kept_eval_runs_no_text_of_the_answers(grader, setup):
+    code = "def f(x):\n    return '[t for t in [42] if not print()][0]'"
+    assert refused(verdict(grader, code, "assert calc(f(1)) == 42", setup_code=setup))
+    right = "def f(x):\n    return '6 * 7'"
+    assert verdict(
+        grader, right, "want = calc('40 + 2')\nassert f(1) != want and want == 42", setup_code=setup
+    ).gt_correct

@@ -15,9 +15,11 @@ PARTS = (
     "runner_streams",
     "runner_files",
     "runner_stub",
+    "runner_classes",
     "runner_values",
     "runner_answer",
     "runner_guard",
+    "runner_proxy",
     "runner_judge",
 )
 KINDS = [
@@ -27,6 +29,7 @@ KINDS = [
     "set",
     "frozenset",
     "bytes",
+    "array",
     "bytearray",
     "complex",
     "range",
@@ -217,7 +220,8 @@ class Target:
         exec(self.setup, module.__dict__)
         module.__dict__["SECRET"] = object()
         before = sys.modules["__main__"]
-        judge = self.runner.Judge(Answer(source, self.watch), module.__dict__, "f", "", "f")
+        guard = self.runner.Guard()
+        judge = self.runner.Judge(Answer(source, self.watch), module.__dict__, "f", "", "f", guard)
         judge.names = frozenset({"g"})
         try:
             verdict, _, text = judge.judge(0, source.one_of(TESTS))

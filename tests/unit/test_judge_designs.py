@@ -124,3 +124,94 @@ def test_one_faulty_job_does_not_hide_anothers_fault(grader):
         grader.grade(jobs)
     assert [place for place, _ in lost.value.faults] == [0]
     assert lost.value.partial[2].gt_correct
+
+
+NUMBERS = """
+import enum, collections
+class Rank(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+class Colour(str, enum.Enum):
+    RED = 'red'
+class Money(float):
+    pass
+Point = collections.namedtuple('Point', 'x y')
+class Box:
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert Rank.LOW < Rank.HIGH and Rank.HIGH + 1 == 3 and max(Rank.LOW, Rank.HIGH) is Rank.HIGH",
+        "assert sorted([Rank.HIGH, Rank.LOW]) == [1, 2] and [10, 20, 30][Rank.LOW] == 20",
+        "assert isinstance(Rank.LOW, int) and isinstance(Rank.LOW, Rank) and not isinstance(Rank.LOW, str)",
+        "assert isinstance(Colour.RED, str) and Colour.RED + '!' == 'red!' and 'e' in Colour.RED",
+        "assert {Colour.RED: 1}['red'] == 1 and Colour('red') is Colour.RED",
+        "assert Money(2.5) * 2 == 5 and 1 - Money(0.5) == 0.5 and round(Money(2.26), 1) == 2.3 and abs(Money(-1)) == 1",
+        "assert f'{Money(2.5):.2f}' == '2.50' and int(Money(2.5)) == 2",
+        "a, b = Point(1, 2), Point(1, 3)\nassert a < b and a != b and a + (3,) == (1, 2, 3) and isinstance(a, tuple) and hash(a) == hash((1, 2))",
+        "assert Point(1, 2) != Box() and not Point(1, 2) == Box() and Box() != Point(1, 2)",
+        "x, y = Point(1, 2)\nassert (x, y) == (1, 2) and len(Point(1, 2)) == 2 and Point(1, 2)[1] == 2",
+    ],
+)
+def test_designs_from_built_in_classes_reckon_as_those_do(grader, test):
+    assert bitmap(grader, NUMBERS, test) == [True]
+    assert bitmap(grader, NUMBERS, f"{test}\nassert Rank.LOW > Rank.HIGH") == [False]
+
+
+@pytest.mark.parametrize(
+    ("code", "test"),
+    [
+        ("MISSING = object()\ndef f(x):\n    return MISSING", "assert f(1) is MISSING and f(1) == MISSING and f(1) in [MISSING]"),
+        ("class Node:\n    pass\ndef f(x):\n    return Node", "kind = f(1)\nassert kind is Node and kind == Node and isinstance(Node(), kind)"),
+        ("def g(x):\n    return x + 1\ndef f(x):\n    return [g, f][x]", "assert f(0) is g and f(1) is f and f(1)(0)(4) == 5"),
+        ("class Solution:\n    def f(self, x):\n        return type(self)", "assert Solution().f(1) is Solution"),
+    ],
+)  # fmt: skip
+def test_one_object_is_one_by_whatever_name(grader, code, test):
+    assert bitmap(grader, code, test) == [True]
+
+
+@pytest.mark.parametrize(
+    ("code", "test"),
+    [
+        ("import collections\ndef f(x):\n    return collections.OrderedDict(x).keys()", "assert list(f({1: 2})) == [1]"),
+        ("import collections\ndef f(x):\n    return collections.OrderedDict(x).items()", "assert list(f({1: 2})) == [(1, 2)]"),
+        ("import collections\ndef f(x):\n    return collections.ChainMap(x, {3: 4}).values()", "assert sorted(f({1: 2})) == [2, 4]"),
+        ("import collections\ndef f(x):\n    return collections.ChainMap(x, {3: 4})", "assert f({1: 2}) == {1: 2, 3: 4} and True"),
+        ("import collections\nclass D(collections.UserDict):\n    pass\ndef f(x):\n    return [collections.UserList([x]), collections.UserDict(a=x), collections.UserString('ab')]", "assert f(1) == [[1], {'a': 1}, 'ab'] or 0"),
+        ("import types\ndef f(x):\n    return types.MappingProxyType(x)", "assert f({1: 2}) == {1: 2} and True"),
+        ("import array\ndef f(x):\n    return array.array('i', x)", "from array import array\nassert f([1, 2]) == array('i', [1, 2]) and list(f([3])) == [3]"),
+    ],
+)  # fmt: skip
+def test_what_the_library_holds_crosses(grader, code, test):
+    assert bitmap(grader, code, test, entry_point="f") == [True]
+
+
+@pytest.mark.parametrize(
+    ("code", "test"),
+    [
+        ("import graphlib\ndef f(x):\n    list(graphlib.TopologicalSorter({1: {2}, 2: {1}}).static_order())", "try:\n    f(1)\nexcept ValueError as error:\n    assert type(error).__name__ == 'CycleError' and error.args[1] in ([1, 2, 1], [2, 1, 2])\nelse:\n    assert 0"),
+        ("import queue\ndef f(x):\n    queue.Queue().get_nowait()", "import queue\ntry:\n    f(1)\nexcept queue.Empty:\n    pass\nelse:\n    assert 0"),
+        ("def f(x):\n    raise SyntaxError('bad', ('a.py', 3, 4, 'x ='))", "try:\n    f(1)\nexcept SyntaxError as error:\n    assert error.msg == 'bad' and error.lineno == 3 and error.text == 'x =' and 'line 3' in str(error)\nelse:\n    assert 0"),
+        ("def f(x):\n    return b'\\xff'.decode()", "try:\n    f(1)\nexcept UnicodeDecodeError as error:\n    assert error.start == 0 and error.reason and error.object == b'\\xff' and 'position 0' in str(error)\nelse:\n    assert 0"),
+        ("def f(x):\n    raise ImportError('gone', name='thing', path='p')", "try:\n    f(1)\nexcept ImportError as error:\n    assert error.msg == 'gone' and error.name == 'thing' and error.path == 'p'\nelse:\n    assert 0"),
+        ("class Bad(Exception):\n    def __init__(self, faults):\n        super().__init__(faults, len(faults))\n        self.faults = faults\ndef f(x):\n    raise Bad([1, {2: 3}])", "try:\n    f(1)\nexcept Bad as error:\n    assert error.faults == [1, {2: 3}] and error.args == ([1, {2: 3}], 2)\nelse:\n    assert 0"),
+        ("def f(x):\n    open('/nowhere/at/all')", "try:\n    f(1)\nexcept FileNotFoundError as error:\n    assert error.errno == 2 and error.filename == '/nowhere/at/all'\nelse:\n    assert 0"),
+        ("def f(x):\n    return [].nothing", "try:\n    f(1)\nexcept AttributeError as error:\n    assert error.name == 'nothing'\nelse:\n    assert 0"),
+    ],
+)  # fmt: skip
+def test_exceptions_keep_their_parts(grader, code, test):
+    assert bitmap(grader, code, test, entry_point="f") == [True]
+    assert bitmap(grader, "def f(x):\n    raise KeyError(x)", test, entry_point="f") == [False]
+
+
+def test_capital_fields_of_a_dataclass_are_fields(grader):
+    setup = "from dataclasses import dataclass\n@dataclass\nclass P:\n    X: int = 0\n    Y: int = 0\n    LIMIT = 9"
+    code = "def f(p):\n    p.X += 1\n    return P(p.X, 7)"
+    test = "p = P(1)\nq = f(p)\nassert (p.X, q) == (2, P(2, 7))"
+    assert bitmap(grader, code, test, entry_point="f", setup_code=setup) == [True]
+    forged = "def f(p):\n    p.X += 1\n    p.LIMIT = 1\n    return P(p.X, 7)"
+    assert bitmap(grader, forged, test, entry_point="f", setup_code=setup) == [False]

@@ -25,7 +25,7 @@ use crate::program::PoolConfig;
 use crate::test_set::{length_word, text};
 use crate::value::{Text, Value};
 use crate::verdict::Verdict;
-use crate::zygotes::{Seat, Zygotes};
+use crate::zygotes::{Role, Seat, Zygotes};
 
 /// How far down the queue a worker looks for a task whose setup code its zygote has run.
 const LOOK_AHEAD: usize = 64;
@@ -212,8 +212,8 @@ impl Worker {
         Self {
             shared,
             number,
-            answers: Seat::default(),
-            judges: Seat::default(),
+            answers: Seat::new(Role::Answers),
+            judges: Seat::new(Role::Judges),
             passed_over: 0,
             cancelled: Arc::default(),
         }

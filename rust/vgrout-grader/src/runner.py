@@ -84,14 +84,17 @@ def serve(zygote):
     import gc
     import types
 
-    module = None
+    module = guard = None
     while True:
         item = zygote.next()
         if item is None:
             zygote.exit(0)
         if item[0] == "child":
             break
-        source = item[1]
+        role, _, source = item[1].partition("\n")
+        if role == "judges" and guard is None:
+            guard = Guard()
+            guard.install()  # before setup code could keep what it takes away
         failure = ""
         module = types.ModuleType("__main__")
         module.__file__ = HOME + "/answer.py"
@@ -105,10 +108,10 @@ def serve(zygote):
     # The header must not live on in this frame, where the answer could read it.
     box = [item[1]]
     item = None
-    child(zygote, box, module)
+    child(zygote, box, module, guard)
 
 
-def child(zygote, box, module):
+def child(zygote, box, module, guard):
     """Run one rollout and exit; never returns."""
     import gc
 
@@ -126,7 +129,7 @@ def child(zygote, box, module):
         sys.set_int_max_str_digits(digits)
     try:
         if role == "judge":
-            Judge(zygote, namespace, graded, method, extra[0]).run(extra[1])
+            Judge(zygote, namespace, graded, method, extra[0], guard).run(extra[1])
             run.leave(0)
         if role == "oracle":
             run.oracle(source, marker if mode == "sentinel" else None)

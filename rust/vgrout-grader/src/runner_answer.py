@@ -16,6 +16,8 @@ ACCESS = {
     "__str__": str,
     "__repr__": repr,
 }
+# The graded name's own object, on both sides.
+GRADED = 0
 
 
 def deeper(levels):
@@ -82,7 +84,7 @@ class Side:
                 break
             module = sys.modules.get(str(base.__module__))
             if base.__module__ != "__main__" and getattr(module, name, None) is base:
-                known = f"{base.__module__}:{name}"
+                known = f"{base.__module__}:{name}:{name_of(built_in(base))}"
                 break
             number = self.number_of(base) if issubclass(base, BaseException) else None
             if number is not None:
@@ -101,27 +103,45 @@ class Side:
         unpacker.finish()
         return unpacker, arguments, keywords
 
-    def pack_error(self, error):
-        """What an exception says: its class, its arguments and attributes where they are plain, and its text."""
-        arguments = error.args if all(type(each) in SCALARS for each in error.args) else None
-        attributes = [
-            part
-            for name, value in getattr(error, "__dict__", {}).items()
-            if type(value) in SCALARS and not is_private(name)
-            for part in (name, value)
-        ]
+    def pack_error(self, packer, error):
+        """What an exception says: its class, its arguments and attributes as far as they cross, and its text."""
         text = describe(error)[len(name_of(type(error))) + 2 :]
-        return [self.lineage(type(error)), [text] if arguments is None else list(arguments), attributes, text]
+        arguments = error.args if all(map(self.crosses, error.args)) else [text]
+        members = {name: member.__get__(error) for name, member in members_of(error).items()}
+        attributes = [pair for pair in members.items() if pair[1] is not None and type(pair[1]) in SCALARS]
+        attributes += [
+            (name, value)
+            for name, value in getattr(error, "__dict__", {}).items()
+            if not is_private(name) and self.crosses(value)
+        ]
+        return [self.lineage(type(error)), packer.items(arguments), packer.pairs(attributes), text]
 
-    def unpack_error(self, lineage, arguments, attributes, text):
+    def crosses(self, value):
+        try:
+            packer = Packer(self)
+            packer.item(value)
+            packer.finish()
+        except Exception:
+            return False
+        return True
+
+    def unpack_error(self, unpacker, lineage, arguments, attributes, text):
         kind = self.exception(lineage)
-        # What OSError makes of its arguments, it makes before `__init__`.
+        arguments, attributes = unpacker.items(arguments), unpacker.items(attributes)
+        # What OSError makes of its arguments, it makes before `__init__`; the others while they are initialised.
         error = kind.__new__(kind, *arguments)
+        try:
+            built_in(kind).__init__(error, *arguments)
+        except (TypeError, ValueError):
+            pass  # a class of its own takes what it likes
         error.args = tuple(arguments)
+        members = members_of(error)
         for name, value in pairs_of(attributes):
-            if not is_private(name) and type(value) in SCALARS and not is_made_by_class(type(error), name):
+            if name in members:
+                members[name].__set__(error, value)
+            elif not is_private(name) and not is_made_by_class(kind, name):
                 error.__dict__[name] = value
-        if type(text) is str and type(error).__str__ is said:
+        if type(text) is str and kind.__str__ is said:
             error.__dict__[SAID] = text
         return error
 
@@ -137,8 +157,9 @@ class AnswerSide(Side):
         self.flags = []
         self.callers = {}
         self.made = ()
-        self.handles = []
+        self.handles = [None]
         self.handle_of = {}
+        self.graded = run.graded
         self.own = {name for name, value in run.namespace.items() if setup.get(name, self) is not value}
 
     def serve(self):
@@ -166,12 +187,14 @@ class AnswerSide(Side):
             if self.sentinel is not None:
                 flags, self.flags = self.flags, []
                 self.run.record(SENTINEL, rest[0], "1" if flags and all(flags) else "0")
+            # What one test made says nothing to the next.
+            self.handle_of, self.made = {}, ()
             return self.send("ended", ticket)
         table, target, items, flat = rest
         unpacker = None
         try:
             unpacker, arguments, keywords = self.unpack_call(table, items, flat)
-            value = self.perform(operation, target, self.resolve(target), arguments, keywords)
+            value = self.perform(operation, self.resolve(target), arguments, keywords)
         except SystemExit as error:
             self.run.stop_at_exit(MODULE_LEVEL - 1, error)
         except Gone:
@@ -192,7 +215,7 @@ class AnswerSide(Side):
         packer = Packer(self, known)
         try:
             if kind == "raise":
-                item = [*self.pack_error(value), getattr(value, "_judge_ticket", None)]
+                item = [*self.pack_error(packer, value), getattr(value, "_judge_ticket", None)]
             else:
                 item = packer.item(value)
             for number, value in enumerate(known):
@@ -210,28 +233,32 @@ class AnswerSide(Side):
             )
         except BaseException as error:
             # A generator raises when it is drawn.
-            self.send("raise", ticket, {}, [*self.pack_error(error), None])
+            packer = Packer(self)
+            item = [*self.pack_error(packer, error), None]
+            self.send("raise", ticket, packer.finish(), item)
 
     def resolve(self, target):
-        if type(target) is int:
+        """The object of a number or a name; the graded name's is what stands there now."""
+        if target != GRADED and type(target) is int:
             return self.handles[target]
+        name = self.graded if target == GRADED else target
         try:
-            return self.namespace[target]
+            return self.namespace[name]
         except KeyError:
-            raise NameError(f"name {target!r} is not defined") from None
+            raise NameError(f"name {name!r} is not defined") from None
 
-    def perform(self, operation, name, target, arguments, keywords):
-        if operation == "call":
+    def perform(self, operation, target, arguments, keywords):
+        if operation in ("call", "make"):
             value = target(*arguments, **keywords)
             self.look_for_sentinel(target)
-            if isinstance(target, type) and is_class_name(name) and type(value) is target:
+            if operation == "make" and isinstance(target, type) and type(value) is target:
                 self.made = (value,)
             return value
         if operation == "data":
             return next(held(target, base) for base in BASES if isinstance(target, base))
         if operation == "get":
             value = getattr(target, arguments[0])
-            if is_class_name(name) and isinstance(value, _enum.Enum):
+            if isinstance(target, type) and isinstance(value, _enum.Enum):
                 self.made = (value,)
             return value
         if operation == "set":
@@ -263,6 +290,8 @@ class AnswerSide(Side):
         return object.__new__(kind if isinstance(kind, type) else self.classes[name])
 
     def number_of(self, value):
+        if value is self.namespace.get(self.graded, self):
+            return GRADED
         if id(value) not in self.handle_of:
             self.handle_of[id(value)] = len(self.handles)
             self.handles.append(value)
@@ -277,9 +306,9 @@ class AnswerSide(Side):
         # One that the test makes by the class's name is an object of that class; what a function returns is data.
         if is_based and id(value) not in self.handle_of and not any(value is made for made in self.made):
             return None
-        if kind.__module__ == "__main__" or callable(value):
+        if kind.__module__ == "__main__" or kind is object or callable(value):
             able = [name for name in ABLE if any(name in base.__dict__ for base in kind.__mro__)]
-            return ("handle", [self.number_of(value), able + ["__eq__"] * is_based])
+            return ("handle", [self.number_of(value), able + ["data"] * is_based])
         return None
 
     def special(self, kind, content):
@@ -297,7 +326,7 @@ class AnswerSide(Side):
     def exception(self, lineage):
         known, *below = lineage
         if below:
-            return self.handles[below[1]]
+            return self.resolve(below[1])
         if known in self.classes:
             return self.classes[known]
         return EXCEPTIONS.get(known, Exception)
@@ -309,13 +338,12 @@ class AnswerSide(Side):
             packer, items, flat = self.pack_call(arguments, keywords)
             self.send("back", packer.finish(), number, items, flat)
             kind, table, item = self.wait()
-            if kind == "raise":
-                error = self.unpack_error(*item[:4])
-                error._judge_ticket = item[4]
-                raise error
             unpacker = Unpacker(self, table, packer.objects)
-            value = unpacker.item(item)
+            value = unpacker.item(item) if kind == "value" else self.unpack_error(unpacker, *item[:4])
             unpacker.finish()
+            if kind == "raise":
+                value._judge_ticket = item[4]
+                raise value
             return value
 
         return function

@@ -44,11 +44,19 @@ def is_plain(source, nodes=HARMLESS):
 REAL = {name: getattr(_builtins, name) for name in ("eval", "exec", "compile")}
 
 
-def guard_text(judge):
-    """From now on no text becomes code once the answer was asked, whoever asks for it and by whatever name."""
+class Guard:
+    """From its installation on, no text becomes code once the answer was asked, whoever asks for it and by whatever name."""
 
-    def refuse(source, frame):
-        if isinstance(source, _types.CodeType) or not judge.touched or is_plain(source):
+    def __init__(self):
+        self.touched = False
+
+    def install(self):
+        sys.addaudithook(self.watch)
+        _builtins.eval, _builtins.exec = self.guarded("eval"), self.guarded("exec")
+        _builtins.compile = self.compile
+
+    def refuse(self, source, frame):
+        if isinstance(source, _types.CodeType) or not self.touched or is_plain(source):
             return
         caller = frame.f_globals.get("__name__")
         if frame.f_code is Library.get_code.__code__:
@@ -58,30 +66,28 @@ def guard_text(judge):
                 "eval, exec and compile take no text once the answer was asked: its text is not code"
             )
 
-    def guarded(name):
+    def guarded(self, name):
         def run(source, globals=None, locals=None, /, **options):
             frame = sys._getframe(1)
-            refuse(source, frame)
+            self.refuse(source, frame)
             if globals is None:
                 globals, locals = frame.f_globals, frame.f_locals if locals is None else locals
             return REAL[name](source, globals, globals if locals is None else locals, **options)
 
+        run.__name__ = run.__qualname__ = name
         return run
 
-    def compile(source, filename, mode, flags=0, dont_inherit=True, optimize=-1, **options):
+    def compile(self, source, filename, mode, flags=0, dont_inherit=True, optimize=-1, **options):
         if not flags & ONLY_AST:
-            refuse(source, sys._getframe(1))
+            self.refuse(source, sys._getframe(1))
         return REAL["compile"](source, filename, mode, flags, True, optimize, **options)
 
-    def watch(event, _arguments):
+    def watch(self, event, _arguments):
         # What unpickles or unmarshals the answer's bytes would run them; the library's own modules are kept so, too.
-        if not judge.touched or event not in ("pickle.find_class", "marshal.loads", "code.__new__"):
+        if not self.touched or event not in ("pickle.find_class", "marshal.loads", "code.__new__"):
             return
         caller = sys._getframe(1)
         is_ours = event == "marshal.loads" and caller.f_code.co_filename == "<vgrout>"
         # `types.coroutine` marks a function that this process has.
         if not is_ours and not (event == "code.__new__" and caller.f_globals.get("__name__") == "types"):
             raise RuntimeError(f"{event} is not to be had once the answer was asked: its bytes are not code")
-
-    sys.addaudithook(watch)
-    _builtins.eval, _builtins.exec, _builtins.compile = guarded("eval"), guarded("exec"), compile

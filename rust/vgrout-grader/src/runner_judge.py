@@ -1,17 +1,9 @@
 # The judge: runs tests and never a byte of the answer, which it asks through the exchange.
 
 import itertools as _itertools
-import re as _re
 import types as _types
 
 ENDINGS = (StopIteration, StopAsyncIteration)
-# What a test asks of a value of these types, and an object in its place could answer as it likes, or learn from.
-METHODS = frozenset(
-    name
-    for kind in (*BASES, *LIBRARY, complex, range, _re.Pattern, _re.Match)
-    for name in dir(kind)
-    if not name.startswith("_") and callable(getattr(kind, name))
-)
 # What a name stands for, whether there is something and how it is written is no question to the answer yet.
 NO_QUESTION = frozenset({"name", "isinstance", "__bool__", "__str__", "__repr__"})
 MOST_NAMES = 10_000
@@ -21,86 +13,6 @@ MOST_CALLS_BACK = 100_000
 
 class BadReturn(BaseException):
     """The answer returned what cannot cross."""
-
-
-class Proxy:
-    """A name or an object of the answer's, in the judge: to be asked for attributes and text, and for what its class can.
-
-    It has no operators: comparing is identity, whatever the answer's class makes of it.
-    """
-
-    __slots__ = ("__allowed", "__judge", "__target")
-
-    def __init__(self, judge, target, allowed):
-        object.__setattr__(self, "_Proxy__judge", judge)
-        object.__setattr__(self, "_Proxy__target", target)
-        object.__setattr__(self, "_Proxy__allowed", allowed)
-
-    def __getattr__(self, name):
-        if name.startswith("__") and name.endswith("__"):
-            self.__judge.touched = True
-            raise AttributeError(name)
-        if name in self.__judge.methods and self.__allowed is not None and name not in self.__allowed:
-            self.__judge.refuse(f"an object of the answer's where `{name}` of a built-in type is asked")
-        return self.__judge.ask("get", self.__target, (name,), {})
-
-    def __setattr__(self, name, value):
-        self.__judge.ask("set", self.__target, (name, value), {})
-
-    def __instancecheck__(self, value):
-        # Nothing but the answer's own objects can be of its classes, and what else is asked about may be what is expected.
-        return is_proxy(value) and self.__judge.ask("isinstance", self.__target, (value,), {}) is True
-
-
-def is_proxy(value):
-    return issubclass(type(value), Proxy)
-
-
-def _access(name):
-    def method(self, *arguments):
-        return self._Proxy__judge.ask(name, self._Proxy__target, arguments, {})
-
-    return method
-
-
-def _call(self, *arguments, **keywords):
-    return self._Proxy__judge.ask("call", self._Proxy__target, arguments, keywords)
-
-
-def _equals(self, other):
-    """As what both hold, read by the built-in class that the answer's derives from."""
-    held = _access("data")
-    return self is other or held(self) == (held(other) if is_proxy(other) else other)
-
-
-def _hash(self):
-    return hash(_access("data")(self))
-
-
-for _name in ("__bool__", "__str__", "__repr__"):
-    setattr(Proxy, _name, _access(_name))
-# What only some objects can, by the method that does it.
-ABILITIES = {name: _access(name) for name in ("__getitem__", "__setitem__", "__delitem__", "__len__")} | {
-    "__call__": _call,
-    "__iter__": lambda self: iter(_access("__iter__")(self)),
-    "__eq__": _equals,
-}
-PROXIES = {}
-
-
-def proxy_class(abilities):
-    """The class of proxies for objects with these abilities."""
-    abilities = frozenset(ABILITIES.keys() & set(abilities))
-    if abilities not in PROXIES:
-        members = {"__slots__": (), "__hash__": _hash if "__eq__" in abilities else object.__hash__} | {
-            name: ABILITIES[name] for name in abilities
-        }
-        PROXIES[abilities] = type("Proxy", (Proxy,), members)
-    return PROXIES[abilities]
-
-
-def is_class_name(target):
-    return type(target) is str and target[:1].isupper()
 
 
 class Builtins(dict):
@@ -114,43 +26,49 @@ class Builtins(dict):
         return self.judge.named(name)
 
 
+def is_harmless(kind):
+    """Whether a class of exceptions ends no program, loop or test of the judge's."""
+    case = sys.modules.get("unittest.case")
+    endings = ENDINGS if case is None else (*ENDINGS, case.SkipTest)
+    return isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, endings)
+
+
 class Judge(Side):
     """The judge's child: runs the tests, each by itself, and asks the answer's child for what it needs of it."""
 
-    def __init__(self, zygote, namespace, graded, method, entry_point):
+    def __init__(self, zygote, namespace, graded, method, entry_point, guard):
         super().__init__(zygote, dict(namespace))
+        self.guard = guard
         self.graded = graded
         self.method = method
         self.entry_point = entry_point
         self.names = frozenset()
         self.functions = []
-        # What a test asks of an object of the setup's classes, one of the answer's could answer as it likes, too.
-        self.methods = METHODS | {
-            name
-            for kind in self.classes.values()
-            for name in dir(kind)
-            if not name.startswith("_") and callable(getattr(kind, name, None))
-        }
+        self.methods = METHODS | methods_of(self.classes.values())
         self.function_of = {}
         self.exceptions = {}
         self.errors = {}
         self.tickets = _itertools.count()
         self.proxies = {}
         self.depth = 0
-        self.touched = self.gone = False
-        self.made_of = self.of_name = None
+        self.gone = False
         if graded:
             # Setup code may call the graded name, too, and means the answer's.
-            namespace[graded] = self.proxy(graded, ["__call__"])
+            namespace[graded] = self.candidate = self.proxy(GRADED, ["__call__"], "name", graded)
         self.setup = dict(namespace)
+
+    @property
+    def touched(self):
+        """Whether the answer had any say yet."""
+        return self.guard.touched
+
+    @touched.setter
+    def touched(self, value):
+        self.guard.touched = value
 
     def run(self, tests):
         try:
-            message = self.zygote.receive(MOST_NAMES_BYTES)
-            if message is None:
-                return
-            self.names = self.checked_names(message[1])
-            guard_text(self)
+            self.names = self.checked_names(self.zygote.receive(MOST_NAMES_BYTES))
             for index, source in tests:
                 found = self.judge(index, source)
                 if self.gone:
@@ -165,7 +83,11 @@ class Judge(Side):
             pass
 
     @staticmethod
-    def checked_names(names):
+    def checked_names(message):
+        """The names of the answer's first message; none from one that is no such message."""
+        if message is None:
+            raise Gone
+        names = message[-1] if type(message) is tuple and message else None
         is_list = type(names) is list and len(names) <= MOST_NAMES
         return (
             frozenset(name for name in names if type(name) is str and name.isidentifier())
@@ -175,12 +97,14 @@ class Judge(Side):
 
     def judge(self, index, source):
         self.asked, self.raised, self.bad, self.unknown = 0, None, None, None
+        # What one test made says nothing to the next.
+        self.proxies = {GRADED: self.candidate} if self.graded else {}
         module = _types.ModuleType("__main__")
         scope = module.__dict__
         scope.update(self.setup)
         scope["__builtins__"] = Builtins(self)
         if self.entry_point:
-            scope["candidate"] = self.proxy(self.graded, ["__call__"])
+            scope["candidate"] = self.candidate
         sys.modules["__main__"] = module
         failure = None
         try:
@@ -192,7 +116,7 @@ class Judge(Side):
                 and type(check) is _types.FunctionType
                 and check.__code__.co_filename == "<test>"
             ):
-                check(self.proxy(self.graded, ["__call__"]))
+                check(self.candidate)
         except (Gone, BadReturn):
             pass
         except SystemExit as error:
@@ -217,38 +141,39 @@ class Judge(Side):
         if name not in self.names:
             self.unknown = name
             raise KeyError(name)
-        self.of_name = name
-        try:
-            return self.ask("name", name, (), {})
-        finally:
-            self.of_name = None
+        return self.ask("name", name, (), {})
 
-    def proxy(self, target, abilities):
-        """The one proxy of an object; what a test may ask of it besides its attributes depends on whose it is."""
-        if target not in self.proxies:
-            allowed = frozenset()
-            if self.made_of or is_class_name(target):
-                # Only the test's own words say what a class is: the answer would say what suits it.
-                allowed = (
-                    frozenset({self.method}) if self.method and "Solution" in (self.made_of, target) else None
-                )
-            if allowed is not None:
+    def proxy(self, number, abilities, operation=None, name=None):
+        """The one proxy of an object; what a test may ask of it besides its attributes depends on what the test called it.
+
+        `operation` and `name` say by which of its own words the test came by the object, where it did.
+        """
+        if number not in self.proxies:
+            is_class = is_class_name(name)
+            if is_class and operation in ("name", "make"):
+                allowed = frozenset({self.method}) if self.method and name == "Solution" else None
+            else:
                 # Length, items and order of what is no value need not agree with each other.
-                abilities = [name for name in abilities if name in ("__call__", "__eq__")]
-            self.proxies[target] = proxy_class(abilities)(self, target, allowed)
-        return self.proxies[target]
+                allowed = frozenset()
+                abilities = (
+                    {"__call__", "data"} & set(abilities) if is_class else {"__call__"} & set(abilities)
+                )
+            called = name if operation == "name" else None
+            self.proxies[number] = proxy_class(abilities)(self, number, called, allowed)
+        elif operation == "name":
+            object.__setattr__(self.proxies[number], "_Proxy__name", name)
+        return self.proxies[number]
 
     def exchange(self, operation, *rest):
         """The reply to a request. A ticket that nobody can foresee tells it from what was sent before it was asked for."""
         ticket = sys.modules["time"].perf_counter_ns()
         backs = 0
         self.touched = True
-        self.made_of = None
         try:
             self.send(operation, ticket, *rest)
             while True:
                 message = self.receive()
-                if message[0] != "back":
+                if message[0] != "back" or operation == "ended":
                     break
                 backs += 1
                 if backs > MOST_CALLS_BACK:
@@ -259,9 +184,14 @@ class Judge(Side):
         except Gone:
             self.gone = True
             raise
+        except BadReturn:
+            raise
+        except BaseException as error:  # bytes that are no message: the answer wrote them itself
+            self.refuse(describe(error))
         return message
 
-    def ask(self, operation, target, arguments, keywords):
+    def ask(self, operation, asked, arguments, keywords):
+        """What the answer's child says of an object, or of a name."""
         if self.gone:
             raise Gone
         if self.bad is not None:
@@ -275,18 +205,23 @@ class Judge(Side):
             raise TypeError(f"a {error} cannot be handed to the answer") from None
         if not self.depth:
             self.errors.clear()  # what a call back raised may pass through this call, not through a later one
+        is_name = operation == "name"
+        target, name = (asked, asked) if is_name else (asked._Proxy__number, asked._Proxy__name)
         self.depth += 1
         try:
             kind, _, changed, item = self.exchange(operation, table, target, items, flat)
-            self.made_of = target if operation == "call" and is_class_name(target) else None
             if kind == "bad":
                 self.refuse(str(item))
             unpacker = Unpacker(self, changed, packer.objects)
-            value = unpacker.item(item) if kind == "value" else self.error(*item)
+            if kind == "value":
+                self.admit(unpacker, item, operation, name)
+                value = unpacker.item(item)
+            else:
+                value = self.error(unpacker, *item)
             unpacker.finish()
         except (Gone, BadReturn):
             raise
-        except BaseException as error:  # bytes that are no message: the answer wrote them itself
+        except BaseException as error:  # a message that means nothing
             self.refuse(describe(error))
         finally:
             self.depth -= 1
@@ -295,6 +230,19 @@ class Judge(Side):
             self.raised = value
             raise value
         return value
+
+    def admit(self, unpacker, item, operation, name):
+        """Meet the object that a reply is, and none of those within it, with what the test called it."""
+        kind, content = unpacker.table.get(item[0], (None, None)) if type(item) is tuple else (None, None)
+        if kind == "handle":
+            self.proxy(*self.checked_handle(content), operation, name)
+
+    @staticmethod
+    def checked_handle(content):
+        number, abilities = content
+        if type(number) is not int or not set(map(type, abilities)) <= {str}:
+            raise CannotCross("handle")
+        return number, abilities
 
     def refuse(self, what):
         self.bad = what
@@ -312,7 +260,9 @@ class Judge(Side):
         except BaseException as error:
             ticket = next(self.tickets)
             self.errors[ticket] = error
-            self.send("raise", {}, [*self.pack_error(error), ticket])
+            packer = Packer(self)
+            item = [*self.pack_error(packer, error), ticket]
+            self.send("raise", packer.finish(), item)
             return
         finally:
             deeper(-1)
@@ -325,24 +275,27 @@ class Judge(Side):
                 "raise", {}, [["TypeError"], [f"a {error} cannot be handed to the answer"], [], "", None]
             )
 
-    def error(self, lineage, arguments, attributes, text, ticket):
+    def error(self, unpacker, lineage, arguments, attributes, text, ticket):
         """The exception that the answer raised; one of the test's own that comes through a call back is itself again."""
         if ticket in self.errors:
             return self.errors[ticket]
-        return self.unpack_error(lineage, arguments, attributes, text)
+        return self.unpack_error(unpacker, lineage, arguments, attributes, text)
 
     def exception(self, lineage):
         known, *below = lineage
-        module, _, name = known.rpartition(":")
+        name, base = known, Exception
         kind = self.classes.get(known, EXCEPTIONS.get(known))
-        if module and module != "__main__" and not module.startswith("unittest"):
-            kind = vars(sys.modules[module]).get(name)
-        skip = vars(sys.modules.get("unittest.case", _types)).get("SkipTest", ())
-        if isinstance(kind, type) and issubclass(kind, skip):
-            kind = None
-        if not (isinstance(kind, type) and issubclass(kind, Exception)) or issubclass(kind, ENDINGS):
+        if ":" in known:
+            # A module that nobody has loaded here has no class that the test could mean.
+            module, name, base = known.split(":")
+            kind = vars(sys.modules.get(module, _types)).get(name)
+            base = EXCEPTIONS[base]
+            if module == "__main__" or module.startswith("unittest"):
+                kind = None
+        if not is_harmless(kind):
             # One that ends programs, loops or tests, such as KeyboardInterrupt, ends none here.
-            kind = self.exceptions.setdefault(known, type(str(known), (Exception,), {"__str__": said}))
+            bases = (base if is_harmless(base) else Exception,)
+            kind = self.exceptions.setdefault(known, type(name, bases, {"__str__": said}))
         for name, number in reversed(list(pairs_of(below))):
             if number not in self.exceptions:
                 self.exceptions[number] = type(str(name), (kind,), {"__str__": said})
@@ -366,7 +319,7 @@ class Judge(Side):
         if of_setup is not None:
             return of_setup
         if is_proxy(value):
-            return ("handle", object.__getattribute__(value, "_Proxy__target"))
+            return ("handle", value._Proxy__number)
         if self.may_be_called(value):
             number = self.function_of.setdefault(value, len(self.functions))
             if number == len(self.functions):
@@ -387,9 +340,8 @@ class Judge(Side):
         return kind is _types.FunctionType or (is_getter and callable(value))
 
     def special(self, kind, content):
-        if kind == "handle" and type(content[0]) is int and set(map(type, content[1])) <= {str}:
-            # A name's object is known by its name, so that the test's calls of it say what they make.
-            return self.proxy(content[0] if self.of_name is None else self.of_name, content[1])
+        if kind == "handle":
+            return self.proxy(*self.checked_handle(content))
         if kind == "function":
             return self.functions[content]
         if kind == "exception":

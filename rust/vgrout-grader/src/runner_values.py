@@ -4,23 +4,20 @@
 # an object's number. So aliases stay aliases, cycles are no matter, depth costs no recursion, and an object's number says
 # which argument the other side has changed.
 
+import array as _array
 import builtins as _builtins
 import collections as _collections
+import collections.abc
 import datetime as _datetime
 import decimal as _decimal
 import enum as _enum
 import fractions as _fractions
-import functools as _functools
 import math as _math
 import operator as _operator
+import types as _types
 
 SCALARS = frozenset({type(None), bool, int, float, str})
 DRAWN = 1_000_000
-EXCEPTIONS = {
-    name: value
-    for name, value in vars(_builtins).items()
-    if isinstance(value, type) and issubclass(value, BaseException)
-}
 # What a name of the language may stand for on the other side: nothing that runs text or opens files.
 BY_NAME = EXCEPTIONS | {
     name: getattr(_builtins, name)
@@ -42,7 +39,20 @@ for _kind in (str, bytes, int, float, list, tuple, dict, set, frozenset):
 NAMES = {id(value): name for name, value in BY_NAME.items()}
 BASES = (int, float, str, list, tuple, dict, set, frozenset, bytes, bytearray, _collections.deque)
 DICTS = {kind.__name__: kind for kind in (dict, _collections.OrderedDict, _collections.Counter)}
-VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
+# Views of every mapping; a class that derives from one of these is drawn as it.
+VIEWS = {
+    _collections.abc.KeysView: "keys",
+    _collections.abc.ValuesView: "values",
+    _collections.abc.ItemsView: "items",
+}
+# Mappings and wrappers of the library's that compare as what they hold.
+HOLDERS = {
+    _types.MappingProxyType: dict,
+    _collections.ChainMap: dict,
+    _collections.UserDict: dict,
+    _collections.UserList: list,
+    _collections.UserString: str,
+}
 LIBRARY = {
     _fractions.Fraction: lambda value: (value.numerator, value.denominator),
     _decimal.Decimal: lambda value: (str(value),),
@@ -145,12 +155,16 @@ class Packer:
             return special
         if kind in LIBRARY:
             return ("library", [kind.__name__, *LIBRARY[kind](value)])
-        if kind in VIEWS:
-            drawn = self.drawn(value)
-            return (VIEWS[kind], self.pairs(drawn if VIEWS[kind] == "items" else zip(drawn, drawn)))
+        for view, name in VIEWS.items():
+            if issubclass(kind, view):
+                drawn = self.drawn(value)
+                return (name, self.pairs(drawn if name == "items" else zip(drawn, drawn, strict=True)))
         for base in BASES:
             if issubclass(kind, base):
                 return self.of_base(value, base)
+        for holder, base in HOLDERS.items():
+            if issubclass(kind, holder):
+                return self.of_base(base(value), base)
         if kind.__module__ in ("builtins", "itertools") and hasattr(kind, "__next__"):
             return ("iterator", self.items(self.drawn(value)))
         raise CannotCross(name_of(kind))
@@ -174,7 +188,7 @@ class Packer:
         for base in reversed(type(value).__mro__[:-1]):
             # A field may be the class's own until an instance sets it.
             for field, default in base.__dict__.items():
-                if not field.startswith("_") and not is_the_classes(field, default):
+                if not field.startswith("_") and not is_the_classes(base, field, default):
                     found[field] = default
             slots = base.__dict__.get("__slots__", ())
             for slot in (slots,) if isinstance(slots, str) else slots:
@@ -192,15 +206,6 @@ class Packer:
         return ("object", [name, *self.pairs(kept)])
 
 
-def is_cached(kind, name):
-    """Whether the class makes an attribute of this name anew where it is missing."""
-    return any(type(base.__dict__.get(name)) is _functools.cached_property for base in kind.__mro__)
-
-
-def is_private(name):
-    return type(name) is not str or not name.isidentifier() or name.startswith("__")
-
-
 def dict_of(name):
     return lambda packer, value: (name, packer.pairs(value.items()))
 
@@ -212,6 +217,7 @@ DESCRIBE = {
     frozenset: lambda packer, value: ("frozenset", packer.items(value)),
     bytes: lambda packer, value: ("bytes", value.decode("latin-1")),
     bytearray: lambda packer, value: ("bytearray", value.decode("latin-1")),
+    _array.array: lambda packer, value: ("array", [value.typecode, *value]),
     complex: lambda packer, value: ("complex", [value.real, value.imag]),
     range: lambda packer, value: ("range", [value.start, value.stop, value.step]),
     slice: lambda packer, value: ("slice", packer.items([value.start, value.stop, value.step])),
@@ -313,6 +319,8 @@ class Unpacker:
             return content.encode("latin-1")
         if kind == "complex":
             return complex(*content)
+        if kind == "array":
+            return _array.array(content[0], content[1:])
         if kind == "scalar" and type(content) in SCALARS:
             return content
         if kind == "library":
@@ -360,24 +368,5 @@ class Unpacker:
             value[key] = each
 
 
-def is_the_classes(name, value):
-    """Whether a class's own attribute is a method, a helper or a constant, and no field that instances set anew."""
-    return hasattr(type(value), "__get__") or callable(value) or name.isupper()
-
-
-def is_made_by_class(kind, name):
-    """Whether an attribute of this name would stand before what the class makes of it."""
-    for base in kind.__mro__:
-        if name in base.__dict__:
-            value = base.__dict__[name]
-            return type(value) is not MEMBER and is_the_classes(name, value)
-    return False
-
-
-class _Slotted:
-    __slots__ = ("slot",)
-
-
-MEMBER = type(_Slotted.slot)
 SHELLS = {"list": list, "set": set, "bytearray": bytearray, "defaultdict": _collections.defaultdict} | DICTS
 CHANGEABLE = frozenset({*SHELLS, "deque", "object"})

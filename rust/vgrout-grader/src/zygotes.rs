@@ -122,14 +122,38 @@ impl Zygotes {
     }
 }
 
+/// What a seat's zygote forks: the runner guards a judge before it runs any setup code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    Answers,
+    Judges,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Answers => "answers",
+            Self::Judges => "judges",
+        }
+    }
+}
+
 /// A zygote that has run one setup code and no other.
-#[derive(Default)]
 pub(crate) struct Seat {
+    role: Role,
     link: Option<ZygoteLink>,
     setup: Option<Arc<str>>,
 }
 
 impl Seat {
+    pub(crate) fn new(role: Role) -> Self {
+        Self {
+            role,
+            link: None,
+            setup: None,
+        }
+    }
+
     /// The setup code that its zygote has run.
     pub(crate) fn setup(&self) -> Option<&Arc<str>> {
         self.setup.as_ref()
@@ -179,7 +203,8 @@ impl Seat {
         let link = self.link.as_mut().ok_or(SandboxError::ZygoteGone)?;
         let wall = Duration::from_secs_f64(zygotes.config.limits.wall_s);
         let within = wall.clamp(SETUP_TIME.0, SETUP_TIME.1);
-        let done = link.setup(setup.as_bytes(), within, cancelled);
+        let order = format!("{}\n{setup}", self.role.name());
+        let done = link.setup(order.as_bytes(), within, cancelled);
         let (what, is_of_time) = match done {
             Ok(Ok(())) => {
                 self.setup = Some(Arc::clone(setup));

@@ -1,0 +1,57 @@
+# What a class's attributes are, as far as the exchange asks: fields that cross, methods and constants that do not.
+
+import builtins as _builtins
+import functools as _functools
+
+EXCEPTIONS = {
+    name: value
+    for name, value in vars(_builtins).items()
+    if isinstance(value, type) and issubclass(value, BaseException)
+}
+
+
+def is_cached(kind, name):
+    """Whether the class makes an attribute of this name anew where it is missing."""
+    return any(type(base.__dict__.get(name)) is _functools.cached_property for base in kind.__mro__)
+
+
+def is_private(name):
+    return type(name) is not str or not name.isidentifier() or name.startswith("__")
+
+
+def is_the_classes(kind, name, value):
+    """Whether a class's own attribute is a method, a helper or a constant, and no field that instances set anew."""
+    if hasattr(type(value), "__get__") or callable(value):
+        return True
+    return name.isupper() and name not in kind.__dict__.get("__dataclass_fields__", ())
+
+
+def is_made_by_class(kind, name):
+    """Whether an attribute of this name would stand before what the class makes of it."""
+    for base in kind.__mro__:
+        if name in base.__dict__:
+            value = base.__dict__[name]
+            return type(value) is not MEMBER and is_the_classes(base, name, value)
+    return False
+
+
+class _Slotted:
+    __slots__ = ("slot",)
+
+
+MEMBER = type(_Slotted.slot)
+
+
+def built_in(kind):
+    """The built-in class that a class of exceptions is or derives from."""
+    return next(base for base in kind.__mro__ if base in EXCEPTIONS.values())
+
+
+def members_of(error):
+    """What an exception's built-in classes keep beside its arguments: a missing name, a file, a position."""
+    return {
+        name: member
+        for base in built_in(type(error)).__mro__
+        for name, member in base.__dict__.items()
+        if type(member) is MEMBER and not name.startswith("_")
+    }
