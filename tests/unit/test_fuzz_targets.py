@@ -21,7 +21,7 @@ assert target.judged > 2000, target.judged
 """
 # What each mutation lets through, and what is said of it.
 MUTATIONS = {
-    "def special(self, kind, content): eval(str(content))\ntarget.runner.Judge.special = special": "caused compile",
+    "def special(self, unpacker, kind, content): eval(str(content))\ntarget.runner.Judge.special = special": "caused compile",
     "target.runner.Judge.refuse = lambda self, what: None\ntarget.runner.HELD = target.runner.FAILED": "AssertionError",
 }
 

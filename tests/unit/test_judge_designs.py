@@ -215,3 +215,33 @@ def test_capital_fields_of_a_dataclass_are_fields(grader):
     assert bitmap(grader, code, test, entry_point="f", setup_code=setup) == [True]
     forged = "def f(p):\n    p.X += 1\n    p.LIMIT = 1\n    return P(p.X, 7)"
     assert bitmap(grader, forged, test, entry_point="f", setup_code=setup) == [False]
+
+
+@pytest.mark.parametrize(
+    ("code", "test", "options"),
+    [
+        ("class Solution:\n    def encode(self, words):\n        return '#'.join(words)\n    def decode(self, text):\n        return text.split('#')", "s = Solution()\nassert s.decode(s.encode(['a', 'bc'])) == ['a', 'bc']", {"func_name": "Solution().encode"}),
+        ("class Timer:\n    def __enter__(self):\n        self.open = True\n        return self\n    def __exit__(self, kind, error, trace):\n        self.open = False\n        self.kind = kind", "with Timer() as t:\n    assert t.open\nassert not t.open and t.kind is None", {}),
+        ("from contextlib import contextmanager\nnotes = []\n@contextmanager\ndef f(x):\n    notes.append(x)\n    yield x + 1\n    notes.append('end')", "with f(1) as got:\n    assert got == 2\nassert notes == [1, 'end']", {"entry_point": "f"}),
+        ("class Fib:\n    def __init__(self):\n        self.a, self.b = 0, 1\n    def __iter__(self):\n        return self\n    def __next__(self):\n        if self.a > 10:\n            raise StopIteration\n        self.a, self.b = self.b, self.a + self.b\n        return self.a", "it = Fib()\nassert next(it) == 1 and next(it) == 1 and list(it) == [2, 3, 5, 8, 13]", {}),
+        ("def f(back):\n    return back(3) + back(4)", "from unittest.mock import Mock\nback = Mock(side_effect=lambda x: x * 2)\nassert f(back) == 14 and back.call_count == 2\nback.assert_called_with(4)", {"entry_point": "f"}),
+        ("class Shape:\n    pass\nclass Circle(Shape):\n    pass", "assert issubclass(Circle, Shape) and not issubclass(Shape, Circle) and not issubclass(int, Shape) and Circle()", {}),
+        ("class Bad(Exception):\n    status = 404\n    @property\n    def gap(self):\n        return self.args[0] * 2\ndef f(x):\n    try:\n        {}[x]\n    except KeyError as error:\n        raise Bad(x) from error", "try:\n    f(3)\nexcept Bad as error:\n    assert error.status == 404 and error.gap == 6 and isinstance(error.__cause__, KeyError) and error.__cause__.args == (3,)\nelse:\n    assert 0", {"entry_point": "f"}),
+        ("def f(x):\n    return [ValueError('no', x)]", "error = f(2)[0]\nassert type(error) is ValueError and error.args == ('no', 2)", {"entry_point": "f"}),
+        ("def f(x):\n    raise ExceptionGroup('g', [ValueError(x), KeyError(2)])", "try:\n    f(1)\nexcept* ValueError as group:\n    assert group.exceptions[0].args == (1,)\nexcept* KeyError:\n    pass\nelse:\n    assert 0", {"entry_point": "f"}),
+        ("from collections import defaultdict\ndef f(x):\n    d = defaultdict(lambda: 7)\n    d['a'] = x\n    return d", "d = f(1)\nassert d == {'a': 1} and d['z'] == 7 and len(d) == 2", {"entry_point": "f"}),
+        ("def f(d):\n    d['b'].append(1)\n    return d['c']", "from collections import defaultdict\nd = defaultdict(lambda: [5])\nassert f(d) == [5] and d == {'b': [5, 1], 'c': [5]}", {"entry_point": "f"}),
+        ("import enum\nclass Rank(enum.IntEnum):\n    LOW = 1\n    HIGH = 2", "assert [r.name for r in Rank] == ['LOW', 'HIGH'] and sorted(Rank) == [1, 2] and Rank['LOW'] is Rank.LOW and Rank(2).name == 'HIGH'", {}),
+        ("class A:\n    'Says it.'\n    def __init__(self):\n        self.x = 1\ndef f(x):\n    'Adds.'\n    return x + 1", "assert f.__doc__ == 'Adds.' and f.__name__ == 'f' and A.__doc__ == 'Says it.' and f(1) == 2\na = A()\ndel a.x\nassert not hasattr(a, 'x')", {"entry_point": "f"}),
+        ("class Bag:\n    def __init__(self, *items):\n        self.items = items\n    def __contains__(self, item):\n        return item in self.items", "assert 3 in Bag(3, 4) and 5 not in Bag(3, 4)", {}),
+    ],
+)  # fmt: skip
+def test_what_people_ask_of_designs(grader, code, test, options):
+    assert bitmap(grader, code, test, **options) == [True]
+
+
+def test_enumerations_of_the_setup_code_cross_as_members(grader):
+    setup = "import enum\nclass Colour(enum.IntEnum):\n    RED = 1\nclass Word(str, enum.Enum):\n    A = 'a'"
+    code = "def f(c):\n    return [c.name.lower(), Colour.RED, {Word.A: 2}]"
+    test = "got = f(Colour.RED)\nassert got == ['red', 1, {'a': 2}] and got[1] is Colour.RED and isinstance(got[1], Colour)"
+    assert bitmap(grader, code, test, entry_point="f", setup_code=setup) == [True]

@@ -1,9 +1,11 @@
 # The answer's end of the exchange with its judge.
 
+import itertools as _itertools
+
 NESTED_CALLS = 150
 # Frames of one such call.
 NESTED_FRAMES = 12
-ABLE = ("__call__", "__getitem__", "__setitem__", "__delitem__", "__len__", "__iter__")
+ABLE = """__call__ __getitem__ __setitem__ __delitem__ __len__ __iter__ __contains__ __enter__ __exit__ __next__""".split()
 # What an object of the answer's may be asked for besides calls and attributes; each gives data. Comparing is not among
 # them.
 ACCESS = {
@@ -11,6 +13,10 @@ ACCESS = {
     "__setitem__": lambda value, key, item: value.__setitem__(key, item),
     "__delitem__": lambda value, key: value.__delitem__(key),
     "__len__": len,
+    "__contains__": lambda value, item: item in value,
+    "__enter__": lambda value: value.__enter__(),
+    "__exit__": lambda value, error: value.__exit__(type(error) if error else None, error, None),
+    "__next__": lambda value: Packer.drawn(_itertools.islice(value, 1)),
     "__bool__": bool,
     "__iter__": lambda value: Packer.drawn(value),
     "__str__": str,
@@ -62,14 +68,14 @@ class Side:
         """An object of one of the setup code's classes, or such a class of exceptions; None for anything else."""
         if isinstance(value, type) and issubclass(value, BaseException) and value not in EXCEPTIONS.values():
             return ("exception", self.lineage(value))
+        if issubclass(type(value), Exception):
+            return ("error", [] if packer.is_trial else self.pack_error(packer, value))
         kind = type(value)
         name = name_of(kind)
         if not self.is_setup_class(kind, name):
             return None
         if issubclass(kind, _enum.Enum):
-            return None if issubclass(kind, BASES) else ("member", [name, packer.item(value._value_)])
-        if issubclass(kind, BaseException):
-            raise CannotCross(name)
+            return ("member", [name, packer.item(value._value_)])
         if issubclass(kind, tuple):
             return ("record", [name, *packer.items(tuple.__iter__(value))])
         return None if issubclass(kind, BASES) else packer.attributes(value, name)
@@ -107,23 +113,28 @@ class Side:
         """What an exception says: its class, its arguments and attributes as far as they cross, and its text."""
         text = describe(error)[len(name_of(type(error))) + 2 :]
         arguments = error.args if all(map(self.crosses, error.args)) else [text]
-        members = {name: member.__get__(error) for name, member in members_of(error).items()}
-        attributes = [pair for pair in members.items() if pair[1] is not None and type(pair[1]) in SCALARS]
-        attributes += [
-            (name, value)
-            for name, value in getattr(error, "__dict__", {}).items()
-            if not is_private(name) and self.crosses(value)
-        ]
-        return [self.lineage(type(error)), packer.items(arguments), packer.pairs(attributes), text]
+        if isinstance(error, BaseExceptionGroup):
+            arguments = [error.message, tuple(error.exceptions)]
+        said = [pair for pair in attributes_of(error) if self.crosses(pair[1])]
+        return [self.lineage(type(error)), packer.items(arguments), packer.pairs(said), text]
 
     def crosses(self, value):
         try:
-            packer = Packer(self)
+            packer = Packer(self, is_trial=True)
             packer.item(value)
             packer.finish()
         except Exception:
             return False
         return True
+
+    def is_stand_in(self, name, value):
+        """Whether an attribute is there for a method that a test asks of values: the judge says."""
+        return False
+
+    def is_plain_object(self, value):
+        """Whether attributes make an object: none of an enumeration's members, which all tests share."""
+        kind = type(value)
+        return self.is_setup_class(kind, kind.__name__) and not issubclass(kind, _enum.Enum)
 
     def unpack_error(self, unpacker, lineage, arguments, attributes, text):
         kind = self.exception(lineage)
@@ -135,11 +146,12 @@ class Side:
         except (TypeError, ValueError):
             pass  # a class of its own takes what it likes
         error.args = tuple(arguments)
-        members = members_of(error)
         for name, value in pairs_of(attributes):
-            if name in members:
-                members[name].__set__(error, value)
-            elif not is_private(name) and not is_made_by_class(kind, name):
+            if name == CAUSE and issubclass(type(value), BaseException):
+                error.__cause__ = value
+            elif name in members_of(error):
+                set_member(error, name, value)
+            elif not (is_private(name) or is_made_by_class(kind, name) or self.is_stand_in(name, value)):
                 error.__dict__[name] = value
         if type(text) is str and kind.__str__ is said:
             error.__dict__[SAID] = text
@@ -258,16 +270,26 @@ class AnswerSide(Side):
             return next(held(target, base) for base in BASES if isinstance(target, base))
         if operation == "get":
             value = getattr(target, arguments[0])
-            if isinstance(target, type) and isinstance(value, _enum.Enum):
-                self.made = (value,)
+            self.meet_members(target, [value])
             return value
+        if operation == "del":
+            return delattr(target, *arguments)
         if operation == "set":
             return setattr(target, *arguments)
         if operation == "isinstance":
             return isinstance(arguments[0], target)
+        if operation == "issubclass":
+            return issubclass(arguments[0], target)
         if operation in ACCESS:
-            return ACCESS[operation](target, *arguments)
+            value = ACCESS[operation](target, *arguments)
+            self.meet_members(target, value if operation == "__iter__" else [value])
+            return value
         return target
+
+    def meet_members(self, target, values):
+        """Members that a test takes from their class are objects of it, and no data."""
+        if isinstance(target, _enum.EnumType):
+            self.made = [value for value in values if isinstance(value, target)]
 
     def look_for_sentinel(self, target):
         if self.sentinel is None:
@@ -308,12 +330,17 @@ class AnswerSide(Side):
             return None
         if kind.__module__ == "__main__" or kind is object or callable(value):
             able = [name for name in ABLE if any(name in base.__dict__ for base in kind.__mro__)]
-            return ("handle", [self.number_of(value), able + ["data"] * is_based])
+            if is_based:
+                base = next(base for base in BASES if issubclass(kind, base))
+                return ("handle", [self.number_of(value), [*able, "data"], packer.item(held(value, base))])
+            return ("handle", [self.number_of(value), able])
         return None
 
-    def special(self, kind, content):
+    def special(self, unpacker, kind, content):
         if kind == "handle":
             return self.resolve(content)
+        if kind == "error":
+            return self.unpack_error(unpacker, *content)
         if kind == "function":
             # The same function twice is one object here, too: it may be looked for.
             if content not in self.callers:

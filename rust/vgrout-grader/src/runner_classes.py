@@ -48,10 +48,40 @@ def built_in(kind):
 
 
 def members_of(error):
-    """What an exception's built-in classes keep beside its arguments: a missing name, a file, a position."""
+    """What an exception's built-in classes keep beside its arguments: a missing name, a file."""
     return {
         name: member
         for base in built_in(type(error)).__mro__
         for name, member in base.__dict__.items()
         if type(member) is MEMBER and not name.startswith("_")
     }
+
+
+def set_member(error, name, value):
+    """Say what the arguments did not; those of decoding are positions in memory and follow from the arguments alone."""
+    member = members_of(error)[name]
+    if type(value) in SCALARS and not isinstance(error, UnicodeError) and member.__get__(error) is None:
+        member.__set__(error, value)
+
+
+CAUSE = "__cause__"
+
+
+def attributes_of(error):
+    """Pairs of name and value of what an exception says beside its arguments; what cannot be read is left out."""
+    names = dict.fromkeys(members_of(error)) | dict.fromkeys(getattr(error, "__dict__", {}))
+    for base in type(error).__mro__:
+        if base.__module__ == "__main__":
+            names |= {
+                name: None
+                for name, value in base.__dict__.items()
+                if isinstance(value, property) or not is_the_classes(base, name, value)
+            }
+    pairs = [(CAUSE, error.__cause__)]
+    for name in names:
+        if not is_private(name):
+            try:
+                pairs.append((name, getattr(error, name)))
+            except Exception:
+                pass
+    return [pair for pair in pairs if pair[1] is not None]

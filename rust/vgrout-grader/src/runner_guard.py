@@ -30,15 +30,17 @@ MAKERS = frozenset({"collections", "dataclasses"})
 READERS = frozenset({"typing", "annotationlib", "inspect"})
 
 
-def is_plain(source, nodes=HARMLESS):
-    """Whether a text is an expression of these nodes alone: harmless, whoever wrote it."""
+def is_plain(source, nodes=HARMLESS, foreign=()):
+    """Whether a text is an expression of these nodes alone, no foreign name among them: harmless, whoever wrote it."""
     if not isinstance(source, str) or len(source) > 10_000:
         return False
     try:
         tree = REAL["compile"](source.strip(), "<text>", "eval", ONLY_AST)
     except Exception:
         return False
-    return all(isinstance(node, nodes) for node in _ast.walk(tree))
+    return all(
+        isinstance(node, nodes) and getattr(node, "id", None) not in foreign for node in _ast.walk(tree)
+    )
 
 
 REAL = {name: getattr(_builtins, name) for name in ("eval", "exec", "compile")}
@@ -49,6 +51,8 @@ class Guard:
 
     def __init__(self):
         self.touched = False
+        # Names of the answer's: it would be told what is asked of them.
+        self.foreign = frozenset()
 
     def install(self):
         sys.addaudithook(self.watch)
@@ -61,7 +65,7 @@ class Guard:
         caller = frame.f_globals.get("__name__")
         if frame.f_code is Library.get_code.__code__:
             return
-        if caller not in MAKERS and not (caller in READERS and is_plain(source, TYPES)):
+        if caller not in MAKERS and not (caller in READERS and is_plain(source, TYPES, self.foreign)):
             raise RuntimeError(
                 "eval, exec and compile take no text once the answer was asked: its text is not code"
             )

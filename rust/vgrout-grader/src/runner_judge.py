@@ -5,7 +5,9 @@ import types as _types
 
 ENDINGS = (StopIteration, StopAsyncIteration)
 # What a name stands for, whether there is something and how it is written is no question to the answer yet.
-NO_QUESTION = frozenset({"name", "isinstance", "__bool__", "__str__", "__repr__"})
+NO_QUESTION = frozenset({"name", "isinstance", "issubclass", "__bool__", "__str__", "__repr__"})
+# What the graded class makes, and its methods: no words of a test's.
+GRADED_OBJECT, GRADED_METHOD = "an object of the graded class", "a method of it"
 MOST_NAMES = 10_000
 MOST_NAMES_BYTES = 1 << 20
 MOST_CALLS_BACK = 100_000
@@ -54,7 +56,9 @@ class Judge(Side):
         self.gone = False
         if graded:
             # Setup code may call the graded name, too, and means the answer's.
-            namespace[graded] = self.candidate = self.proxy(GRADED, ["__call__"], "name", graded)
+            called = graded if method else None  # a function, unless a method of it is graded
+            self.candidate = self.proxy(GRADED, ["__call__"], called=called)
+            namespace[graded] = self.candidate
         self.setup = dict(namespace)
 
     @property
@@ -69,6 +73,7 @@ class Judge(Side):
     def run(self, tests):
         try:
             self.names = self.checked_names(self.zygote.receive(MOST_NAMES_BYTES))
+            self.guard.foreign = self.names
             for index, source in tests:
                 found = self.judge(index, source)
                 if self.gone:
@@ -143,26 +148,16 @@ class Judge(Side):
             raise KeyError(name)
         return self.ask("name", name, (), {})
 
-    def proxy(self, number, abilities, operation=None, name=None):
-        """The one proxy of an object; what a test may ask of it besides its attributes depends on what the test called it.
-
-        `operation` and `name` say by which of its own words the test came by the object, where it did.
-        """
+    def proxy(self, number, abilities, held=None, is_own=False, called=None):
+        """The one proxy of an object; one that the test itself made may be asked for all that its class can."""
         if number not in self.proxies:
-            is_class = is_class_name(name)
-            if is_class and operation in ("name", "make"):
-                allowed = frozenset({self.method}) if self.method and name == "Solution" else None
-            else:
-                # Length, items and order of what is no value need not agree with each other.
-                allowed = frozenset()
-                abilities = (
-                    {"__call__", "data"} & set(abilities) if is_class else {"__call__"} & set(abilities)
-                )
-            called = name if operation == "name" else None
-            self.proxies[number] = proxy_class(abilities)(self, number, called, allowed)
-        elif operation == "name":
-            object.__setattr__(self.proxies[number], "_Proxy__name", name)
-        return self.proxies[number]
+            abilities = abilities if is_own else OF_ANY & set(abilities)
+            allowed = None if is_own else frozenset()
+            self.proxies[number] = proxy_class(abilities)(self, number, called, allowed, held)
+        known = self.proxies[number]
+        if known._Proxy__called is None and number != GRADED:
+            object.__setattr__(known, "_Proxy__called", called)
+        return known
 
     def exchange(self, operation, *rest):
         """The reply to a request. A ticket that nobody can foresee tells it from what was sent before it was asked for."""
@@ -206,7 +201,7 @@ class Judge(Side):
         if not self.depth:
             self.errors.clear()  # what a call back raised may pass through this call, not through a later one
         is_name = operation == "name"
-        target, name = (asked, asked) if is_name else (asked._Proxy__number, asked._Proxy__name)
+        target, called = (asked, asked) if is_name else (asked._Proxy__number, asked._Proxy__called)
         self.depth += 1
         try:
             kind, _, changed, item = self.exchange(operation, table, target, items, flat)
@@ -214,11 +209,15 @@ class Judge(Side):
                 self.refuse(str(item))
             unpacker = Unpacker(self, changed, packer.objects)
             if kind == "value":
-                self.admit(unpacker, item, operation, name)
+                self.admit(unpacker, item, operation, called)
                 value = unpacker.item(item)
-            else:
+            elif kind == "raise":
                 value = self.error(unpacker, *item)
+            else:
+                self.refuse("no reply")
             unpacker.finish()
+            if operation == "call" and (called is not None or target == GRADED):
+                self.take_back(unpacker, item)
         except (Gone, BadReturn):
             raise
         except BaseException as error:  # a message that means nothing
@@ -231,18 +230,45 @@ class Judge(Side):
             raise value
         return value
 
-    def admit(self, unpacker, item, operation, name):
-        """Meet the object that a reply is, and none of those within it, with what the test called it."""
+    def admit(self, unpacker, item, operation, called):
+        """Meet what a reply is about, and nothing else in it, as what the test's own words made of it."""
         kind, content = unpacker.table.get(item[0], (None, None)) if type(item) is tuple else (None, None)
-        if kind == "handle":
-            self.proxy(*self.checked_handle(content), operation, name)
+        if kind != "handle":
+            return
+        is_graded = called in (self.graded if self.method else "Solution", GRADED_OBJECT)
+        if operation == "name":
+            # One that is all capitals may be a constant.
+            is_own = is_class_name(called) and not called.isupper()
+            self.meet(unpacker, content, is_own=is_own, called=called)
+        elif operation == "make":
+            self.meet(unpacker, content, is_own=True, called=GRADED_OBJECT if is_graded else None)
+        elif operation == "get" and is_graded:
+            self.meet(unpacker, content, called=GRADED_METHOD)
 
-    @staticmethod
-    def checked_handle(content):
-        number, abilities = content
-        if type(number) is not int or not set(map(type, abilities)) <= {str}:
+    def meet(self, unpacker, content, **known):
+        """The proxy of a handle."""
+        number, abilities, *held = content
+        if type(number) is not int or not set(map(type, abilities)) <= {str} or len(held) > 1:
             raise CannotCross("handle")
-        return number, abilities
+        if not held:
+            abilities = set(abilities) - {"data"}
+        return self.proxy(number, abilities, *unpacker.items(held), **known)
+
+    def take_back(self, unpacker, item):
+        """What a function returned stands for a value, even where the test had made the object itself."""
+        parts = [
+            [item],
+            *(item if type(item) is list else ()),
+            *(content for _, content in unpacker.table.values()),
+        ]
+        references = {each for part in parts if type(part) is list for each in part if type(each) is tuple}
+        for (number,) in references:
+            value = unpacker.objects.get(number)
+            if is_proxy(value) and value._Proxy__allowed is None:
+                restrict(value, _held(value) if is_based(value) else None)
+
+    def is_stand_in(self, name, value):
+        return name in self.methods and (is_proxy(value) or id(value) in NAMES)
 
     def refuse(self, what):
         self.bad = what
@@ -306,7 +332,10 @@ class Judge(Side):
         return self.classes.get(name) is kind
 
     def blank(self, name):
-        return object.__new__(self.classes[name])
+        kind = self.classes[name]
+        if issubclass(kind, _enum.Enum):
+            raise CannotCross(name)
+        return object.__new__(kind)
 
     def number_of(self, kind):
         for number, known in self.exceptions.items():
@@ -315,11 +344,11 @@ class Judge(Side):
         return None
 
     def describe(self, packer, value):
+        if is_proxy(value):
+            return ("handle", value._Proxy__number)
         of_setup = self.describe_of_setup(packer, value)
         if of_setup is not None:
             return of_setup
-        if is_proxy(value):
-            return ("handle", value._Proxy__number)
         if self.may_be_called(value):
             number = self.function_of.setdefault(value, len(self.functions))
             if number == len(self.functions):
@@ -330,6 +359,8 @@ class Judge(Side):
     def may_be_called(self, value):
         """Functions, methods and classes that the test or its setup wrote, and what is made of them."""
         kind = type(value)
+        if kind.__module__ == "unittest.mock" or getattr(value, "__module__", None) == "time":
+            return callable(value)
         if kind is sys.modules["functools"].partial:
             return self.may_be_called(value.func) or id(value.func) in NAMES
         if kind is _types.MethodType or kind is type:
@@ -339,9 +370,11 @@ class Judge(Side):
         is_getter = kind.__module__ == "operator" and kind is not _operator.methodcaller
         return kind is _types.FunctionType or (is_getter and callable(value))
 
-    def special(self, kind, content):
+    def special(self, unpacker, kind, content):
         if kind == "handle":
-            return self.proxy(*self.checked_handle(content))
+            return self.meet(unpacker, content)
+        if kind == "error":
+            return self.unpack_error(unpacker, *content)
         if kind == "function":
             return self.functions[content]
         if kind == "exception":

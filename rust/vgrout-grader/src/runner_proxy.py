@@ -14,26 +14,31 @@ def methods_of(kinds):
     )
 
 
-METHODS = methods_of((*BASES, *LIBRARY, _array.array, complex, range, _re.Pattern, _re.Match))
+METHODS = methods_of(
+    (*BASES, *DICTS.values(), *HOLDERS, *LIBRARY, _array.array, complex, range, _re.Pattern, _re.Match)
+)
 
 
 class Proxy:
-    """A name or an object of the answer's, in the judge: to be asked for attributes and text, and for what its class can.
+    # A name or an object of the answer's, in the judge: to be asked for attributes and text, and for what its class can.
+    #
+    # It has no operators: comparing is identity, whatever the answer's class makes of it. One whose class derives from a
+    # built-in class compares and reckons as the value that it holds, read by that class.
 
-    It has no operators: comparing is identity, whatever the answer's class makes of it. One whose class derives from a
-    built-in class compares and reckons as the value that it holds, read by that class.
-    """
+    __slots__ = ("__allowed", "__called", "__held", "__judge", "__number")
 
-    __slots__ = ("__allowed", "__judge", "__name", "__number")
-
-    def __init__(self, judge, number, name, allowed):
-        object.__setattr__(self, "_Proxy__judge", judge)
-        object.__setattr__(self, "_Proxy__number", number)
-        object.__setattr__(self, "_Proxy__name", name)
-        object.__setattr__(self, "_Proxy__allowed", allowed)
+    def __init__(self, judge, number, called, allowed, held):
+        for name, value in (
+            ("judge", judge),
+            ("number", number),
+            ("called", called),  # the test's own word for it, or that it is the graded method
+            ("allowed", allowed),  # names of methods that it may be asked for; None for any
+            ("held", held),  # what it was when the answer sent it; read anew where the test itself made it
+        ):
+            object.__setattr__(self, f"_Proxy__{name}", value)
 
     def __getattr__(self, name):
-        if name.startswith("__") and name.endswith("__"):
+        if name.startswith("__") and name.endswith("__") and name != "__name__":
             self.__judge.touched = True
             raise AttributeError(name)
         if name in self.__judge.methods and self.__allowed is not None and name not in self.__allowed:
@@ -43,9 +48,15 @@ class Proxy:
     def __setattr__(self, name, value):
         self.__judge.ask("set", self, (name, value), {})
 
+    def __delattr__(self, name):
+        self.__judge.ask("del", self, (name,), {})
+
+    # Nothing but the answer's own can be of its classes, and what else is asked about may be what is expected.
     def __instancecheck__(self, value):
-        # Nothing but the answer's own objects can be of its classes, and what else is asked about may be what is expected.
         return is_proxy(value) and self.__judge.ask("isinstance", self, (value,), {}) is True
+
+    def __subclasscheck__(self, kind):
+        return is_proxy(kind) and self.__judge.ask("issubclass", self, (kind,), {}) is True
 
 
 def is_proxy(value):
@@ -60,18 +71,33 @@ def _access(name):
 
 
 def _call(self, *arguments, **keywords):
-    is_made = is_class_name(self._Proxy__name)
+    is_made = is_class_name(self._Proxy__called)
     return self._Proxy__judge.ask("make" if is_made else "call", self, arguments, keywords)
 
 
-_held = _access("data")
+def _next(self):
+    found = _access("__next__")(self)
+    if not found:
+        raise StopIteration
+    return found[0]
+
+
+def _exit(self, _kind, error, _trace):
+    # Whatever it says, it hides no failure of the test's.
+    _access("__exit__")(self, error)
+
+
+def _held(self):
+    if self._Proxy__allowed is None:
+        return _access("data")(self)
+    return self._Proxy__held
 
 
 def _of_data(operation):
     """An operator of the built-in class that the answer's derives from, on what the operands hold."""
 
     def method(self, *others):
-        if any(is_proxy(other) and type(other).__eq__ is object.__eq__ for other in others):
+        if any(is_proxy(other) and not is_based(other) for other in others):
             return NotImplemented  # it holds nothing
         return operation(_held(self), *[_held(other) if is_proxy(other) else other for other in others])
 
@@ -84,6 +110,7 @@ def _reflected(operation):
 
 for _name in ("__bool__", "__str__", "__repr__"):
     setattr(Proxy, _name, _access(_name))
+DOC = property(lambda self: self._Proxy__judge.ask("get", self, ("__doc__",), {}))
 OF_DATA = {
     name: _of_data(getattr(_operator, name))
     for name in """__lt__ __le__ __eq__ __ne__ __gt__ __ge__ __add__
@@ -100,12 +127,17 @@ OF_DATA["__format__"] = lambda self, form: format(_held(self), form) if form els
 OF_DATA["__class__"] = property(lambda self: type(_held(self)))
 # What only some objects can, by the method that does it.
 ABILITIES = {
-    name: {name: _access(name)} for name in ("__getitem__", "__setitem__", "__delitem__", "__len__")
+    name: {name: _access(name)}
+    for name in ("__getitem__", "__setitem__", "__delitem__", "__len__", "__contains__", "__enter__")
 } | {
     "__call__": {"__call__": _call},
     "__iter__": {"__iter__": lambda self: iter(_access("__iter__")(self))},
+    "__exit__": {"__exit__": _exit},
     "data": OF_DATA,
+    "__next__": {"__next__": _next, "__iter__": lambda self: self},
 }
+# Length, items and order of what the test did not make need not agree with each other.
+OF_ANY = frozenset({"__call__", "data", "__enter__", "__exit__"})
 PROXIES = {}
 
 
@@ -113,11 +145,24 @@ def proxy_class(abilities):
     """The class of proxies for objects with these abilities."""
     abilities = frozenset(ABILITIES.keys() & set(abilities))
     if abilities not in PROXIES:
-        members = {"__slots__": (), "__hash__": object.__hash__}
-        for name in abilities:
-            members |= ABILITIES[name]
+        members = {"__slots__": (), "__hash__": object.__hash__, "__doc__": DOC}
+        for name in ABILITIES:
+            members |= ABILITIES[name] if name in abilities else {}
         PROXIES[abilities] = type("Proxy", (Proxy,), members)
     return PROXIES[abilities]
+
+
+def restrict(proxy, held):
+    """Make an object that the test had made one that the answer returned, and no other object for that."""
+    kind = proxy_class([name for name in OF_ANY if hasattr(type(proxy), name)] + ["data"] * is_based(proxy))
+    vars(object)["__class__"].__set__(proxy, kind)
+    object.__setattr__(proxy, "_Proxy__allowed", frozenset({proxy._Proxy__judge.method}))
+    object.__setattr__(proxy, "_Proxy__held", held)
+
+
+def is_based(proxy):
+    """Whether its class derives from a built-in one, so that it holds a value."""
+    return type(proxy).__eq__ is not object.__eq__
 
 
 def is_class_name(name):

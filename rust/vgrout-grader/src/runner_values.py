@@ -109,10 +109,11 @@ def held(value, base):
 
 
 class Packer:
-    """Objects → the table. `known` are objects that the other side has, by number."""
+    """Objects → the table. `known` are objects that the other side has, by number; a trial goes into no exception."""
 
-    def __init__(self, side, known=()):
+    def __init__(self, side, known=(), is_trial=False):
         self.side = side
+        self.is_trial = is_trial
         self.objects = list(known)
         self.numbers = {id(value): number for number, value in enumerate(self.objects)}
         self.table = {}
@@ -224,7 +225,7 @@ DESCRIBE = {
     _collections.deque: lambda packer, value: ("deque", [value.maxlen, *packer.items(value)]),
     _collections.defaultdict: lambda packer, value: (
         "defaultdict",
-        [NAMES.get(id(value.default_factory)), *packer.pairs(value.items())],
+        [packer.item(value.default_factory), *packer.pairs(value.items())],
     ),
 } | {kind: dict_of(name) for name, kind in DICTS.items()}
 
@@ -331,7 +332,7 @@ class Unpacker:
             return tuple.__new__(self.side.classes[content[0]], self.items(content[1:]))
         if kind == "member" and issubclass(self.side.classes[content[0]], _enum.Enum):
             return self.side.classes[content[0]](self.item(content[1]))
-        return self.side.special(kind, content)
+        return self.side.special(self, kind, content)
 
     def fill(self, value, kind, content):
         if kind == "list":
@@ -339,7 +340,7 @@ class Unpacker:
         elif kind in DICTS:
             self.fill_dict(value, content)
         elif kind == "defaultdict":
-            value.default_factory = None if content[0] is None else BY_NAME[content[0]]
+            value.default_factory = self.item(content[0])
             self.fill_dict(value, content[1:])
         elif kind == "set":
             items = self.items(content)
@@ -351,9 +352,10 @@ class Unpacker:
             items = self.items(content[1:])
             _collections.deque.clear(value)
             _collections.deque.extend(value, items)
-        elif kind == "object" and self.side.is_setup_class(type(value), type(value).__name__):
+        elif kind == "object" and self.side.is_plain_object(value):
             for name, each in pairs_of(self.items(content[1:])):
-                if is_private(name) or is_made_by_class(type(value), name):
+                is_stand_in = self.side.is_stand_in(name, each) and getattr(value, name, None) is not each
+                if is_private(name) or is_made_by_class(type(value), name) or is_stand_in:
                     raise CannotCross(f"{content[0]}.{name}")
                 object.__setattr__(value, name, each)
         else:
