@@ -62,6 +62,10 @@ class TokenBatch:
         return self.token_mask[self.row_of]
 
 
+_RowKey = tuple[tuple[int, ...], tuple[int, ...]]
+"""Token ids of a row's prompt and completion."""
+
+
 def pad_rows(
     prompts: Sequence[Sequence[int]],
     completions: Sequence[Sequence[int]],
@@ -70,10 +74,13 @@ def pad_rows(
     device: torch.device,
 ) -> TokenBatch:
     """Pad rows to the longest prompt and the longest completion among them."""
-    rows = _keys(prompts, completions)
+    return _pad_keys(_keys(prompts, completions), pad_id=pad_id, device=device)
+
+
+def _pad_keys(rows: Sequence[_RowKey], *, pad_id: int, device: torch.device) -> TokenBatch:
     places = {key: place for place, key in enumerate(dict.fromkeys(rows))}
     prompt_places = {prompt: place for place, prompt in enumerate(dict.fromkeys(key[0] for key in places))}
-    width = max(map(len, completions))
+    width = max(len(ids) for _, ids in places)
     padded = [[*ids, *[pad_id] * (width - len(ids))] for _, ids in places]
     counts = torch.tensor([len(ids) for _, ids in places])[:, None]
     return TokenBatch(
@@ -83,10 +90,6 @@ def pad_rows(
         prompt_of=torch.tensor([prompt_places[prompt] for prompt, _ in places], device=device),
         row_of=torch.tensor([places[key] for key in rows], device=device),
     )
-
-
-_RowKey = tuple[tuple[int, ...], tuple[int, ...]]
-"""Token ids of a row's prompt and completion."""
 
 
 def _keys(prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]) -> list[_RowKey]:
@@ -156,9 +159,7 @@ def batch_rows(
     batches = []
     for keys in _cut(order, rows_per_batch):
         rows = [row for key in keys for row in members[key]]
-        tokens = pad_rows(
-            [prompts[row] for row in rows], [completions[row] for row in rows], pad_id=pad_id, device=device
-        )
+        tokens = _pad_keys([key for key in keys for _ in members[key]], pad_id=pad_id, device=device)
         mask = torch.tensor([ablated[row] for row in rows], dtype=torch.bool)
         batches.append(MicroBatch(rows=torch.tensor(rows), tokens=tokens, ablated=mask))
     return RowBatches(batches=tuple(batches), width=max(map(len, completions)))
