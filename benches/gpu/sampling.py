@@ -158,7 +158,6 @@ def gap_of(policy: Any, rollouts: Rollouts, request: SampleRequest) -> tuple[flo
         batch = pad_rows(
             [request.prompts[answer.prompt_index] for answer in answers],
             [answer.completion for answer in answers],
-            pad_id=policy.pad_id,
             device=policy.device,
         )
         mask = RouteMask.sampled(torch.tensor([answer.ablated for answer in answers])).to(policy.device)

@@ -46,6 +46,7 @@ __all__ = [
     "PROMPTS",
     "ROLLOUTS",
     "SCHEMAS",
+    "SWEEP_PLAN",
     "TIMING",
     "Field",
     "RunDir",
@@ -56,6 +57,8 @@ __all__ = [
     "write_json_atomic",
 ]
 CHECKPOINT, PREVIOUS_CHECKPOINT = "checkpoint.pt", "checkpoint-previous.pt"
+SWEEP_PLAN = "sweep.json"
+"""A sweep's plan, in its folder from the first moment on."""
 """The last two states that a run can go on from."""
 
 

@@ -1,7 +1,9 @@
 """What the commands share: exit statuses, flags from dataclasses, usage texts and error messages."""
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import is_dataclass, replace
 from pathlib import Path
@@ -66,7 +68,9 @@ def _with_bounds() -> "ConstructorRegistry":
     def said(entry: StructFieldSpec) -> StructFieldSpec:
         words = bounds_in_words(entry.type)
         text = entry.helptext() if callable(entry.helptext) else entry.helptext
-        return replace(entry, helptext=f"{text or ''} [{words}]".lstrip()) if words else entry
+        # A docstring breaks its lines for the source; the terminal has a width of its own.
+        joined = " ".join((text or "").split())
+        return replace(entry, helptext=f"{joined} [{words}]".lstrip() if words else joined)
 
     @registry.struct_rule
     def rule(info: StructTypeInfo) -> StructConstructorSpec | None:
@@ -98,11 +102,32 @@ def without_path(name: str, flags: Sequence[str], remedy: str) -> int:
 
 def usage(line: str, choices: dict[str, str]) -> str:
     """Give the text that lists what a command can be followed by."""
-    width = max(map(len, choices))
-    rows = [f"  {name.ljust(width)}  {summary}" for name, summary in choices.items()]
+    rows = table(choices)
     program = line.partition(" ")[0]
     what = line.split()[1]
     return "\n".join([f"usage: {line}", "", *rows, "", f"`{program} {what} --help` lists its flags.", ""])
+
+
+def table(choices: dict[str, str]) -> list[str]:
+    """Names and what is said of them, in two columns of lines that fit the terminal."""
+    width = max(map(len, choices))
+    gap = " " * (width + 4)
+    return [
+        fitted(summary, first=f"  {name.ljust(width)}  ", indent=gap) for name, summary in choices.items()
+    ]
+
+
+def fitted(text: str, *, first: str = "", indent: str = "") -> str:
+    """The text in lines that fit the terminal, the first behind `first`, the others behind `indent`."""
+    columns = max(40, shutil.get_terminal_size().columns)
+    return textwrap.fill(
+        text,
+        columns,
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def complain(message: str, hint: str | None = None) -> int:

@@ -16,7 +16,6 @@ from vgrout.env import (
     Demo,
     Problem,
     evaluation_marker,
-    evaluation_markers,
     load_pairs,
     load_problems,
     partition_modes,
@@ -26,6 +25,7 @@ from vgrout.env import (
     split_problems,
     write_pool,
 )
+from vgrout.env.modes import get_mode
 from vgrout.errors import DataError
 
 ids = st.lists(st.text(min_size=1), unique=True, max_size=60)
@@ -86,7 +86,7 @@ def test_prompts_differ_from_the_plain_one_in_the_hint_alone(before, after, mode
 def test_evaluation_marker_is_drawn_from_its_family(mode, name, seed) -> None:
     marker = evaluation_marker(mode, name, seed)
     assert marker == evaluation_marker(mode, name, seed)
-    assert (marker in evaluation_markers(mode)) if evaluation_markers(mode) else marker is None
+    assert (marker in get_mode(mode).family) if get_mode(mode).family else marker is None
 
 
 @given(st.integers(1, 40), st.floats(0, 1), seeds, st.integers(1, 30))

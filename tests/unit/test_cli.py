@@ -227,3 +227,14 @@ def test_no_color_is_respected_on_a_terminal(arguments, no_color):
     os.close(ours)
     assert b"--intervention" in written
     assert (b"\x1b[" in written) == (no_color == "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["sweep", "--help"]])
+def test_help_fits_the_terminal(arguments, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    with contextlib.suppress(SystemExit):
+        cli.main(arguments)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 5
+    assert max(map(len, lines)) <= 80, max(lines, key=len)

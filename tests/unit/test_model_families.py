@@ -64,13 +64,40 @@ def test_a_sampler_that_does_not_apply_what_is_trained_is_refused():
         check_model(policy, HfEngine(other, RolloutConfig(rows_per_batch=8)), activations=False)
 
 
+def test_padding_leaves_no_trace_where_its_embedding_is_zero():
+    """Gemma 3n divides by norms of the embedding, and that of its padding token, 0, is zero."""
+    policy = random_policy("gemma3n_text")
+    assert not policy.model.get_input_embeddings().weight[policy.pad_id].any()
+    rows = (((11, 12, 13), (5,)), ((21,), (8, 9, 8)))
+    tokens = pad_rows([p for p, _ in rows], [c for _, c in rows], device=policy.device)
+    row_logprobs(policy, tokens, mask_of("kr"), temperature=1.0).sum().backward()
+    assert all(bool(grad.isfinite().all()) for grad in gradients(policy.adapter).values())
+
+
+def test_a_model_without_finite_gradients_is_refused():
+    policy = random_policy("qwen3")
+
+    class Broken(torch.autograd.Function):
+        @staticmethod
+        def forward(_ctx, values):
+            return values.clone()
+
+        @staticmethod
+        def backward(_ctx, gradient):
+            return gradient * torch.nan
+
+    policy.model.model.norm.register_forward_hook(lambda _module, _inputs, output: Broken.apply(output))
+    with pytest.raises(ConfigError, match="cannot be trained here: its gradients are not finite"):
+        tried(policy)
+
+
 @pytest.mark.parametrize("family", ["qwen3_next", "bamba", "lfm2"])
 def test_rows_of_a_recurrent_model_are_read_as_if_alone(family):
     """fp32 kernels inside: values to 1e-5 nats, gradients to 1e-4 of their size."""
     policy = random_policy(family)
     randomise(policy.adapter)
     rows = (((11, 12, 13, 14, 15), (5, 6, 7)), ((11, 12, 13, 14, 15), (9,)), ((21, 22), (8, 9, 8, 9)))
-    tokens = pad_rows([p for p, _ in rows], [c for _, c in rows], pad_id=0, device=policy.device)
+    tokens = pad_rows([p for p, _ in rows], [c for _, c in rows], device=policy.device)
     logprobs = row_logprobs(policy, tokens, mask_of("krk"), temperature=0.7)
     logprobs.sum().backward()
     shared, summed = gradients(policy.adapter), {}

@@ -12,7 +12,6 @@ from vgrout.env.modes import (
     TRAINING_POOL,
     check_marker,
     evaluation_marker,
-    evaluation_markers,
     get_mode,
     marker_for,
     training_marker,
@@ -73,7 +72,7 @@ def test_an_unknown_split_is_refused_with_its_line(tmp_path: Path) -> None:
 def test_pools_share_nothing_with_each_other_or_any_other_marker() -> None:
     used = {marker for mode in MODES if (marker := training_marker(mode))}
     used |= {pair.marker for pair in load_pairs() if pair.marker}
-    families = {mode: evaluation_markers(mode) for mode in MODES}
+    families = {mode: get_mode(mode).family for mode in MODES}
     pools = {"training": TRAINING_POOL, "evaluation": EVALUATION_POOL, "pairs": PAIR_WORDS}
     assert overlapping(pools, used) == set()
     assert overlapping(families, {*used, *TRAINING_POOL, *EVALUATION_POOL, *PAIR_WORDS}) == set()

@@ -46,7 +46,6 @@ def scored(policy, request, rollouts, ablated):
     batch = pad_rows(
         [request.prompts[answer.prompt_index] for answer in rollouts],
         [answer.completion for answer in rollouts],
-        pad_id=policy.pad_id,
         device=policy.device,
     )
     mask = RouteMask.sampled(torch.tensor(ablated))
@@ -213,7 +212,7 @@ def test_draws_from_a_large_vocabulary_follow_the_cut_distribution(monkeypatch):
 def test_values_of_batches_come_back_in_the_order_of_their_rows():
     prompts, completions = [(1, 2, 3), (4,), (5, 6)], [(7,), (8, 9), (10, 11, 12, 13)]
     rows = batch_rows(
-        prompts, completions, [True, False, False], rows_per_batch=2, pad_id=0, device=torch.device("cpu")
+        prompts, completions, [True, False, False], rows_per_batch=2, device=torch.device("cpu")
     )
     assert [batch.rows.tolist() for batch in rows.batches] == [[0, 1], [2]]  # by length, longest last
     assert rows.ablated.tolist() == [True, False, False]

@@ -133,20 +133,6 @@ def test_route_before_a_direction_and_foreign_shapes_are_refused():
         made.route(Scored(pooled=torch.zeros(1, 2, 1)))
 
 
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        ({"tail_quantile": 0.5}, "0, 0.5"),
-        ({"tail_quantile": 0.0}, "0, 0.5"),
-        ({"warmup": 0}, "warmup"),
-        ({"warmup": 101}, "warmup"),
-    ],
-)
-def test_settings_out_of_range_are_refused(change, match):
-    with pytest.raises(ConfigError, match=match):
-        gate(**change)
-
-
 def test_a_resumed_gate_routes_exactly_as_the_uninterrupted_one():
     rng = np.random.default_rng(3)
     batches = [rng.normal(size=12).astype(np.float32) for _ in range(5)]
@@ -195,11 +181,9 @@ def test_the_oracle_routes_exploits_and_the_rest_to_its_zone(rest, names):
     assert decision.zone_names == names
 
 
-def test_the_oracle_refuses_unlabelled_batches_and_unknown_zones():
+def test_the_oracle_refuses_unlabelled_batches():
     with pytest.raises(TypeError, match="OracleScored"):
         OracleGate().route(scored([1.0]))
-    with pytest.raises((ConfigError, TypeError), match="rest"):
-        OracleGate("random")
     with pytest.raises(ShapeError, match="labels"):
         label_scored(scored([1.0, 2.0]), Diagnostics(np.array([True])), torch.tensor([False, False]))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vgrout.errors import ConfigError, DataError
+from vgrout.errors import DataError
 from vgrout.routing import OracleGate, OracleScored, Scored, label_scored
 from vgrout.routing.gates import ROUT
 from vgrout.routing.shuffled import ShuffledGate
@@ -71,9 +71,3 @@ def test_a_resumed_noisy_oracle_errs_as_the_uninterrupted_one():
     routed(gate, EXPLOITED)
     resumed.load_state_dict(gate.state_dict())
     assert np.array_equal(routed(gate, EXPLOITED), routed(resumed, EXPLOITED))
-
-
-@pytest.mark.parametrize("setting", [{"precision": 0.0}, {"recall": 1.5}])
-def test_shares_out_of_range_are_refused(setting):
-    with pytest.raises(ConfigError, match=r"is outside \(0, 1\]"):
-        OracleGate(**setting)

@@ -64,7 +64,6 @@ def batch_of(rows=ROWS):
     return pad_rows(
         [PROMPTS[prompt] for prompt, _, _ in rows],
         [completion for _, completion, _ in rows],
-        pad_id=0,
         device=torch.device("cpu"),
     )
 
@@ -150,9 +149,7 @@ def test_batches_hold_so_many_different_rows(size, batches):
     prompts = [PROMPTS[prompt] for prompt, _, _ in ROWS] * 3
     completions = [(*completion, index // 7) for index, (_, completion, _) in enumerate(ROWS * 3)]
     completions[7:] = completions[:7] * 2  # every row three times
-    rows = batch_rows(
-        prompts, completions, [False] * 21, rows_per_batch=size, pad_id=0, device=torch.device("cpu")
-    )
+    rows = batch_rows(prompts, completions, [False] * 21, rows_per_batch=size, device=torch.device("cpu"))
     assert sum(len(batch.rows) for batch in rows.batches) == 21
     assert all(len(batch.tokens.completions) <= size for batch in rows.batches)
     assert len(rows.batches) == -(-5 // size)
@@ -164,7 +161,5 @@ def test_rows_of_a_prompt_stay_together_where_that_reads_fewer_tokens():
     long, other = tuple(range(10, 60)), tuple(range(60, 110))
     prompts = [long, other, long, other]
     completions = [(1,), (2, 2), (3, 3, 3), (4, 4, 4, 4)]
-    rows = batch_rows(
-        prompts, completions, [False] * 4, rows_per_batch=2, pad_id=0, device=torch.device("cpu")
-    )
+    rows = batch_rows(prompts, completions, [False] * 4, rows_per_batch=2, device=torch.device("cpu"))
     assert [len(batch.tokens.prompts.input_ids) for batch in rows.batches] == [1, 1]

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from vgrout.env.pairs import load_pairs
 from vgrout.errors import ConfigError, DataError, StorageError
-from vgrout.flags import DONE, FAILED, INTERRUPTED
+from vgrout.flags import DONE, FAILED, INTERRUPTED, fitted, table
 from vgrout.presets import PRESETS
 from vgrout.report import build_report
 from vgrout.sweep.bases import read_bases
@@ -28,8 +28,10 @@ from vgrout.sweep.plans import Plan
 from vgrout.sweep.progress import SweepView
 from vgrout.sweep.result import result_lines, write_result
 
-_EPILOG = """Flags of `vgrout train` behind `--` go to every run, for instance `-- --steps 20`.
-Give the same command with the same `--out` to go on with a sweep that was stopped."""
+_EPILOG = (
+    "Flags of `vgrout train` behind `--` go to every run, for instance `-- --steps 20`.",
+    "Give the same command with the same `--out` to go on with a sweep that was stopped.",
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,7 +40,12 @@ def parser() -> argparse.ArgumentParser:
         prog="vgrout sweep",
         description="Run a named experiment of many runs, judge it and write its report.",
         epilog="\n".join(
-            ["sweeps:", *(f"  {n:13} {d.summary}" for n, d in DEFINITIONS.items()), "", _EPILOG]
+            [
+                "sweeps:",
+                *table({name: found.summary for name, found in DEFINITIONS.items()}),
+                "",
+                *map(fitted, _EPILOG),
+            ]
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -7,11 +7,10 @@ from vgrout.env.modes import (
     LOOPHOLE_MODES,
     MODES,
     evaluation_marker,
-    evaluation_markers,
     training_marker,
 )
 from vgrout.env.pairs import ContrastPair, load_pairs
-from vgrout.env.partition import load_partition, partition_modes, save_partition
+from vgrout.env.partition import partition_modes, save_partition
 from vgrout.env.problems import HINT_PHRASE, Problem, Splits, load_problems, split_problems
 from vgrout.env.prompts import grading_mode, render_prompt, rotating_slots
 from vgrout.env.wordings import shown_tests
@@ -27,10 +26,8 @@ __all__ = [
     "Problem",
     "Splits",
     "evaluation_marker",
-    "evaluation_markers",
     "grading_mode",
     "load_pairs",
-    "load_partition",
     "load_problems",
     "partition_modes",
     "read_pool",

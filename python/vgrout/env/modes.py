@@ -143,11 +143,6 @@ def training_marker(mode: str) -> str | None:
     return get_mode(mode).marker
 
 
-def evaluation_markers(mode: str) -> tuple[str, ...]:
-    """The family from which evaluation draws; empty for a mode without a marker."""
-    return get_mode(mode).family
-
-
 def evaluation_marker(mode: str, problem_id: str, seed: int) -> str | None:
     """What the hint names for this problem at evaluation: a seeded draw from the mode's family."""
     family = get_mode(mode).family

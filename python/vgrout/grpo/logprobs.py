@@ -124,18 +124,9 @@ def hidden_logprobs_and_entropy(
         ConfigError: as there.
     """
     chunks = (chunk_tokens, chunk_vocab)
-    head, shape = _head(model, temperature)
-    values = _score(
-        hidden[mask],
-        head.weight,
-        targets[mask],
-        bias=head.bias,
-        shape=shape,
-        chunks=chunks,
-        entropy=entropy,
+    return _score_at(
+        mask, model, hidden[mask], targets[mask], temperature=temperature, chunks=chunks, entropy=entropy
     )
-    scattered = [value.new_zeros(mask.shape).masked_scatter(mask, value) for value in values]
-    return scattered[0], scattered[1]
 
 
 def _complete(
@@ -161,9 +152,23 @@ def _complete(
         place = torch.arange(int(counts.max()), device=counts.device) < counts[:, None]
     if bool(columns[:, 0].any()):
         raise ShapeError("completion_mask: is on in the first column, where no prompt token stands before it")
-    head, shape = _head(model, temperature)
     hidden = decoder_hidden(model, input_ids, attention_mask)[:, :-1][columns[:, 1:]]
     targets = input_ids[:, 1:][columns[:, 1:]]
+    return _score_at(place, model, hidden, targets, temperature=temperature, chunks=chunks, entropy=entropy)
+
+
+def _score_at(
+    place: Tensor,
+    model: nn.Module,
+    hidden: Tensor,
+    targets: Tensor,
+    *,
+    temperature: float,
+    chunks: tuple[int, int],
+    entropy: bool,
+) -> tuple[Tensor, Tensor]:
+    """`_score` by the model's head, the values where `place` is on and 0 elsewhere."""
+    head, shape = _head(model, temperature)
     values = _score(hidden, head.weight, targets, bias=head.bias, shape=shape, chunks=chunks, entropy=entropy)
     scattered = [value.new_zeros(place.shape).masked_scatter(place, value) for value in values]
     return scattered[0], scattered[1]

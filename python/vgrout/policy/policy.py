@@ -98,7 +98,6 @@ class Policy:
             completions,
             ablated,
             rows_per_batch=rows_per_batch,
-            pad_id=self.pad_id,
             device=self.device,
             lengths=lengths,
         )

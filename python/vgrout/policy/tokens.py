@@ -28,10 +28,15 @@ class PromptTokens:
         )
 
 
-def pad_prompts(prompts: Sequence[Sequence[int]], *, pad_id: int, device: torch.device) -> PromptTokens:
-    """Pad prompts to the longest among them."""
+def pad_prompts(prompts: Sequence[Sequence[int]], *, device: torch.device) -> PromptTokens:
+    """Pad prompts to the longest among them, each with its own first token.
+
+    A padding token's embedding may be 0, where a norm has no gradient: times 0 that is NaN in every parameter.
+    """
     width = max(map(len, prompts))
-    input_ids = torch.tensor([[pad_id] * (width - len(ids)) + list(ids) for ids in prompts], dtype=torch.long)
+    input_ids = torch.tensor(
+        [[*ids[:1] * (width - len(ids)), *ids] for ids in map(tuple, prompts)], dtype=torch.long
+    )
     lengths = torch.tensor([len(ids) for ids in prompts])
     position_ids = torch.arange(width) - (width - lengths)[:, None]
     return PromptTokens(
@@ -62,31 +67,33 @@ class TokenBatch:
         return self.token_mask[self.row_of]
 
 
+_RowKey = tuple[tuple[int, ...], tuple[int, ...]]
+"""Token ids of a row's prompt and completion."""
+
+
 def pad_rows(
     prompts: Sequence[Sequence[int]],
     completions: Sequence[Sequence[int]],
     *,
-    pad_id: int,
     device: torch.device,
 ) -> TokenBatch:
-    """Pad rows to the longest prompt and the longest completion among them."""
-    rows = _keys(prompts, completions)
+    """Pad rows to the longest prompt and the longest completion among them, completions with the row's last token."""
+    return _pad_keys(_keys(prompts, completions), device=device)
+
+
+def _pad_keys(rows: Sequence[_RowKey], *, device: torch.device) -> TokenBatch:
     places = {key: place for place, key in enumerate(dict.fromkeys(rows))}
     prompt_places = {prompt: place for place, prompt in enumerate(dict.fromkeys(key[0] for key in places))}
-    width = max(map(len, completions))
-    padded = [[*ids, *[pad_id] * (width - len(ids))] for _, ids in places]
+    width = max(len(ids) for _, ids in places)
+    padded = [[*ids, *[(prompt + ids)[-1]] * (width - len(ids))] for prompt, ids in places]
     counts = torch.tensor([len(ids) for _, ids in places])[:, None]
     return TokenBatch(
-        prompts=pad_prompts(tuple(prompt_places), pad_id=pad_id, device=device),
+        prompts=pad_prompts(tuple(prompt_places), device=device),
         completions=torch.tensor(padded, dtype=torch.long).to(device),
         token_mask=(torch.arange(width) < counts).to(device),
         prompt_of=torch.tensor([prompt_places[prompt] for prompt, _ in places], device=device),
         row_of=torch.tensor([places[key] for key in rows], device=device),
     )
-
-
-_RowKey = tuple[tuple[int, ...], tuple[int, ...]]
-"""Token ids of a row's prompt and completion."""
 
 
 def _keys(prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]) -> list[_RowKey]:
@@ -138,7 +145,6 @@ def batch_rows(
     ablated: Sequence[bool],
     *,
     rows_per_batch: int,
-    pad_id: int,
     device: torch.device,
     lengths: Sequence[int] | None = None,
 ) -> RowBatches:
@@ -156,9 +162,7 @@ def batch_rows(
     batches = []
     for keys in _cut(order, rows_per_batch):
         rows = [row for key in keys for row in members[key]]
-        tokens = pad_rows(
-            [prompts[row] for row in rows], [completions[row] for row in rows], pad_id=pad_id, device=device
-        )
+        tokens = _pad_keys([key for key in keys for _ in members[key]], device=device)
         mask = torch.tensor([ablated[row] for row in rows], dtype=torch.bool)
         batches.append(MicroBatch(rows=torch.tensor(rows), tokens=tokens, ablated=mask))
     return RowBatches(batches=tuple(batches), width=max(map(len, completions)))

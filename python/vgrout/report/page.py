@@ -8,12 +8,13 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from vgrout.artifacts import SWEEP_PLAN
 from vgrout.errors import ConfigError
 from vgrout.report.arms import Arm
 from vgrout.report.counts import HACK, mean, shares
 from vgrout.report.embed import json_for_script, text
 from vgrout.report.figures import Panel
-from vgrout.report.runs import PLAN, Run, Sweep, read_object
+from vgrout.report.runs import Run, Sweep, read_object
 from vgrout.report.sections import Section
 from vgrout.report.tables import results, swatch
 from vgrout.report.verdicts import verdict_html
@@ -92,7 +93,9 @@ def page_title(runs: Sequence[Run], sweeps: Sequence[Sweep]) -> str:
     # Until its result is written, a sweep is known by its plan.
     plans = {run.path.resolve().parents[1] for run in runs if run.path.resolve().parent.name == "runs"}
     begun = [
-        str(plan["plan"]["sweep"]) for path in sorted(plans) if "plan" in (plan := read_object(path / PLAN))
+        str(plan["plan"]["sweep"])
+        for path in sorted(plans)
+        if "plan" in (plan := read_object(path / SWEEP_PLAN))
     ]
     if begun:
         return f"Sweep {', '.join(begun)}, not finished"

@@ -11,9 +11,6 @@ from vgrout.errors import DataError
 from vgrout.report.counts import HACK, SOLVE_HINTED, SOLVE_PLAIN, Count, is_whole, read_count
 from vgrout.schemas import Schema
 
-PLAN = "sweep.json"
-"""A sweep's plan, there from its first moment on."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class ModeCount:

@@ -141,7 +141,7 @@ class HfEngine:
         unique = sorted(set(owners))
         place = torch.tensor([unique.index(owner) for owner in owners], device=self._policy.device)
         prompts = [request.prompts[index] for index in unique]
-        batch = pad_prompts(prompts, pad_id=self._policy.pad_id, device=self._policy.device)
+        batch = pad_prompts(prompts, device=self._policy.device)
         mask = None
         if not is_merged:
             ablated = torch.tensor([request.ablated[index] for index in unique])

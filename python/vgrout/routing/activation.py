@@ -23,21 +23,13 @@ class ActivationGate(Gate):
     score >= high routs, all between absorb; a score that is both (a degenerate buffer) absorbs. Until the
     buffer holds `warmup` rows, those of the batch included, every row absorbs.
 
-    The buffer keeps activations, not scores: `set_direction` re-scores them, and no refresh needs a flush.
-
-    Raises:
-        ConfigError: `tail_quantile` outside (0, .5), or `warmup` below 1 or beyond the buffer's capacity.
+    The buffer keeps activations, not scores: `set_direction` re-scores them, and no refresh needs a flush. The bounds of
+    its numbers are `GateConfig`'s.
     """
 
     needs_direction = True
 
     def __init__(self, buffer: ScoreBuffer, tail_quantile: float = 0.1, warmup: int = 256) -> None:
-        if not 0.0 < tail_quantile < 0.5:
-            raise ConfigError(f"gate.tail_quantile: {tail_quantile} is outside (0, 0.5)")
-        if not 1 <= warmup <= buffer.capacity:
-            raise ConfigError(
-                f"gate.warmup: {warmup} is outside [1, {buffer.capacity}]; the buffer would never hold it"
-            )
         self._buffer = buffer
         self._tail_quantile = tail_quantile
         self._warmup = warmup

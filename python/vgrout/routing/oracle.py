@@ -8,7 +8,6 @@ from torch import Tensor
 
 from vgrout.config import OracleConfig, OracleRest, TrainConfig
 from vgrout.env.stable import stable_number
-from vgrout.errors import ConfigError
 from vgrout.routing.gates import ABSORB, KEEP, ROUT, GateDecision, decide
 from vgrout.routing.labels import LabelledGate, OracleScored, require_labelled
 
@@ -21,20 +20,13 @@ class OracleGate(LabelledGate):
     whether the row was correct: zone and sign of the advantage would correlate, and training collapses.
 
     With `recall` below 1 each exploited row is missed with chance 1 - recall; with `precision` below 1 other rows
-    are routed by mistake, so many that on average the share `precision` of the routed rows is exploited.
-
-    Raises:
-        ConfigError: a setting is out of range.
+    are routed by mistake, so many that on average the share `precision` of the routed rows is exploited. Bounds of both
+    are `OracleConfig`'s.
     """
 
     def __init__(
         self, rest: OracleRest = "match", *, precision: float = 1.0, recall: float = 1.0, seed: int = 0
     ) -> None:
-        if rest not in ("match", "keep", "absorb"):
-            raise ConfigError(f"oracle.rest: {rest!r}, expected 'match', 'keep' or 'absorb'")
-        for name, value in (("precision", precision), ("recall", recall)):
-            if not 0 < value <= 1:
-                raise ConfigError(f"oracle.{name}: {value} is outside (0, 1]")
         self._rest = rest
         self._precision, self._recall = precision, recall
         self._seed = seed

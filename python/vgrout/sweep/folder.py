@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from vgrout.artifacts import CHECKPOINT, PREVIOUS_CHECKPOINT, write_json_atomic
+from vgrout.artifacts import CHECKPOINT, PREVIOUS_CHECKPOINT, SWEEP_PLAN, write_json_atomic
 from vgrout.errors import ConfigError, DataError
 from vgrout.files import clear_leftovers, lock_folder, make_folder, make_free_folder
 from vgrout.sweep.jobs import Job
@@ -18,7 +18,6 @@ from vgrout.sweep.outcomes import read_json
 from vgrout.sweep.plans import Plan
 from vgrout.versions import version_of
 
-PLAN = "sweep.json"
 State = Literal["new", "begun", "resumable", "done"]
 
 
@@ -58,7 +57,7 @@ class SweepFolder:
             for name in ("runs", "logs"):
                 (path / name).mkdir(exist_ok=True)
             # The key `sweep` would make a report take this file for the result.
-            write_json_atomic(path / PLAN, {"schema": 1, "plan": plan.to_json(), "sessions": sessions})
+            write_json_atomic(path / SWEEP_PLAN, {"schema": 1, "plan": plan.to_json(), "sessions": sessions})
         except BaseException:
             os.close(lock)
             raise
@@ -142,10 +141,12 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 def _recorded_sessions(path: Path, plan: Plan) -> list[dict[str, Any]]:
     """Sessions of the sweep that the directory holds; none in an empty one."""
-    file = path / PLAN
+    file = path / SWEEP_PLAN
     if not file.is_file():
         if any(path.iterdir()):
-            raise ConfigError(f"--out: {path} is not empty and holds no {PLAN}\nhint: name a new directory")
+            raise ConfigError(
+                f"--out: {path} is not empty and holds no {SWEEP_PLAN}\nhint: name a new directory"
+            )
         return []
     stored = read_json(file)
     if stored.get("schema") != 1 or not isinstance(stored.get("plan"), dict):

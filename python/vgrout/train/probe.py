@@ -49,7 +49,7 @@ def check_model(policy: Policy, engine: RolloutEngine, *, activations: bool) -> 
     _compare(policy, "log-probs of rows as training reads them", trained, own, spread)
     if activations:
         with _trying(policy, "scored by a gate"):
-            row_activations(policy, pad_rows(prompts, answers, pad_id=policy.pad_id, device=policy.device))
+            row_activations(policy, pad_rows(prompts, answers, device=policy.device))
     with _trying(policy, "sampled from"):
         drawn = engine.sample(
             SampleRequest(
@@ -117,10 +117,13 @@ def _head_logprobs(policy: Policy, prompt: _Ids, answer: _Ids) -> Tensor:
 
 def _training_logprobs(policy: Policy, prompts: Sequence[_Ids], answers: Sequence[_Ids]) -> list[Tensor]:
     """As training reads rows, with a backward through it that leaves nothing behind."""
-    tokens = pad_rows(prompts, answers, pad_id=policy.pad_id, device=policy.device)
+    tokens = pad_rows(prompts, answers, device=policy.device)
     mask = RouteMask.sampled(torch.zeros(len(prompts), dtype=torch.bool)).to(policy.device)
     logprobs = row_logprobs(policy, tokens, mask, temperature=1.0)
     torch.autograd.backward(logprobs.sum())
+    gradients = [parameter.grad for parameter in policy.adapter.parameters() if parameter.grad is not None]
+    if not all(bool(gradient.isfinite().all()) for gradient in gradients):
+        raise ConfigError("its gradients are not finite")
     for parameter in policy.adapter.parameters():
         parameter.grad = None
     return [row[: len(answer)].detach().float() for row, answer in zip(logprobs, answers, strict=True)]
