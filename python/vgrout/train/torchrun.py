@@ -1,6 +1,8 @@
 """Joining the ranks that torchrun started, and ending so that one of them says why."""
 
+import ctypes
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from torch.distributed.rendezvous import rendezvous
 from vgrout.config import TrainConfig
 from vgrout.errors import ConfigError, RankLost, VgroutError
 from vgrout.train.ranks import SOLO, JoinedRanks, Ranks
+
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +76,7 @@ def _join(place: Place, config: TrainConfig) -> JoinedRanks:
         torch.cuda.set_device(place.local_rank)
         backend = "cpu:gloo,cuda:nccl"
     timeout = timedelta(seconds=config.ranks.timeout_s)
+    stop_with_parent()
     try:
         store, _, _ = next(rendezvous("env://", place.rank, place.world, timeout=timeout))
         return join(store, place, device=device, backend=backend, timeout=timeout)
@@ -92,6 +97,14 @@ def join(
     )
     told = PrefixStore("job", store)
     return JoinedRanks(dist.group.WORLD, told, device=device, local_world=place.local_world)
+
+
+def stop_with_parent() -> None:
+    """Let the kernel send SIGTERM when what started this process dies, as torchrun killed outright does."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl(PR_SET_PDEATHSIG): {os.strerror(number)}")
 
 
 def name_rank(error: BaseException, rank: int) -> None:

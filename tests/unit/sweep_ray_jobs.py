@@ -1,0 +1,91 @@
+"""A sweep on a Ray cluster of this machine: `OUT WHAT`, in a process of its own, because ray leaves threads and handlers.
+
+WHAT: `kill` kills a run's worker once its checkpoint has come; `interrupt` sends this process SIGINT then; `real` makes
+two runs of `vgrout train`. Prints how the jobs ended.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sweep_fake_jobs import Watch, plan_of
+
+from vgrout.sweep.folder import SweepFolder
+from vgrout.sweep.jobs import Commands, Job, VgroutCommands, jobs_of
+from vgrout.sweep.plans import Cell, Plan
+from vgrout.sweep.running import Running
+
+SCRIPT = Path(__file__).with_name("sweep_counting_run.py")
+TINY = (
+    *("--steps", "3", "--checkpoint-every", "1", "--rollouts.prompts-per-step", "2", "--guard.rows", "0"),
+    *("--rollouts.max-new-tokens", "16", "--eval.problems", "2", "--eval.samples", "1"),
+    *("--eval.max-new-tokens", "8"),
+)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Commands of `sweep_counting_run.py`; jobs named in `stalls` stop before that step."""
+
+    stalls: dict[str, int] = field(default_factory=dict)
+
+    def __call__(self, job: Job, folder: Path, *, resume: bool) -> list[str]:
+        start = "resume" if resume else "new"
+        return [sys.executable, "-S", str(SCRIPT), str(folder), start, str(self.stalls.get(job.name, 0))]
+
+    def at(self, runs: Path) -> Commands:
+        return self
+
+
+def real_plan() -> Plan:
+    """Two runs of the tiny model, the second from the first one's policy."""
+    first = Cell(name="first", arm="routeA", flags=("--seed", "0"), seed=0)
+    second = Cell(
+        name="second",
+        arm="routeA",
+        flags=("--seed", "0", "--start-from", "{runs}/first"),
+        seed=0,
+        after=("first",),
+    )
+    return Plan(sweep="trial", preset="smoke", seeds=(0,), cells=(first, second), extra=TINY)
+
+
+def main(out: Path, what: str) -> None:
+    from vgrout.sweep.ray import run_ray
+
+    acted: list[str] = []
+
+    def act(running: Sequence[Running]) -> None:
+        folder = out / "runs" / "b"
+        if (
+            what == "real"
+            or acted
+            or not all((folder / name).is_file() for name in ("parent", "checkpoint.pt"))
+        ):
+            return
+        acted.append(what)
+        if what == "kill":
+            os.kill(int((folder / "parent").read_text()), signal.SIGKILL)
+        else:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    plan = real_plan() if what == "real" else plan_of("a", "b", "c")
+    commands = VgroutCommands(plan, out / "runs") if what == "real" else Counting({"b": 4})
+    watch = Watch(act)
+    with SweepFolder.open(out, plan) as folder:
+        summary = run_ray(jobs_of(plan), folder, commands, slots=2, view=watch)
+    told = {
+        "done": sorted(summary.done),
+        "failures": [failure.reason for failure in summary.failures],
+        "interrupted": summary.interrupted,
+        "told": watch.told,
+    }
+    sys.stdout.write(json.dumps(told) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
