@@ -53,6 +53,9 @@ class BaseConfig:
     """Longest prompt plus completion, in tokens; None takes the model's own `max_position_embeddings`."""
     threads: Annotated[int, Ge(1)] | None = None
     """CPU threads of torch; None is torch's choice, or 1 for the tiny model: its operators are small."""
+    shard: bool = False
+    """On several ranks: cut the decoder blocks over them, for a base that no one of them can hold. It brings memory and
+    no speed: all ranks read all rows together."""
 
 
 @dataclass(frozen=True, kw_only=True)

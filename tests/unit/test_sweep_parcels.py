@@ -95,6 +95,26 @@ def test_a_run_that_goes_on_elsewhere_replaces_what_came_of_its_last_place(ends,
     assert (there / "metrics.jsonl").read_text() == "1\n2\n"
 
 
+def test_rows_that_are_cut_off_and_made_again_are_sent_again(ends) -> None:
+    """A run that goes on drops the rows behind its checkpoint, and may have added as many before anybody looks."""
+    here, there, sender, receiver = ends
+    (here / "timing.jsonl").write_text('{"step":1,"at":"12:00"}\n{"step":2,"at":"12:01"}\n')
+    sent(sender, receiver)
+    (here / "timing.jsonl").write_text(
+        '{"step":1,"at":"12:00"}\n{"step":2,"at":"13:01"}\n{"step":3,"at":"13:02"}\n'
+    )
+    sent(sender, receiver)
+    assert contents(there) == contents(here)
+
+
+def test_what_is_skipped_is_not_sent(ends) -> None:
+    here, _, sender, receiver = ends
+    (here / "checkpoint.pt").write_text("done")
+    sender.skip()
+    (here / "eval-scale-0.5.json").write_text("{}")
+    assert sent(sender, receiver, whole=True) == [("eval-scale-0.5.json", 0, 2)]
+
+
 def test_half_written_files_and_links_stay_behind(ends) -> None:
     here, there, sender, receiver = ends
     (here / ".checkpoint.pt.x.partial").write_text("half")

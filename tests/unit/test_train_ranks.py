@@ -11,7 +11,9 @@ import pytest
 from rank_jobs import IDLE, TINY, RankJobs
 from sweep_fake_jobs import until
 
+from tiny import tiny_config, tiny_run
 from vgrout.artifacts import CHECKPOINT, METRICS, read_records
+from vgrout.errors import ConfigError
 from vgrout.train import checkpoint
 
 MEASURED_OF_SAMPLER = {"sampler_gap_mean", "sampler_gap_max", "cut_nats_mean"}
@@ -64,6 +66,26 @@ def test_ranks_compute_what_one_process_does(runs, world):
         }
         # Rounding of float32 log-probs of a few nats.
         assert row["sampler_gap_max"] == pytest.approx(expected["sampler_gap_max"], abs=1e-5)
+
+
+def test_a_sharded_base_is_in_pieces_and_trains_the_same_run(jobs, runs, tmp_path):
+    path = tmp_path / "run"
+    ended = jobs.run(
+        2,
+        tmp_path / "job",
+        *("smoke", *TINY, "--base.shard", "True", "--run-dir", path),
+        behaviours=dict.fromkeys((0, 1), ("weigh", 3)),
+    )
+    assert ended.statuses == [0, 0], ended.err
+    assert ["weight 0.50" in text for text in ended.err] == [True, True]
+    for name in ("rollouts.jsonl", "eval.json", CHECKPOINT):
+        assert (path / name).read_bytes() == (runs(1) / name).read_bytes(), name
+
+
+def test_one_process_cannot_shard(tmp_path):
+    with pytest.raises(ConfigError, match=r"base\.shard: True needs several ranks\nhint: `torchrun"):
+        tiny_run(tiny_config(tmp_path / "run", base__shard=True))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 4)])

@@ -52,7 +52,10 @@ def parser() -> argparse.ArgumentParser:
         help="number of seeds (default: the sweep's own); more than before go on where it stood",
     )
     flags.add_argument(
-        "--jobs", type=int, metavar="N", help="runs at a time (default: usable CPUs, 1 on a GPU)"
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="runs at a time (default: usable CPUs, 1 on a GPU, a cluster's room)",
     )
     flags.add_argument("--engine", default="local", choices=tuple(ENGINES), help="where the runs go")
     flags.add_argument(
@@ -73,9 +76,10 @@ def run(arguments: Sequence[str]) -> int:
     config = PRESETS[flags.preset][1]
     device = _device(extra, config.device)
     engine = engine_of(flags.engine, address=flags.address, device=device)
-    slots = flags.jobs if flags.jobs is not None else _usual_jobs(device)
-    if slots < 1:
-        raise ConfigError(f"--jobs: {slots} is below 1")
+    if flags.jobs is not None and flags.jobs < 1:
+        raise ConfigError(f"--jobs: {flags.jobs} is below 1")
+    # A cluster knows itself how many it has room for.
+    slots = flags.jobs or (0 if flags.address else _usual_jobs(device))
     # Leaving out a mode that no pair is of would be the reference run again.
     of_pairs = {pair.mechanism for pair in load_pairs(config.gate.pairs)}
     modes = [mode for mode in config.env.modes if mode in of_pairs]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 RESUME_MAY_CHANGE = frozenset(
     {
-        "steps", "device", "run_dir", "resume", "checkpoint_every", "checkpoint_minutes", "base.threads", "trackers",
+        "steps", "device", "run_dir", "resume", "checkpoint_every", "checkpoint_minutes", "base.threads", "base.shard", "trackers",
         "ranks.timeout_s",
     }
 )  # fmt: skip

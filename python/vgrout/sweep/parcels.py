@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from vgrout.artifacts import CHECKPOINT, PREVIOUS_CHECKPOINT
 from vgrout.files import replacing, writing
@@ -15,6 +16,7 @@ from vgrout.files import replacing, writing
 PIECE_BYTES = 32 << 20
 """Most bytes that travel in one message."""
 _GROWING = ".jsonl"
+_END_BYTES = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,13 @@ class Sender:
     folder: Path
     _sent: dict[str, tuple[int, int]] = field(default_factory=dict)
     """File to its size and time of change when it was sent."""
+    _ends: dict[str, bytes] = field(default_factory=dict)
+    """File of rows to the last bytes that were sent: a run that goes on cuts rows off before it adds others."""
+
+    def skip(self) -> None:
+        """Take what is there now for sent."""
+        for _ in self.pieces(whole=True):
+            pass
 
     def pieces(self, *, whole: bool = False) -> Iterator[Piece]:
         """What has changed since the last call; of files of rows only what was added.
@@ -61,7 +70,7 @@ class Sender:
                 before = self._sent.get(name)
                 if before == seen:
                     return
-                start = before[0] if before and name.endswith(_GROWING) and seen[0] >= before[0] else 0
+                start = self._known(file, name)
                 file.seek(start)
                 while True:
                     content = file.read(min(PIECE_BYTES, seen[0] - start))
@@ -71,8 +80,16 @@ class Sender:
                     if start >= seen[0] or not content:
                         break
                 self._sent[name] = (start, seen[1])
+                self._ends[name] = _bytes_before(file, start)
         except FileNotFoundError:
             return
+
+    def _known(self, file: IO[bytes], name: str) -> int:
+        """How much of the file the other side has."""
+        size = self._sent.get(name, (0, 0))[0]
+        if not name.endswith(_GROWING) or os.fstat(file.fileno()).st_size < size:
+            return 0
+        return size if _bytes_before(file, size) == self._ends.get(name, b"") else 0
 
 
 class Receiver:
@@ -106,6 +123,12 @@ class Receiver:
             file.truncate(first)
             file.seek(first)
             file.write(content)
+
+
+def _bytes_before(file: IO[bytes], end: int) -> bytes:
+    """The last few bytes before that place; a row is told from others by them, as it ends in its figures."""
+    file.seek(max(0, end - _END_BYTES))
+    return file.read(min(end, _END_BYTES))
 
 
 def packed(folder: Path) -> list[Piece]:

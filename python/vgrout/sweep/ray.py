@@ -77,21 +77,22 @@ def run_ray(
     view: View,
     request: RayRequest = _ALONE,
 ) -> Summary:
-    """Run the jobs as `run_jobs` says; a cluster that this call starts ends with it.
+    """Run the jobs as `run_jobs` says, with 0 slots as many as the cluster has room for.
+
+    A cluster that this call starts ends with it.
 
     Raises:
         ConfigError: ray is not installed, there is no such cluster, or it has not what one job asks for.
     """
-    with _cluster(request, slots) as ray:
+    with _cluster(request, slots) as (ray, room):
         work = ray.remote(
             num_cpus=request.cpus, num_gpus=request.gpus, max_retries=0, num_returns="streaming"
         )(_work)
         stop = ray.remote(num_cpus=0)(_Stop)
 
         def launch(job: Job, *, resume: bool) -> RayProcess:
-            needed = dict.fromkeys(
-                (*job.after, *job.cell.after, *([job.cell.name] if resume or job.scale else []))
-            )
+            own = [job.cell.name] if resume or job.scale is not None else []
+            needed = dict.fromkeys((*job.cell.after, *own))
             order = Order(
                 job=job,
                 commands=commands,
@@ -101,7 +102,7 @@ def run_ray(
             )
             return RayProcess(ray, work, stop.remote(), order, folder)
 
-        return run_jobs(jobs, folder, launch, slots=slots, view=view)
+        return run_jobs(jobs, folder, launch, slots=slots or room, view=view)
 
 
 class RayProcess:
@@ -133,7 +134,10 @@ class RayProcess:
                 self.lost = self.lost or "its worker ended without a word"
                 self._status = -1
             except self._ray.exceptions.RayTaskError as error:
-                raise error.as_instanceof_cause() from None
+                if isinstance(error.cause, ConfigError):
+                    raise error.cause from None
+                self.lost = f"its worker failed: {error.cause!r}"
+                self._status = -1
             except self._ray.exceptions.RayError as error:
                 self.lost = f"its worker is lost: {str(error).strip().splitlines()[0]}"
                 self._status = -1
@@ -197,6 +201,8 @@ def _work(order: Order, stop: Any) -> Iterator[Report]:
         process = LocalProcess(command, out=place / "stdout", err=place / "stderr")
         status, asked = None, 0
         sender, logs = Sender(folder), Sender(place)
+        if order.job.scale is not None:
+            sender.skip()  # an evaluation adds a file to a run that is done
         while status is None:
             time.sleep(SEND_EVERY_S)
             status = process.poll()
@@ -228,8 +234,8 @@ def _asked(stop: Any) -> int:
 
 
 @contextlib.contextmanager
-def _cluster(request: RayRequest, slots: int) -> Iterator[Any]:
-    """The ray module, connected.
+def _cluster(request: RayRequest, slots: int) -> Iterator[tuple[Any, int]]:
+    """The ray module, connected, and how many jobs the cluster has room for.
 
     Raises:
         ConfigError: it is not installed, cannot be connected, or has too little for one job.
@@ -253,12 +259,14 @@ def _cluster(request: RayRequest, slots: int) -> Iterator[Any]:
             # ray raises whatever its parts do, a bare Exception where one starts too slowly.
             reason = str(error).strip().partition("\n")[0]
             raise ConfigError(f"--address: no Ray cluster: {reason}{CONNECT_HINT}") from error
-        has = ray.cluster_resources()
+        has, room = ray.cluster_resources(), []
         for name, asked in (("CPU", request.cpus), ("GPU", request.gpus)):
             if has.get(name, 0.0) < asked:
                 raise ConfigError(
                     f"--engine ray: a job asks for {asked:g} {name}, the cluster has {has.get(name, 0.0):g}"
                 )
-        yield ray
+            if asked:
+                room.append(int(has[name] / asked))
+        yield ray, min(room)
     finally:
         ray.shutdown()

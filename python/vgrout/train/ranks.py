@@ -157,6 +157,30 @@ class JoinedRanks(Ranks):
         return _Speaking(self.rank)
 
 
+class TogetherRanks(JoinedRanks):
+    """Ranks of which each makes everything, because the model's forwards need all of them; the first one's results hold."""
+
+    def each(self, items: Sequence[T], compute: Callable[[T], R]) -> list[R]:
+        """`compute` of every item, in order."""
+        results = [compute(item) for item in items]
+        moved: list[R] = _moved(self.from_first(_moved(results, torch.device("cpu"))), self._device)
+        return moved
+
+    def backward(
+        self, items: Sequence[T], compute: Callable[[T], R], parameters: Iterable[torch.nn.Parameter]
+    ) -> list[R]:
+        """As `each`, with the first rank's gradients."""
+        parameters = list(parameters)
+        for parameter in parameters:
+            parameter.grad = None
+        results = self.each(items, compute)
+        for parameter in parameters:
+            if parameter.grad is not None:
+                with self._speaking():
+                    dist.broadcast(parameter.grad, src=0, group=self._group)
+        return results
+
+
 class _Speaking(AbstractContextManager[None]):
     """Turns what torch raises where a rank is gone into `RankLost`."""
 

@@ -40,7 +40,8 @@ from vgrout.train.inputs import input_digests
 from vgrout.train.probe import check_model
 from vgrout.train.prompts import PromptSource
 from vgrout.train.ranks import SOLO, Ranks
-from vgrout.train.sharded import ShardedEngine, ShardedGrader
+from vgrout.train.shard import shard_blocks
+from vgrout.train.sharded import ShardedEngine, ShardedGrader, TogetherEngine
 from vgrout.train.teacher import Pools, Teacher, load_pools
 from vgrout.train.trainer import Trainer
 from vgrout.versions import version_of
@@ -144,7 +145,14 @@ def _load(config: TrainConfig) -> _Material:
     problems = easiest(load_problems(config.data), config.env.easiest)
     splits = split_problems(problems, config.env.split_seed, config.env.fractions)
     pairs = chosen_pairs(config.gate)
-    policy = load_policy(config.model, config.base, config.adapter, device=config.device, seed=config.seed)
+    policy = load_policy(
+        config.model,
+        config.base,
+        config.adapter,
+        device=config.device,
+        seed=config.seed,
+        place=shard_blocks if config.base.shard else None,
+    )
     _tell_targets(policy, config.adapter)
     _start_from(config.start_from, policy.adapter)
     rollouts = config.rollouts
@@ -189,7 +197,8 @@ def _build_trainer(
 ) -> Trainer:
     """Put the trainer together."""
     if ranks.world > 1:
-        engine, grader = ShardedEngine(engine, ranks), ShardedGrader(grader, ranks)
+        share = TogetherEngine if config.base.shard else ShardedEngine
+        engine, grader = share(engine, ranks), ShardedGrader(grader, ranks)
     policy, optim = material.policy, config.optim
     adapter = policy.adapter
     arm = make_arm(config, len(adapter.module_names), adapter.rank)

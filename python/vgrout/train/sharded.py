@@ -41,6 +41,26 @@ class ShardedEngine:
         self._engine.close()
 
 
+class TogetherEngine:
+    """A `RolloutEngine` whose every forward needs all ranks: each draws everything, and the first one's answers hold."""
+
+    def __init__(self, engine: RolloutEngine, ranks: Ranks) -> None:
+        """Ask `engine`, this rank's own."""
+        self._engine, self._ranks = engine, ranks
+
+    def sample(self, request: SampleRequest, progress: Progress | None = None) -> Rollouts:
+        """Answers prompt by prompt, in the request's order."""
+        return self._ranks.from_first(self._engine.sample(request, progress))
+
+    def sync(self, step: int) -> None:
+        """Every rank's engine takes the weights as they are now."""
+        self._engine.sync(step)
+
+    def close(self) -> None:
+        """Release this rank's engine."""
+        self._engine.close()
+
+
 def prompts_of(request: SampleRequest, rank: int, world: int) -> tuple[SampleRequest, int]:
     """A rank's part of a request, whole groups, and the place of its first prompt."""
     count = len(request.prompts)

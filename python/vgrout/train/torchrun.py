@@ -15,7 +15,7 @@ from torch.distributed.rendezvous import rendezvous
 
 from vgrout.config import TrainConfig
 from vgrout.errors import ConfigError, RankLost, VgroutError
-from vgrout.train.ranks import SOLO, JoinedRanks, Ranks
+from vgrout.train.ranks import SOLO, JoinedRanks, Ranks, TogetherRanks
 
 _PR_SET_PDEATHSIG = 1
 
@@ -79,13 +79,20 @@ def _join(place: Place, config: TrainConfig) -> JoinedRanks:
     stop_with_parent()
     try:
         store, _, _ = next(rendezvous("env://", place.rank, place.world, timeout=timeout))
-        return join(store, place, device=device, backend=backend, timeout=timeout)
+        kind = TogetherRanks if config.base.shard else JoinedRanks
+        return join(store, place, device=device, backend=backend, timeout=timeout, kind=kind)
     except RuntimeError as error:
         raise RankLost(f"rank {place.rank}: not all {place.world} ranks have come: {error}") from error
 
 
 def join(
-    store: dist.Store, place: Place, *, device: torch.device, backend: str, timeout: timedelta
+    store: dist.Store,
+    place: Place,
+    *,
+    device: torch.device,
+    backend: str,
+    timeout: timedelta,
+    kind: type[JoinedRanks] = JoinedRanks,
 ) -> JoinedRanks:
     """Make the process group of ranks that share `store`; leave it by `torch.distributed.destroy_process_group`."""
     dist.init_process_group(
@@ -96,7 +103,7 @@ def join(
         timeout=timeout,
     )
     told = PrefixStore("job", store)
-    return JoinedRanks(dist.group.WORLD, told, device=device, local_world=place.local_world)
+    return kind(dist.group.WORLD, told, device=device, local_world=place.local_world)
 
 
 def stop_with_parent() -> None:
