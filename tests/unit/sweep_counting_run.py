@@ -1,7 +1,7 @@
-"""A stand-in for `vgrout train` whose numbers hang on every step: `FOLDER new|resume STALL`.
+"""A stand-in for `vgrout train` whose numbers hang on every step: `FOLDER new|resume STALL NEEDED…`.
 
 Six steps, a checkpoint after every second; going on drops the rows behind it, as a run does. Where STALL is a step
-and the start is new, it stops there until it is killed or, at SIGINT, saved. `parent` names who started it.
+and the start is new, it stops there until it is killed or, at SIGINT, saved. `parent` names who started it. Runs that are NEEDED must be finished beside it.
 """
 
 import json
@@ -13,7 +13,10 @@ from pathlib import Path
 STEPS = 6
 
 
-def main(folder: Path, start: str, stall: int) -> int:
+def main(folder: Path, start: str, stall: int, needed: list[str]) -> int:
+    if missing := [name for name in needed if not (folder.parent / name / "eval.json").is_file()]:
+        sys.stderr.write(f"error: {missing} are not here\n")
+        return 2
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text("{}")
@@ -40,4 +43,4 @@ def main(folder: Path, start: str, stall: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:]))

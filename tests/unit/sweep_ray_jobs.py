@@ -1,7 +1,7 @@
 """A sweep on a Ray cluster of this machine: `OUT WHAT`, in a process of its own, because ray leaves threads and handlers.
 
 WHAT: `kill` kills a run's worker once its checkpoint has come; `interrupt` sends this process SIGINT then; `real` makes
-two runs of `vgrout train`. Prints how the jobs ended.
+a run of `vgrout train`. Prints how the jobs ended.
 """
 
 import json
@@ -35,23 +35,22 @@ class Counting:
 
     def __call__(self, job: Job, folder: Path, *, resume: bool) -> list[str]:
         start = "resume" if resume else "new"
-        return [sys.executable, "-S", str(SCRIPT), str(folder), start, str(self.stalls.get(job.name, 0))]
+        stall = str(self.stalls.get(job.name, 0))
+        return [sys.executable, "-S", str(SCRIPT), str(folder), start, stall, *job.cell.after]
 
     def at(self, runs: Path) -> Commands:
         return self
 
 
 def real_plan() -> Plan:
-    """Two runs of the tiny model, the second from the first one's policy."""
-    first = Cell(name="first", arm="routeA", flags=("--seed", "0"), seed=0)
-    second = Cell(
-        name="second",
-        arm="routeA",
-        flags=("--seed", "0", "--start-from", "{runs}/first"),
-        seed=0,
-        after=("first",),
-    )
-    return Plan(sweep="trial", preset="smoke", seeds=(0,), cells=(first, second), extra=TINY)
+    """A run of the tiny model."""
+    cell = Cell(name="real", arm="routeA", flags=("--seed", "0"), seed=0)
+    return Plan(sweep="trial", preset="smoke", seeds=(0,), cells=(cell,), extra=TINY)
+
+
+def counting_plan() -> Plan:
+    """Three runs of numbers, the last of which needs the first."""
+    return plan_of("a", "b", "c", after={"c": ("a",)})
 
 
 def main(out: Path, what: str) -> None:
@@ -73,7 +72,7 @@ def main(out: Path, what: str) -> None:
         else:
             os.kill(os.getpid(), signal.SIGINT)
 
-    plan = real_plan() if what == "real" else plan_of("a", "b", "c")
+    plan = real_plan() if what == "real" else counting_plan()
     commands = VgroutCommands(plan, out / "runs") if what == "real" else Counting({"b": 4})
     watch = Watch(act)
     with SweepFolder.open(out, plan) as folder:

@@ -168,6 +168,7 @@ def ranks_of(agent):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)  # three processes import torch, on a busy machine one after another
 def test_torchrun_ends_with_a_killed_rank_and_the_run_goes_on(jobs, tmp_path):
     path = tmp_path / "run"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -179,13 +180,13 @@ def test_torchrun_ends_with_a_killed_rank_and_the_run_goes_on(jobs, tmp_path):
             stderr=log,
         )
         try:
-            assert until((path / CHECKPOINT).is_file, 100), (tmp_path / "log").read_text()
+            assert until((path / CHECKPOINT).is_file, 250), (tmp_path / "log").read_text()
             ranks = ranks_of(job.pid)
             assert set(ranks) == {0, 1}
             os.kill(ranks[1], signal.SIGKILL)
-            assert job.wait(timeout=60) != 0
+            assert job.wait(timeout=90) != 0
         finally:
-            job.kill()
+            job.terminate()
             job.wait()
     assert until(lambda: not Path(f"/proc/{ranks[0]}").exists())
     step = checkpoint.load(path / CHECKPOINT).step

@@ -5,6 +5,7 @@ sent here while it is written, checkpoints included (`parcels`); a job whose wor
 """
 
 import contextlib
+import os
 import shutil
 import signal
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vgrout.errors import ConfigError
+from vgrout.files import lock_folder
 from vgrout.sweep.folder import SweepFolder
 from vgrout.sweep.jobs import Commands, Job
 from vgrout.sweep.local import LocalProcess
@@ -24,6 +26,7 @@ from vgrout.versions import version_of
 
 SEND_EVERY_S = 1.0
 """How often a worker looks for what is new."""
+_PREFIX = "vgrout-sweep-"
 CONNECT_HINT = (
     "\nhint: leave `--address` out for a cluster on this machine alone, or give HOST:PORT of one that runs"
 )
@@ -189,7 +192,8 @@ def _work(order: Order, stop: Any) -> Iterator[Report]:
             f"--engine ray: a machine of the cluster has vgrout {own}, this one {order.version}"
             "\nhint: install one version on all"
         )
-    place = Path(tempfile.mkdtemp(prefix="vgrout-sweep-"))
+    _clear_lost()
+    place, held = _new_place()
     process: LocalProcess | None = None
     try:
         runs = place / "runs"
@@ -215,6 +219,27 @@ def _work(order: Order, stop: Any) -> Iterator[Report]:
         if process is not None:
             process.end()
         shutil.rmtree(place, ignore_errors=True)
+        os.close(held)
+
+
+def _new_place() -> tuple[Path, int]:
+    """An empty folder, and what holds it."""
+    while True:
+        place = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        with contextlib.suppress(ConfigError):
+            held = lock_folder(place, "--engine ray", "worker")
+            if place.is_dir():
+                return place, held
+            os.close(held)  # another worker took it for lost before it was held
+
+
+def _clear_lost() -> None:
+    """Remove what workers that were killed left on this machine; a living one holds its folder."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(ConfigError):
+            held = lock_folder(folder, "--engine ray", "worker")
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(held)
 
 
 def _reports(sender: Sender, logs: Sender, *, whole: bool) -> Iterator[Report]:
@@ -270,3 +295,4 @@ def _cluster(request: RayRequest, slots: int) -> Iterator[tuple[Any, int]]:
         yield ray, min(room)
     finally:
         ray.shutdown()
+        _clear_lost()

@@ -80,9 +80,12 @@ def _join(place: Place, config: TrainConfig) -> JoinedRanks:
     try:
         store, _, _ = next(rendezvous("env://", place.rank, place.world, timeout=timeout))
         kind = TogetherRanks if config.base.shard else JoinedRanks
-        return join(store, place, device=device, backend=backend, timeout=timeout, kind=kind)
+        ranks = join(store, place, device=device, backend=backend, timeout=timeout, kind=kind)
+        # One that has joined and fails at once would look to the others as if it had never come.
+        ranks.gather(None)
     except RuntimeError as error:
         raise RankLost(f"rank {place.rank}: not all {place.world} ranks have come: {error}") from error
+    return ranks
 
 
 def join(
