@@ -11,10 +11,17 @@ import pytest
 from rank_jobs import IDLE, TINY, RankJobs
 from sweep_fake_jobs import until
 
-from tiny import tiny_config, tiny_run
+from tiny import tiny_config, tiny_policy, tiny_run
 from vgrout.artifacts import CHECKPOINT, METRICS, read_records
-from vgrout.errors import ConfigError
+from vgrout.config import RolloutConfig
+from vgrout.errors import ConfigError, JobFault, VgroutError
+from vgrout.grading import GradeJob
+from vgrout.rollouts.base import SampleRequest
+from vgrout.rollouts.hf import HfEngine
 from vgrout.train import checkpoint
+from vgrout.train.ranks import SOLO, Ranks
+from vgrout.train.sharded import ShardedGrader, prompts_of
+from vgrout.train.torchrun import Place
 
 MEASURED_OF_SAMPLER = {"sampler_gap_mean", "sampler_gap_max", "cut_nats_mean"}
 """Made of the sampler's own log-probs, which are rounded by the rows decoded together."""
@@ -194,3 +201,60 @@ def test_torchrun_ends_with_a_killed_rank_and_the_run_goes_on(jobs, tmp_path):
     assert ended.statuses == [0], ended.err
     assert [row["step"] for row in metrics(path)] == list(range(1, step + 2))
     assert json.loads((path / "eval.json").read_text())["step"] == step + 1
+
+
+def test_a_place_is_what_torchrun_says_and_alone_without_it():
+    assert Place.of({"RANK": "3"}) == Place.of({}) == Place()
+    assert Place.of({"RANK": "9", "WORLD_SIZE": "16", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "8"}) == Place(
+        rank=9, world=16, local_rank=1, local_world=8
+    )
+
+
+def test_parts_of_a_request_draw_what_the_whole_draws():
+    """Groups stay whole, and every answer has the random numbers of its place."""
+    policy = tiny_policy(noise=0.1)
+    whole = SampleRequest(
+        prompts=((5, 6, 7), (8, 9), (10,), (11, 12), (13,)),
+        counts=(2, 0, 3, 1, 2),
+        ablated=(False, True, False, True, False),
+        max_new_tokens=6,
+        temperature=1.0,
+        top_p=1.0,
+        top_k=0,
+        seed=3,
+    )
+    engine = HfEngine(policy, RolloutConfig())
+    expected = [(a.prompt_index, a.completion) for a in engine.sample(whole)]
+    for world in (1, 2, 3, 7):
+        parts = [prompts_of(whole, rank, world) for rank in range(world)]
+        found = [
+            (first + a.prompt_index, a.completion)
+            for part, first in parts
+            if sum(part.counts)
+            for a in engine.sample(part)
+        ]
+        assert found == expected, world
+
+
+def test_ranks_that_went_apart_are_stopped():
+    class Apart(Ranks):
+        def gather(self, value):
+            return [value, value, "other"]
+
+    with pytest.raises(VgroutError, match=r"metrics of step 3 of ranks \[2\] differ from the first one's"):
+        Apart().check_same("metrics of step 3", "mine")
+    SOLO.check_same("anything", 1)
+
+
+def test_a_fault_on_another_rank_names_the_job_of_the_whole_batch():
+    class Grader:
+        def grade(self, jobs, *, progress=None):
+            raise JobFault("setup", [None, None], [(1, "raises")])
+
+    class Second(Ranks):
+        rank, world = 1, 3
+
+    jobs = [GradeJob("x", ["assert f() == 1"])] * 6
+    with pytest.raises(JobFault) as caught:
+        ShardedGrader(Grader(), Second()).grade(jobs)
+    assert caught.value.faults == [(4, "raises")]

@@ -31,7 +31,7 @@ RESUME_MAY_CHANGE = frozenset(
 
 def run(arguments: Sequence[str]) -> int:
     """`vgrout train PRESET [flags]`; each process that torchrun starts runs it, too, and the first of them speaks."""
-    if int(os.environ.get("RANK", "0")) == 0:
+    if "WORLD_SIZE" not in os.environ or os.environ.get("RANK", "0") == "0":
         read = _read(arguments)
     else:
         # All are given the same flags.
