@@ -103,6 +103,7 @@ def test_a_real_run_has_the_numbers_of_the_local_engine(tmp_path) -> None:
 def test_without_ray_the_error_names_the_extra(tmp_path) -> None:
     with pytest.raises(ConfigError, match=r"ray is not installed\nhint: install the extra, `vgrout\[ray\]`"):
         sweep(["first-effect", "--engine", "ray", "--out", str(tmp_path / "out")])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_address_without_ray_is_refused(tmp_path) -> None:

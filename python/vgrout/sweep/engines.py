@@ -8,7 +8,7 @@ from vgrout.errors import ConfigError
 from vgrout.sweep.folder import SweepFolder
 from vgrout.sweep.jobs import Commands, Job
 from vgrout.sweep.local import run_local
-from vgrout.sweep.ray import RayRequest, run_ray
+from vgrout.sweep.ray import RayRequest, require_ray, run_ray
 from vgrout.sweep.running import Summary, View
 
 
@@ -30,9 +30,10 @@ def engine_of(name: str, *, address: str | None = None, device: str = "cpu") -> 
     """The engine of that name; `address` is a Ray cluster's, `device` where each job runs.
 
     Raises:
-        ConfigError: an address is given to an engine that has none.
+        ConfigError: an address is given to an engine that has none, or ray is not installed.
     """
     if name == "ray":
+        require_ray()
         request = RayRequest(address=address, gpus=1.0 if device == "cuda" else 0.0)
         return partial(run_ray, request=request)
     if address is not None:

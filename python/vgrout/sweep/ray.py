@@ -5,6 +5,7 @@ sent here while it is written, checkpoints included (`parcels`); a job whose wor
 """
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -69,6 +70,16 @@ class Report:
     """The log that the piece belongs to; None for the run's folder."""
     status: int | None = None
     """Exit status, in the last report."""
+
+
+def require_ray() -> None:
+    """Ray is installed; nothing of it is loaded.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise ConfigError("--engine ray: ray is not installed\nhint: install the extra, `vgrout[ray]`")
 
 
 def run_ray(
@@ -265,12 +276,9 @@ def _cluster(request: RayRequest, slots: int) -> Iterator[tuple[Any, int]]:
     Raises:
         ConfigError: it is not installed, cannot be connected, or has too little for one job.
     """
-    try:
-        import ray
-    except ImportError:
-        raise ConfigError(
-            "--engine ray: ray is not installed\nhint: install the extra, `vgrout[ray]`"
-        ) from None
+    require_ray()
+    import ray
+
     local: dict[str, Any] = {"num_cpus": max(1, round(slots * request.cpus)), "include_dashboard": False}
     try:
         try:
