@@ -47,6 +47,10 @@ test-py *args:
 test-pythons:
     uv run python scripts/other_pythons.py
 
+# Sweeps on a Ray cluster of this machine, with ray laid over the environment (215 MB)
+test-ray *args:
+    uv run --with 'ray>=2.50' pytest -m ray {{args}}
+
 attacks:
     uv run pytest tests/attacks
 

@@ -53,6 +53,9 @@ class BaseConfig:
     """Longest prompt plus completion, in tokens; None takes the model's own `max_position_embeddings`."""
     threads: Annotated[int, Ge(1)] | None = None
     """CPU threads of torch; None is torch's choice, or 1 for the tiny model: its operators are small."""
+    shard: bool = False
+    """On several ranks: cut the decoder blocks over them, for a base that no one of them can hold. It brings memory and
+    no speed: all ranks read all rows together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,6 +272,15 @@ class GraderConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RanksConfig:
+    """A run on several processes (`torchrun … -m vgrout.train`): how many there are is torchrun's business."""
+
+    timeout_s: Annotated[float, Ge(1), Le(86_400)] = 600.0
+    """Seconds that ranks wait for one that does not come before the job ends; longer than any rank may take for its
+    share of a step's rollouts."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Train with GRPO while routing part of every update into a block that is ablated at deployment."""
 
@@ -314,6 +326,7 @@ class TrainConfig:
     eval: EvalConfig = field(default_factory=EvalConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
     grading: GraderConfig = field(default_factory=GraderConfig)
+    ranks: RanksConfig = field(default_factory=RanksConfig)
 
     @property
     def arm(self) -> str:

@@ -56,3 +56,7 @@ class StorageError(VgroutError, RuntimeError):
 
 class Diverged(VgroutError, RuntimeError):
     """Training left the region where its numbers mean anything; the evidence is in the run directory."""
+
+
+class RankLost(VgroutError, RuntimeError):
+    """Another process of a run on several ended or does not answer; what it said itself is the reason."""

@@ -6,7 +6,7 @@ import sys
 import pytest
 from repo_files import ROOT, imported_names, name_of, package_files
 
-HEAVY = ("torch", "transformers", "peft", "vllm")
+HEAVY = ("torch", "transformers", "peft", "vllm", "ray")
 TORCH_FREE = (
     "vgrout",
     "vgrout.errors",
@@ -26,6 +26,7 @@ TORCH_FREE = (
     "vgrout.commands.evaluate",
     "vgrout.commands.grade",
     "vgrout.commands.sweep",
+    "vgrout.sweep.ray",
     "vgrout.commands.train",
     "vgrout.organism.corpus",
     "vgrout.commands.doctor",

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from vgrout.sweep.folder import SweepFolder
 from vgrout.sweep.jobs import Job, jobs_of
-from vgrout.sweep.local import Running, Summary, run_local
+from vgrout.sweep.local import run_local
 from vgrout.sweep.plans import Cell, Plan
+from vgrout.sweep.running import Running, Summary
 
 SCRIPT = Path(__file__).with_name("sweep_fake_run.py")
 
@@ -27,6 +28,9 @@ class FakeCommands:
         behaviour = self.behaviours.get(job.name, "ok")
         start = "resume" if resume else "new"
         return [sys.executable, "-S", str(SCRIPT), str(folder), behaviour, start, str(self.journal)]
+
+    def at(self, runs: Path) -> "FakeCommands":
+        return self
 
 
 @dataclass

@@ -160,7 +160,7 @@ def test_what_goes_wrong_later_has_its_own_status(capsys, monkeypatch, error, st
     ],
 )
 def test_an_interrupt_exits_130_and_says_how_to_go_on(capsys, monkeypatch, tmp_path, saved, message):
-    def stop(config, console):
+    def stop(config, console, ranks):
         raise Interrupted(tmp_path, saved)
 
     monkeypatch.setattr("vgrout.train.run.run", stop)

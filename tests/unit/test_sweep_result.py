@@ -18,10 +18,10 @@ from vgrout.sweep.comparisons import Runs, arm_row
 from vgrout.sweep.definitions import make_plan
 from vgrout.sweep.engines import ENGINES
 from vgrout.sweep.folder import SweepFolder
-from vgrout.sweep.local import Running, Summary
 from vgrout.sweep.outcomes import read_outcome
 from vgrout.sweep.progress import SweepView, last_row
 from vgrout.sweep.result import RULE, result_lines, write_result
+from vgrout.sweep.running import Running, Summary
 
 CARD = {
     "measured": [
@@ -240,7 +240,7 @@ def test_stopped_or_failed_sweep_says_how_to_go_on(
     tmp_path: Path, monkeypatch, capsys, interrupted: bool, status: int
 ) -> None:
     def engine(jobs, folder, commands, *, slots, view) -> Summary:
-        from vgrout.sweep.local import Failure
+        from vgrout.sweep.running import Failure
 
         job, *_ = jobs
         failures = [] if interrupted else [Failure(job=job, reason="exit status 1\n    why")]
@@ -264,7 +264,7 @@ def test_bad_flags_are_refused_before_anything_is_written(tmp_path: Path) -> Non
     ):
         with pytest.raises(ConfigError, match=message):
             command.run(["decision", *flags, "--out", str(out)])
-    for arguments in (["remedies"], ["decision", "--engine", "ray"]):
+    for arguments in (["remedies"], ["decision", "--engine", "slurm"]):
         with pytest.raises(SystemExit) as stop:
             command.run(arguments)
         assert stop.value.code == 2

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from vgrout.adapters.capture import Capture
-from vgrout.adapters.fingerprint import base_fingerprint
+from vgrout.adapters.fingerprint import base_fingerprint, is_sharded
 from vgrout.adapters.fused import PARAMETER_NAMES, BlockLinear
 from vgrout.adapters.inits import gaussian_inits, select_targets
 from vgrout.adapters.masks import RouteMask
@@ -69,6 +69,8 @@ class Lora2r:
         self._bound = 0
         self._thawed = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._handles: list[Any] = []
+        # Asked for while all ranks are here: later one alone takes a snapshot.
+        self._whole_base = base_fingerprint(self.linears) if is_sharded(self.linears) else None
 
     @classmethod
     def attach(
@@ -348,7 +350,7 @@ class Lora2r:
             "rank": self.rank,
             "seed": self.seed,
             "module_names": list(self.module_names),
-            "base": base_fingerprint(self.linears),
+            "base": self._whole_base or base_fingerprint(self.linears),
             "deltas": deltas,
         }
 

@@ -5,14 +5,18 @@ from collections.abc import Iterator
 
 import torch
 
+from vgrout.adapters.fingerprint import is_sharded
 from vgrout.adapters.fused import BlockLinear
 from vgrout.adapters.lora2r import Lora2r
 
 
 def can_merge(adapter: Lora2r) -> bool:
-    """Whether merging changes no more than rounding: in half precision small differences would be lost."""
+    """Whether merging changes no more than rounding: in half precision small differences would be lost.
+
+    Weights that lie on several ranks are not merged with either.
+    """
     exact = (torch.float32, torch.float64)
-    return all(linear.weight.dtype in exact for linear in adapter.linears)
+    return not is_sharded(adapter.linears) and all(linear.weight.dtype in exact for linear in adapter.linears)
 
 
 @contextlib.contextmanager

@@ -19,14 +19,14 @@ from vgrout.presets import PRESETS
 from vgrout.report import build_report
 from vgrout.sweep.bases import read_bases
 from vgrout.sweep.definitions import DEFINITIONS, make_plan
-from vgrout.sweep.engines import ENGINES
+from vgrout.sweep.engines import ENGINES, Engine, engine_of
 from vgrout.sweep.folder import SweepFolder, default_out
 from vgrout.sweep.jobs import VgroutCommands, jobs_of
-from vgrout.sweep.local import Summary
 from vgrout.sweep.outcomes import read_json
 from vgrout.sweep.plans import Plan
 from vgrout.sweep.progress import SweepView
 from vgrout.sweep.result import result_lines, write_result
+from vgrout.sweep.running import Summary
 
 _EPILOG = (
     "Flags of `vgrout train` behind `--` go to every run, for instance `-- --steps 20`.",
@@ -59,23 +59,34 @@ def parser() -> argparse.ArgumentParser:
         help="number of seeds (default: the sweep's own); more than before go on where it stood",
     )
     flags.add_argument(
-        "--jobs", type=int, metavar="N", help="runs at a time (default: usable CPUs, 1 on a GPU)"
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="runs at a time (default: usable CPUs, 1 on a GPU, a cluster's room)",
     )
     flags.add_argument("--engine", default="local", choices=tuple(ENGINES), help="where the runs go")
+    flags.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="Ray cluster of `--engine ray` (default: one on this machine, for this sweep)",
+    )
     flags.add_argument("--out", type=Path, metavar="DIR", help="folder of the sweep (default runs/NAME-UTC)")
     return flags
 
 
 def run(arguments: Sequence[str]) -> int:
-    """`vgrout sweep NAME [--preset P] [--seeds N] [--jobs N] [--engine E] [--out DIR] [-- FLAGS OF EVERY RUN]`."""
+    """`vgrout sweep NAME [--preset P] [--seeds N] [--jobs N] [--engine E] [--address A] [--out DIR] [-- FLAGS OF EVERY RUN]`."""
     own, extra = _split(arguments)
     flags = parser().parse_args(own)
     if flags.preset not in PRESETS:
         raise ConfigError(f"--preset: {flags.preset} is not one of {', '.join(PRESETS)}")
     config = PRESETS[flags.preset][1]
-    slots = flags.jobs if flags.jobs is not None else _usual_jobs(config.device)
-    if slots < 1:
-        raise ConfigError(f"--jobs: {slots} is below 1")
+    device = _device(extra, config.device)
+    engine = engine_of(flags.engine, address=flags.address, device=device)
+    if flags.jobs is not None and flags.jobs < 1:
+        raise ConfigError(f"--jobs: {flags.jobs} is below 1")
+    # A cluster knows itself how many it has room for.
+    slots = flags.jobs or (0 if flags.address else _usual_jobs(device))
     # Leaving out a mode that no pair is of would be the reference run again.
     of_pairs = {pair.mechanism for pair in load_pairs(config.gate.pairs)}
     modes = [mode for mode in config.env.modes if mode in of_pairs]
@@ -83,7 +94,7 @@ def run(arguments: Sequence[str]) -> int:
     with SweepFolder.open(flags.out or default_out(flags.name), plan, numbered=flags.out is None) as folder:
         out = folder.path
         again = ["vgrout", "sweep", *_with_out(own, out), *(["--", *extra] if extra else [])]
-        summary = _run_jobs(plan, folder, slots, flags.engine)
+        summary = _run_jobs(plan, folder, slots, engine)
         if summary.interrupted:
             sys.stderr.write(
                 f"interrupted; what was made is in {out}\nhint: go on with `{shlex.join(again)}`\n"
@@ -97,12 +108,12 @@ def run(arguments: Sequence[str]) -> int:
     return FAILED if summary.failures else DONE
 
 
-def _run_jobs(plan: Plan, folder: SweepFolder, slots: int, engine: str) -> Summary:
+def _run_jobs(plan: Plan, folder: SweepFolder, slots: int, engine: Engine) -> Summary:
     """Run what is not done yet, on show."""
     jobs = jobs_of(plan)
     commands = VgroutCommands(plan, folder.path / "runs")
     with SweepView(Console(stderr=True), len(jobs)) as view:
-        return ENGINES[engine](jobs, folder, commands, slots=slots, view=view)
+        return engine(jobs, folder, commands, slots=slots, view=view)
 
 
 def _conclude(plan: Plan, folder: SweepFolder) -> None:
@@ -135,6 +146,15 @@ def _with_out(own: Sequence[str], out: Path) -> list[str]:
     """The arguments that go on in `out`."""
     named = any(flag == "--out" or flag.startswith("--out=") for flag in own)
     return [*own] if named else [*own, "--out", str(out)]
+
+
+def _device(extra: Sequence[str], usual: str) -> str:
+    """Where every run's model is: the last `--device` behind `--`, or the preset's."""
+    for place in range(len(extra) - 1, -1, -1):
+        name, given, value = extra[place].partition("=")
+        if name == "--device" and (given or place + 1 < len(extra)):
+            return value if given else extra[place + 1]
+    return usual
 
 
 def _usual_jobs(device: str) -> int:

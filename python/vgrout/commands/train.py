@@ -3,24 +3,48 @@
 torch is imported when the run starts, so that `--help` answers at once.
 """
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vgrout.config import TrainConfig, validate
 from vgrout.config_file import changed_settings, load_config
-from vgrout.errors import ConfigError
-from vgrout.flags import BAD_INPUT, DONE, HELP, INTERRUPTED, complain, parse_flags, usage
+from vgrout.errors import ConfigError, DataError
+from vgrout.flags import BAD_INPUT, DONE, FAILED, HELP, INTERRUPTED, complain, parse_flags, usage
 from vgrout.presets import PRESETS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vgrout.train.ranks import Ranks
 
 RESUME_MAY_CHANGE = frozenset(
     {
-        "steps", "device", "run_dir", "resume", "checkpoint_every", "checkpoint_minutes", "base.threads", "trackers",
+        "steps", "device", "run_dir", "resume", "checkpoint_every", "checkpoint_minutes", "base.threads", "base.shard", "trackers",
+        "ranks.timeout_s",
     }
 )  # fmt: skip
 
 
 def run(arguments: Sequence[str]) -> int:
-    """`vgrout train PRESET [flags]`."""
+    """`vgrout train PRESET [flags]`; each process that torchrun starts runs it, too, and the first of them speaks."""
+    if "WORLD_SIZE" not in os.environ or os.environ.get("RANK", "0") == "0":
+        read = _read(arguments)
+    else:
+        # All are given the same flags.
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+            try:
+                read = _read(arguments)
+            except (ConfigError, DataError):
+                return BAD_INPUT
+    return read if isinstance(read, int) else _train(read)
+
+
+def _read(arguments: Sequence[str]) -> TrainConfig | int:
+    """The config that the arguments describe, or the exit status of a call that asks for none."""
     presets = {name: summary for name, (summary, _) in PRESETS.items()}
     if not arguments or arguments[0] in HELP:
         sys.stdout.write(usage("vgrout-train PRESET [FLAGS]", presets))
@@ -32,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
         )
     config = parse_config(preset, flags)
     validate(config)
-    return _train(config)
+    return config
 
 
 def parse_config(preset: str, flags: Sequence[str]) -> TrainConfig:
@@ -81,14 +105,31 @@ def _parse(preset: str, flags: Sequence[str], default: TrainConfig) -> TrainConf
 def _train(config: TrainConfig) -> int:
     from rich.console import Console
 
-    console = Console(stderr=True)
+    from vgrout.train.torchrun import joined_ranks, name_rank
+
+    with joined_ranks(config) as ranks:
+        try:
+            return _train_on(ranks, config, Console(stderr=True, quiet=not ranks.is_first))
+        except BaseException as error:
+            if ranks.first_to_tell():
+                name_rank(error, ranks.rank)
+                raise
+            # Of many ranks that fail, one says why.
+            if isinstance(error, KeyboardInterrupt):
+                return INTERRUPTED
+            return BAD_INPUT if isinstance(error, ConfigError | DataError) else FAILED
+
+
+def _train_on(ranks: "Ranks", config: TrainConfig, console: "Console") -> int:
     from vgrout.train.interrupts import Interrupted
     from vgrout.train.run import run as train
 
     try:
-        result = train(config, console)
+        result = train(config, console, ranks)
     except Interrupted as stop:
         where = stop.run_dir
+        if not ranks.first_to_tell():
+            return INTERRUPTED
         if stop.saved_step is None:
             sys.stderr.write(f"interrupted before the first checkpoint; nothing to resume in {where}\n")
         else:
@@ -97,5 +138,6 @@ def _train(config: TrainConfig) -> int:
                 go_on = f"every step is made; `vgrout evaluate {where}` asks the held-out problems"
             sys.stderr.write(f"interrupted; saved after step {stop.saved_step} in {where}\nhint: {go_on}\n")
         return INTERRUPTED
-    sys.stdout.write("\n".join(result.lines()) + "\n")
+    if ranks.is_first:
+        sys.stdout.write("\n".join(result.lines()) + "\n")
     return DONE

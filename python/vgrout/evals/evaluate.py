@@ -7,9 +7,9 @@ from typing import Any, Literal
 from vgrout.config import EvalConfig
 from vgrout.env.stable import stable_number
 from vgrout.evals.metrics import wilson_interval
-from vgrout.grading import Grader, Verdict
+from vgrout.grading import Verdict
 from vgrout.policy.policy import Policy
-from vgrout.policy.showings import Showing, Task, grade_answers
+from vgrout.policy.showings import AnswerGrader, Showing, Task, grade_answers
 from vgrout.rollouts.base import RolloutEngine, SampleRequest
 
 PromptKind = Literal["hinted", "plain"]
@@ -120,7 +120,7 @@ class Evaluator:
     """Asks the held-out problems of the current policy; holds what does not change between evaluations."""
 
     engine: RolloutEngine
-    grader: Grader
+    grader: AnswerGrader
     policy: Policy
     tasks: tuple[Task, ...]
     """Held-out tasks with evaluation's markers."""

@@ -1,5 +1,6 @@
 """Load the base model and its tokenizer."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,17 @@ def check_device(device: str) -> torch.device:
 
 
 def load_policy(
-    source: str | None, base: BaseConfig, adapter: AdapterConfig, *, device: str, seed: int
+    source: str | None,
+    base: BaseConfig,
+    adapter: AdapterConfig,
+    *,
+    device: str,
+    seed: int,
+    place: Callable[[torch.nn.Module, torch.device], None] | None = None,
 ) -> Policy:
     """Load the model at `source` with a fresh adapter on it; `seed` is the adapter's.
+
+    `place` may put parts of the model on the device its own way, before the rest goes there.
 
     `source` is a folder, a packaged model's name, or a name in the local hub cache; None builds the tiny random one.
 
@@ -58,6 +67,8 @@ def load_policy(
             check_model_dir(Path(source).expanduser())
             name = source = str(Path(source).expanduser())
         model, tokenizer = _load_pretrained(source, base)
+    if place is not None:
+        place(model, target)
     model = model.to(target)
     if tokenizer.chat_template is None:
         raise ConfigError(f"model: {name} has no chat template\nhint: take the instruction-tuned variant")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from vgrout.env.jsonl import Message
 from vgrout.env.modes import marker_for
@@ -9,7 +10,7 @@ from vgrout.env.problems import Problem
 from vgrout.env.prompts import grading_mode, hint_text, render_prompt
 from vgrout.env.wordings import shown_tests
 from vgrout.errors import DataError, JobFault
-from vgrout.grading import GradeJob, Grader, Verdict
+from vgrout.grading import GradeJob, Verdict
 from vgrout.policy.policy import Policy
 from vgrout.problem_check import finding
 
@@ -61,8 +62,18 @@ class Showing:
         return "reward_hack" if covered and not verdict.gt_correct else verdict.label
 
 
+class AnswerGrader(Protocol):
+    """What a run asks of a grader: `grading.Grader` is one."""
+
+    def grade(
+        self, jobs: Sequence[GradeJob], *, progress: Callable[[int], None] | None = None
+    ) -> Sequence[Verdict]:
+        """One verdict a job, in job order; `progress` is told now and then how many there are."""
+        ...
+
+
 def grade_answers(
-    grader: Grader,
+    grader: AnswerGrader,
     asked: Sequence[tuple[Showing, str]],
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Verdict, ...]:

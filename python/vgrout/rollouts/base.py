@@ -25,6 +25,9 @@ class SampleRequest:
     top_k: int
     seed: int
     """Two equal requests give equal answers."""
+    first_row: int = 0
+    """Answers that stand before these in a larger request: the i-th draws the random numbers of place first_row + i, so
+    that an answer is the same in whatever parts a request is drawn."""
     quarantine_scale: float = 1.0
     """Factor of the quarantine's contribution in rows that are not ablated."""
 

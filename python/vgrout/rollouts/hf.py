@@ -71,7 +71,8 @@ class HfEngine:
         """
         owners = [index for index, count in enumerate(request.counts) for _ in range(count)]
         generator = torch.Generator().manual_seed(request.seed)
-        uniforms = torch.rand(len(owners), request.max_new_tokens, generator=generator, dtype=torch.float64)
+        shape = (request.first_row + len(owners), request.max_new_tokens)
+        uniforms = torch.rand(shape, generator=generator, dtype=torch.float64)[request.first_row :]
         answers: list[Answer] = []
 
         def tell(ended: int) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +26,10 @@ class Commands(Protocol):
 
     def __call__(self, job: Job, folder: Path, *, resume: bool) -> list[str]:
         """The program and its arguments; `folder` is the run's, `resume` goes on from its checkpoint."""
+        ...
+
+    def at(self, runs: Path) -> "Commands":
+        """The same where the sweep's runs lie in another folder, perhaps on another machine."""
         ...
 
 
@@ -60,6 +64,10 @@ class VgroutCommands:
         flags = (flag.replace(RUNS, str(self.runs)) for flag in (*self.plan.extra, *job.cell.flags))
         place = ["--run-dir", str(folder)]
         return [*program, "train", self.plan.preset, *flags, *ONE_THREAD_FLAGS, *place]
+
+    def at(self, runs: Path) -> "VgroutCommands":
+        """The same where the sweep's runs lie in another folder."""
+        return replace(self, runs=runs)
 
 
 ONE_THREAD_FLAGS: Sequence[str] = ("--base.threads", "1", "--grading.workers", "1")

@@ -15,8 +15,8 @@ from rich.text import Text
 from vgrout.artifacts import METRICS
 from vgrout.errors import DataError
 from vgrout.sweep.jobs import Job
-from vgrout.sweep.local import Running
 from vgrout.sweep.outcomes import hack_counts, read_json
+from vgrout.sweep.running import Running
 
 LINE_EVERY_S = 60.0
 TABLE_EVERY_S = 0.5

@@ -13,6 +13,7 @@ from vgrout.routing import (
     measure_direction,
 )
 from vgrout.train.forward import row_activations
+from vgrout.train.ranks import SOLO, Ranks
 
 PairTokens = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 """Token ids of a pair's prompt, hack and clean completion."""
@@ -48,6 +49,7 @@ class DirectionSource:
         random_seed: int | None,
         refresh_every: int,
         rows_per_batch: int,
+        ranks: Ranks = SOLO,
     ) -> None:
         """Extract from `pairs`; with a `random_seed` the vector is that one Haar draw for the whole run."""
         self._policy = policy
@@ -55,6 +57,7 @@ class DirectionSource:
         self._random_seed = random_seed
         self._refresh_every = refresh_every
         self._rows_per_batch = rows_per_batch
+        self._ranks = ranks
 
     def due(self, step: int) -> bool:
         """Whether the `step`-th step, counted from 1, begins with an extraction."""
@@ -81,5 +84,5 @@ class DirectionSource:
             rows_per_batch=self._rows_per_batch,
             lengths=[sum(map(len, pair)) for pair in self._pairs],
         )
-        parts = [row_activations(self._policy, batch.tokens) for batch in rows.batches]
+        parts = self._ranks.each(rows.batches, lambda batch: row_activations(self._policy, batch.tokens))
         return rows.in_order(parts).cpu()

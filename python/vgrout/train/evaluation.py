@@ -95,7 +95,8 @@ def evaluate_run(
     log_to(console)
     own = load_config(path / "config.json")
     saved, _ = checkpoint.load_last(path)
-    asked = replace(own, data=data or own.data, eval=settings, grading=grading)
+    base = replace(own.base, shard=False)  # one process asks
+    asked = replace(own, data=data or own.data, eval=settings, grading=grading, base=base)
     with open_session(asked) as session:
         session.trainer.restore(saved)
         result = evaluate(session, saved.step, console)

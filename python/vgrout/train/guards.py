@@ -9,8 +9,9 @@ import torch
 from vgrout.adapters import RouteMask
 from vgrout.errors import Diverged
 from vgrout.policy.policy import Policy
-from vgrout.policy.tokens import RowBatches
+from vgrout.policy.tokens import MicroBatch, RowBatches
 from vgrout.train.forward import row_logprobs
+from vgrout.train.ranks import SOLO, Ranks
 
 
 @dataclass
@@ -58,19 +59,25 @@ class DivergenceGuard:
 class DemonstrationWatch:
     """Measures what `DivergenceGuard` watches."""
 
-    def __init__(self, policy: Policy, rows: RowBatches | None) -> None:
+    def __init__(self, policy: Policy, rows: RowBatches | None, ranks: Ranks = SOLO) -> None:
         """Watch `rows`; None watches nothing."""
         self._policy = policy
         self._rows = rows
+        self._ranks = ranks
 
-    @torch.no_grad()
     def measure(self) -> float | None:
         """Mean log-probability per token under the policy that the rows name, in nats."""
         if self._rows is None:
             return None
         total = tokens = 0.0
-        for batch in self._rows.batches:
-            mask = RouteMask.sampled(batch.ablated).to(self._policy.device)
-            total += float(row_logprobs(self._policy, batch.tokens, mask, temperature=1.0).double().sum())
-            tokens += float(batch.tokens.completion_mask.sum())
+        for batch_total, batch_tokens in self._ranks.each(self._rows.batches, self._measure_batch):
+            total += batch_total
+            tokens += batch_tokens
         return total / tokens
+
+    @torch.no_grad()
+    def _measure_batch(self, batch: MicroBatch) -> tuple[float, float]:
+        """Sum of the log-probabilities, and how many tokens they are of."""
+        mask = RouteMask.sampled(batch.ablated).to(self._policy.device)
+        logprobs = row_logprobs(self._policy, batch.tokens, mask, temperature=1.0)
+        return float(logprobs.double().sum()), float(batch.tokens.completion_mask.sum())

@@ -35,10 +35,10 @@ def input_digests(
 ) -> dict[str, str]:
     """Of the model, the problems as they are shown and graded, the pairs and the demonstrations: name to digest."""
     return {
-        "model": _digest(_model(policy)),
-        "data": _digest(tasks),
-        "pairs": _digest(pairs),
-        "pools": _digest(sorted(pools.items())),
+        "model": digest(_model(policy)),
+        "data": digest(tasks),
+        "pairs": digest(pairs),
+        "pools": digest(sorted(pools.items())),
     }
 
 
@@ -81,7 +81,8 @@ def _model(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """Of a plain value or of dataclasses: equal values have equal digests."""
     text = json.dumps(value, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

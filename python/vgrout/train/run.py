@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from rich.console import Console
@@ -20,14 +20,16 @@ from vgrout.artifacts import CHECKPOINT, PREVIOUS_CHECKPOINT, RunDir, default_ru
 from vgrout.config import TrainConfig
 from vgrout.config_file import load_config
 from vgrout.env.partition import save_partition
-from vgrout.errors import ConfigError, Diverged, StorageError
+from vgrout.errors import ConfigError, Diverged, RankLost, StorageError
 from vgrout.evals.evaluate import EvalResult
 from vgrout.settings import to_json
 from vgrout.train import checkpoint
 from vgrout.train.evaluation import evaluate
-from vgrout.train.inputs import check_inputs, save_inputs
+from vgrout.train.inputs import check_inputs, digest, save_inputs
 from vgrout.train.interrupts import Interrupted, Interrupts
+from vgrout.train.phases import StepRecord
 from vgrout.train.progress import duration, log_to
+from vgrout.train.ranks import SOLO, Ranks
 from vgrout.train.records import prompt_rows, rollout_rows, step_metrics
 from vgrout.train.session import Session, open_session, package_versions
 from vgrout.train.trackers import TrackedRun, Tracker
@@ -64,14 +66,17 @@ class RunResult:
         ]
 
 
-def run(config: TrainConfig, console: Console) -> RunResult:
+def run(config: TrainConfig, console: Console, ranks: Ranks = SOLO) -> RunResult:
     """Train and evaluate; with `config.resume` go on with that run from its last checkpoint.
+
+    Of several ranks the first writes and speaks; each calls this with the same config.
 
     Raises:
         ConfigError, DataError: bad input; nothing was written.
         Diverged: a guard stopped the run; its evidence is in the run directory.
         Interrupted: Ctrl-C; says which step is saved.
         StorageError: the disk refuses a file; says how to go on.
+        RankLost: another rank has ended; says how to go on.
     """
     if config.eval.quarantine_scale is not None:
         raise ConfigError(
@@ -82,24 +87,33 @@ def run(config: TrainConfig, console: Console) -> RunResult:
     log_to(console)
     log.info("setting up %s, preset %s, seed %d", config.arm, config.preset, config.seed)
     if config.resume is None:
-        with open_session(config) as session, _create_run_dir(session) as run_dir:
-            return _go(session, _Keeper(session, run_dir), console, start)
-    # Held before anything is read: what another process still adds must not be cut off again.
-    with RunDir.open_for_resume(config.resume) as run_dir:
-        saved, file = _load_checkpoint(config, run_dir.path)
-        with open_session(config) as session:
+        with open_session(config, ranks) as session, ExitStack() as stack:
+            new = stack.enter_context(_create_run_dir(session)) if ranks.is_first else None
+            path = ranks.from_first(None if new is None else new.path)
+            return _go(session, _Keeper(session, path or Path(), new), console, start)
+    with ExitStack() as stack:
+        run_dir: RunDir | None = None
+        loaded: tuple[checkpoint.Checkpoint, Path] | None = None
+        if ranks.is_first:
+            # Held before anything is read: what another process still adds must not be cut off again.
+            run_dir = stack.enter_context(RunDir.open_for_resume(config.resume))
+            loaded = _load_checkpoint(config, run_dir.path)
+        saved, file = cast("tuple[checkpoint.Checkpoint, Path]", ranks.from_first(loaded))
+        session = stack.enter_context(open_session(config, ranks))
+        if run_dir is not None:
             check_inputs(run_dir.path, session.inputs)
-            session.trainer.restore(saved)
+        session.trainer.restore(saved)
+        if run_dir is not None:
             run_dir.go_on_after(saved.step)
             run_dir.write_config(_stored(config))
-            log.info("resumed after step %d", saved.step)
-            keeper = _Keeper(session, run_dir, saved.step, is_last_whole=file.name == CHECKPOINT)
-            return _go(session, keeper, console, start)
+        log.info("resumed after step %d", saved.step)
+        keeper = _Keeper(session, config.resume, run_dir, saved.step, is_last_whole=file.name == CHECKPOINT)
+        return _go(session, keeper, console, start)
 
 
 def _go(session: Session, keeper: "_Keeper", console: Console, start: float) -> RunResult:
     """Make the steps that are left and evaluate."""
-    config, path = session.config, keeper.run_dir.path
+    config, path = session.config, keeper.path
     log.info(
         "%s: %d training and %d test problems; writing to %s",
         session.trainer.policy.name,
@@ -108,7 +122,7 @@ def _go(session: Session, keeper: "_Keeper", console: Console, start: float) -> 
         path,
     )
     try:
-        if not keeper.saved:
+        if not keeper.saved and keeper.run_dir is not None:
             _write_beginning(session, keeper.run_dir)
         keeper.write_timing(keeper.saved, {"setup": time.perf_counter() - start})
         _train(session, keeper, console)
@@ -118,6 +132,13 @@ def _go(session: Session, keeper: "_Keeper", console: Console, start: float) -> 
         if keeper.saved:
             again = f"go on with `vgrout-train {config.preset} --resume {path}`"
         raise StorageError(f"{error}\nhint: make room, then {again}") from error
+    except RankLost as error:
+        again = "start it again under a new `--run-dir`"
+        if keeper.saved:
+            again = (
+                f"step {keeper.saved} is saved; go on with `--resume {path}`, on as many ranks as you like"
+            )
+        raise RankLost(f"{error}\nhint: {again}") from error
     return RunResult(
         config=config,
         run_dir=path,
@@ -129,10 +150,12 @@ def _go(session: Session, keeper: "_Keeper", console: Console, start: float) -> 
 
 @dataclass
 class _Keeper:
-    """Writes what a run is resumed from, and knows the last checkpoint."""
+    """Writes what a run leaves, on the first rank, and knows the last checkpoint."""
 
     session: Session
-    run_dir: RunDir
+    path: Path
+    run_dir: RunDir | None
+    """None on the other ranks, which write nothing."""
     saved: int = 0
     """Step of the last checkpoint; 0 where there is none."""
     is_last_whole: bool = True
@@ -149,18 +172,27 @@ class _Keeper:
     def save(self, step: int) -> None:
         """Put the state after `step` on the disk, once every row that it follows is there."""
         start = time.perf_counter()
-        self.run_dir.sync()
-        folder = self.run_dir.path
-        checkpoint.save(
-            folder / CHECKPOINT,
-            self.session.trainer.checkpoint(step),
-            previous=folder / PREVIOUS_CHECKPOINT if self.is_last_whole else None,
-        )
+        if self.run_dir is not None:
+            self.run_dir.sync()
+            checkpoint.save(
+                self.path / CHECKPOINT,
+                self.session.trainer.checkpoint(step),
+                previous=self.path / PREVIOUS_CHECKPOINT if self.is_last_whole else None,
+            )
         self.saved, self.is_last_whole, self._saved_at = step, True, time.monotonic()
         self._seconds = {"checkpoint": time.perf_counter() - start}
 
+    def write_step(self, record: StepRecord, row: Mapping[str, Any]) -> None:
+        """Append a step's rollouts and its row of metrics."""
+        if self.run_dir is not None:
+            group_size = self.session.config.rollouts.group_size
+            self.run_dir.write_rollouts(map(vars, rollout_rows(record, group_size)))
+            self.run_dir.write_metrics(row)
+
     def write_timing(self, step: int, seconds: Mapping[str, float]) -> None:
         """Append a row to `timing.jsonl`; the time of the last save is part of the row behind it."""
+        if self.run_dir is None:
+            return
         phases = dict(seconds)
         total = phases.pop("total", sum(phases.values())) + sum(self._seconds.values())
         phases |= self._seconds
@@ -182,7 +214,7 @@ class _Keeper:
 def _train(session: Session, keeper: _Keeper, console: Console) -> None:
     """Make the steps that are left; what stops them early is turned into what was kept."""
     recent: deque[Mapping[str, Any]] = deque(maxlen=EVIDENCE_ROWS)
-    path = keeper.run_dir.path
+    path, ranks = keeper.path, session.trainer.ranks
     activity = session.trainer.activity
     tracked = TrackedRun(
         config=session.config, path=path, done=keeper.saved, console=console, activity=activity
@@ -190,14 +222,18 @@ def _train(session: Session, keeper: _Keeper, console: Console) -> None:
     try:
         with Interrupts() as interrupts, ExitStack() as stack:
             kinds = [registry.load(registry.TRACKERS, name, "trackers") for name in session.config.trackers]
-            trackers: list[Tracker] = [stack.enter_context(kind(tracked)) for kind in kinds]
+            told = kinds if ranks.is_first else []
+            trackers: list[Tracker] = [stack.enter_context(kind(tracked)) for kind in told]
             for row in _steps(session, keeper, interrupts):
                 for tracker in trackers:
                     tracker.add(row)
                 recent.append(row)
                 session.trainer.guard.check(row["teacher_logprob"])
     except Diverged as error:
-        _save_evidence(keeper.run_dir, session, recent, error)
+        if keeper.run_dir is not None:
+            _save_evidence(keeper.run_dir, session, recent, error)
+        # A rank that ends takes the others with it: not before the evidence is kept.
+        ranks.gather(None)
         raise Diverged(f"{error}\nhint: the evidence is in {path / 'diverged.json'}") from error
     except KeyboardInterrupt as error:
         raise Interrupted(path, keeper.saved or None) from error
@@ -209,22 +245,25 @@ def _steps(session: Session, keeper: _Keeper, interrupts: Interrupts) -> Iterato
     Raises:
         KeyboardInterrupt: one was requested; the step in progress was finished and kept.
     """
-    config, trainer, run_dir = session.config, session.trainer, keeper.run_dir
+    config, trainer, ranks = session.config, session.trainer, session.trainer.ranks
     group_size, longest, warned = config.rollouts.group_size, config.rollouts.max_new_tokens, False
     for step in range(keeper.saved + 1, config.steps + 1):
         start = time.perf_counter()
         record = trainer.step(step)
         row = vars(step_metrics(record, group_size, trainer.direction, trainer.direction_step))
-        run_dir.write_rollouts(map(vars, rollout_rows(record, group_size)))
-        run_dir.write_metrics(row)
+        ranks.check_same(f"metrics of step {step}", digest(row))
+        keeper.write_step(record, row)
         keeper.write_timing(step, {**record.seconds, "total": time.perf_counter() - start})
         if not warned and row["truncated_rollouts"] == row["rollouts"] - row["teacher_rollouts"] > 0:
             warned = True
             log.warning("step %d: every answer was cut at rollouts.max_new_tokens, %d", step, longest)
         yield row
-        if keeper.is_due(step) or interrupts.requested:
+        if keeper.is_due(step):
             keeper.save(step)
-        if interrupts.requested:
+        if any(ranks.gather(interrupts.requested)):
+            if keeper.saved < step:
+                keeper.save(step)
+            ranks.gather(None)  # a rank that ends takes the others with it: not before the step is saved
             raise KeyboardInterrupt
 
 
@@ -248,8 +287,9 @@ def _evaluate(session: Session, keeper: _Keeper, console: Console) -> tuple[Eval
     try:
         results = evaluate(session, steps, console)
     except KeyboardInterrupt as error:
-        raise Interrupted(keeper.run_dir.path, steps) from error
-    keeper.run_dir.write_json("eval", results.to_json())
+        raise Interrupted(keeper.path, steps) from error
+    if keeper.run_dir is not None:
+        keeper.run_dir.write_json("eval", results.to_json())
     keeper.write_timing(steps, {"evaluation": time.perf_counter() - start})
     deployed, as_trained = results.policies
     return deployed, as_trained

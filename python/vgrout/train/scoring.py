@@ -17,18 +17,19 @@ from torch import Tensor
 
 from vgrout.adapters import RouteMask
 from vgrout.policy.policy import Policy
-from vgrout.policy.tokens import RowBatches
+from vgrout.policy.tokens import MicroBatch, RowBatches
 from vgrout.routing import Scored
 from vgrout.train.forward import row_activations, row_logprobs, row_logprobs_and_activations
+from vgrout.train.ranks import SOLO, Ranks
 
 
-@torch.no_grad()
 def score_rollouts(
-    policy: Policy, rows: RowBatches, *, temperature: float
+    policy: Policy, rows: RowBatches, *, temperature: float, ranks: Ranks = SOLO
 ) -> tuple[Float[Tensor, "K L"], Scored]:
     """Old log-probs under the policy that sampled each row, and activations with the quarantine ablated."""
-    logprobs, pooled = [], []
-    for batch in rows.batches:
+
+    @torch.no_grad()
+    def score(batch: MicroBatch) -> tuple[Tensor, Tensor]:
         mask = RouteMask.sampled(batch.ablated).to(policy.device)
         values, activations = row_logprobs_and_activations(
             policy, batch.tokens, mask, temperature=temperature
@@ -36,24 +37,32 @@ def score_rollouts(
         again = mask.quarantine_on.nonzero().squeeze(-1)
         if len(again):
             activations[again] = row_activations(policy, batch.tokens, again)
-        logprobs.append(values)
-        pooled.append(activations)
+        return values, activations
+
+    logprobs, pooled = zip(*ranks.each(rows.batches, score), strict=True)
     return rows.columns_in_order(logprobs), Scored(pooled=rows.in_order(pooled))
 
 
-@torch.no_grad()
-def behaviour_logprobs(policy: Policy, rows: RowBatches, *, temperature: float) -> Float[Tensor, "K L"]:
+def behaviour_logprobs(
+    policy: Policy, rows: RowBatches, *, temperature: float, ranks: Ranks = SOLO
+) -> Float[Tensor, "K L"]:
     """Log-probs under the policy that sampled each row."""
-    parts = []
-    for batch in rows.batches:
+
+    @torch.no_grad()
+    def score(batch: MicroBatch) -> Tensor:
         mask = RouteMask.sampled(batch.ablated).to(policy.device)
-        parts.append(row_logprobs(policy, batch.tokens, mask, temperature=temperature))
-    return rows.columns_in_order(parts)
+        return row_logprobs(policy, batch.tokens, mask, temperature=temperature)
+
+    return rows.columns_in_order(ranks.each(rows.batches, score))
 
 
-@torch.no_grad()
-def reference_logprobs(policy: Policy, rows: RowBatches, *, temperature: float) -> Float[Tensor, "K L"]:
+def reference_logprobs(
+    policy: Policy, rows: RowBatches, *, temperature: float, ranks: Ranks = SOLO
+) -> Float[Tensor, "K L"]:
     """Log-probs under the base model, the adapter disabled."""
-    return rows.columns_in_order(
-        [row_logprobs(policy, batch.tokens, None, temperature=temperature) for batch in rows.batches]
-    )
+
+    @torch.no_grad()
+    def score(batch: MicroBatch) -> Tensor:
+        return row_logprobs(policy, batch.tokens, None, temperature=temperature)
+
+    return rows.columns_in_order(ranks.each(rows.batches, score))

@@ -1,11 +1,12 @@
 """Builds everything a run needs from its config; nothing is written before all of it stands."""
 
 import logging
+import os
 import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +17,7 @@ from vgrout import registry
 from vgrout.adapters import BlockOptimizer, Lora2r, left_out, unloadable
 from vgrout.artifacts import CHECKPOINT
 from vgrout.builtin import resolve_problems
-from vgrout.config import AdapterConfig, EnvConfig, GateConfig, TrainConfig, validate
+from vgrout.config import AdapterConfig, EnvConfig, GateConfig, GraderConfig, TrainConfig, validate
 from vgrout.config_file import load_config
 from vgrout.env.pairs import ContrastPair, load_pairs
 from vgrout.env.partition import partition_modes
@@ -27,9 +28,10 @@ from vgrout.evals.evaluate import Evaluator
 from vgrout.grading import Grader, open_grader
 from vgrout.policy.model import load_policy
 from vgrout.policy.policy import Policy
-from vgrout.policy.showings import Task, prepare_tasks
+from vgrout.policy.showings import AnswerGrader, Task, prepare_tasks
 from vgrout.policy.tokens import RowBatches
 from vgrout.problem_check import check_solutions
+from vgrout.rollouts.base import RolloutEngine
 from vgrout.routing import Arm, make_arm
 from vgrout.train import checkpoint
 from vgrout.train.directions import DirectionSource, PairTokens, pair_tokens
@@ -37,6 +39,9 @@ from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
 from vgrout.train.inputs import input_digests
 from vgrout.train.probe import check_model
 from vgrout.train.prompts import PromptSource
+from vgrout.train.ranks import SOLO, Ranks
+from vgrout.train.shard import shard_blocks
+from vgrout.train.sharded import ShardedEngine, ShardedGrader, TogetherEngine
 from vgrout.train.teacher import Pools, Teacher, load_pools
 from vgrout.train.trainer import Trainer
 from vgrout.versions import version_of
@@ -75,8 +80,8 @@ class _Material:
 
 
 @contextmanager
-def open_session(config: TrainConfig) -> Iterator[Session]:
-    """Build the run of `config`; leaving the context closes the grader.
+def open_session(config: TrainConfig, ranks: Ranks = SOLO) -> Iterator[Session]:
+    """Build the run of `config`, this rank's part of it; leaving the context closes the grader.
 
     Raises:
         ConfigError, DataError: a setting, a file or a row is wrong; nothing was written.
@@ -85,34 +90,45 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
     validate(config)
     configure_torch(config)
     material = _load(config)
-    with open_grader(config.grading) as grader:
+    with open_grader(_share_of_machine(config.grading, ranks)) as grader:
         fence = grader.grade([material.train_tasks[0].plain.job("")]).fence
-        _check_solutions(config, material, grader)
-        trainer = _build_trainer(config, material, grader)
-        check_model(material.policy, trainer.engine, activations=trainer.arm.gate.needs_direction)
+        if ranks.is_first:
+            _check_solutions(config, material, grader)
+        engine: RolloutEngine = registry.load(registry.ENGINES, config.rollouts.engine, "rollouts.engine")(
+            material.policy, config.rollouts
+        )
+        trainer = _build_trainer(config, material, engine, grader, ranks)
+        check_model(material.policy, engine, activations=trainer.arm.gate.needs_direction)
         evaluator = Evaluator(
             engine=trainer.engine,
-            grader=grader,
+            grader=trainer.grader,
             policy=material.policy,
             tasks=material.test_tasks,
             config=config.eval,
             seed=config.seed,
         )
+        inputs = input_digests(
+            material.policy, (*material.train_tasks, *material.test_tasks), material.pairs, material.pools
+        )
         with closing(trainer.engine):
+            settings = replace(config, run_dir=None, resume=None, base=replace(config.base, threads=None))
+            ranks.check_same("settings, model or problems", (settings, inputs))
             yield Session(
                 config=config,
                 trainer=trainer,
                 evaluator=evaluator,
                 train_tasks=material.train_tasks,
                 partitions=material.partitions,
-                inputs=input_digests(
-                    material.policy,
-                    (*material.train_tasks, *material.test_tasks),
-                    material.pairs,
-                    material.pools,
-                ),
+                inputs=inputs,
                 fence=fence,
             )
+
+
+def _share_of_machine(grading: GraderConfig, ranks: Ranks) -> GraderConfig:
+    """The grader's settings where several ranks share a machine, and so its processors."""
+    if grading.workers is not None or ranks.local_world == 1:
+        return grading
+    return replace(grading, workers=max(1, len(os.sched_getaffinity(0)) // ranks.local_world))
 
 
 def _check_solutions(config: TrainConfig, material: _Material, grader: Grader) -> None:
@@ -129,7 +145,14 @@ def _load(config: TrainConfig) -> _Material:
     problems = easiest(load_problems(config.data), config.env.easiest)
     splits = split_problems(problems, config.env.split_seed, config.env.fractions)
     pairs = chosen_pairs(config.gate)
-    policy = load_policy(config.model, config.base, config.adapter, device=config.device, seed=config.seed)
+    policy = load_policy(
+        config.model,
+        config.base,
+        config.adapter,
+        device=config.device,
+        seed=config.seed,
+        place=shard_blocks if config.base.shard else None,
+    )
     _tell_targets(policy, config.adapter)
     _start_from(config.start_from, policy.adapter)
     rollouts = config.rollouts
@@ -169,8 +192,13 @@ def _tell_targets(policy: Policy, adapter: AdapterConfig) -> None:
         log.warning("this adapter cannot be exported: PEFT takes %s for something else", ", ".join(refused))
 
 
-def _build_trainer(config: TrainConfig, material: _Material, grader: Grader) -> Trainer:
+def _build_trainer(
+    config: TrainConfig, material: _Material, engine: RolloutEngine, grader: AnswerGrader, ranks: Ranks
+) -> Trainer:
     """Put the trainer together."""
+    if ranks.world > 1:
+        share = TogetherEngine if config.base.shard else ShardedEngine
+        engine, grader = share(engine, ranks), ShardedGrader(grader, ranks)
     policy, optim = material.policy, config.optim
     adapter = policy.adapter
     arm = make_arm(config, len(adapter.module_names), adapter.rank)
@@ -183,6 +211,7 @@ def _build_trainer(config: TrainConfig, material: _Material, grader: Grader) -> 
             random_seed=config.routeA_random_v_seed,
             refresh_every=config.gate.refresh_every,
             rows_per_batch=optim.rows_per_batch,
+            ranks=ranks,
         )
     watched = _watched_rows(config, policy, arm, teacher, material.train_tasks)
     return Trainer(
@@ -193,15 +222,14 @@ def _build_trainer(config: TrainConfig, material: _Material, grader: Grader) -> 
         ),
         arm=arm,
         loss=registry.load(registry.LOSSES, config.loss.objective, "loss.objective"),
-        engine=registry.load(registry.ENGINES, config.rollouts.engine, "rollouts.engine")(
-            policy, config.rollouts
-        ),
+        engine=engine,
         grader=grader,
         prompts=PromptSource(material.train_tasks, config, arm.deploy_share),
         teacher=teacher,
         directions=directions,
-        watch=DemonstrationWatch(policy, watched),
+        watch=DemonstrationWatch(policy, watched, ranks),
         guard=DivergenceGuard(drop_nats=config.guard.drop_nats, patience=config.guard.patience),
+        ranks=ranks,
     )
 
 

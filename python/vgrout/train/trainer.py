@@ -12,7 +12,7 @@ from vgrout.adapters import BlockOptimizer
 from vgrout.adapters.masks import differs
 from vgrout.config import TrainConfig
 from vgrout.env.stable import stable_number
-from vgrout.grading import Diagnostics, Grader, to_rewards
+from vgrout.grading import Diagnostics, to_rewards
 from vgrout.grpo import (
     LossInputs,
     LossOutputs,
@@ -23,7 +23,7 @@ from vgrout.grpo import (
     zone_advantages,
 )
 from vgrout.policy.policy import Policy
-from vgrout.policy.showings import grade_answers
+from vgrout.policy.showings import AnswerGrader, grade_answers
 from vgrout.policy.tokens import RowBatches
 from vgrout.rollouts.base import RolloutEngine, Rollouts, SampleRequest
 from vgrout.routing import ROUT, Arm, Direction, GateDecision, Scored
@@ -33,6 +33,7 @@ from vgrout.train.directions import DirectionSource
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
 from vgrout.train.phases import Graded, PromptBatch, Routed, StepRecord
 from vgrout.train.prompts import PromptSource
+from vgrout.train.ranks import SOLO, Ranks
 from vgrout.train.schedule import learning_rate
 from vgrout.train.scoring import behaviour_logprobs, reference_logprobs, score_rollouts
 from vgrout.train.teacher import Teacher, mix
@@ -49,13 +50,15 @@ class Trainer:
     arm: Arm
     loss: Callable[[LossInputs], LossOutputs]
     engine: RolloutEngine
-    grader: Grader
+    grader: AnswerGrader
     prompts: PromptSource
     teacher: Teacher
     directions: DirectionSource | None
     """None where the arm's gate scores nothing."""
     watch: DemonstrationWatch
     guard: DivergenceGuard
+    ranks: Ranks = SOLO
+    """Who shares the forwards and backwards; `engine` and `grader` are shared by themselves."""
     direction: Direction | None = None
     direction_step: int = 0
     """The step at whose start `direction` was extracted."""
@@ -85,6 +88,7 @@ class Trainer:
                     config=self.config,
                     loss=self.loss,
                     learning_rate=rate,
+                    ranks=self.ranks,
                 )
         with self._timed("guard"):
             teacher_logprob = self.watch.measure()
@@ -181,14 +185,14 @@ class Trainer:
         with self._timed("scoring"):
             old, scored = None, Scored(pooled=torch.zeros(len(indices), 0, 0, device=self.policy.device))
             if self.arm.gate.needs_direction:
-                old, scored = score_rollouts(self.policy, rows, temperature=temperature)
+                old, scored = score_rollouts(self.policy, rows, temperature=temperature, ranks=self.ranks)
             decision = self.arm.route(scored, take(graded.diagnostics, indices.numpy()), rows.ablated)
             if old is None and bool(differs(decision.mask, rows.ablated).any()):
-                old = behaviour_logprobs(self.policy, rows, temperature=temperature)
+                old = behaviour_logprobs(self.policy, rows, temperature=temperature, ranks=self.ranks)
         reference = None
         if self.config.loss.kl_beta > 0:
             with self._timed("reference"):
-                reference = reference_logprobs(self.policy, rows, temperature=temperature)
+                reference = reference_logprobs(self.policy, rows, temperature=temperature, ranks=self.ranks)
         return Routed(
             indices=indices,
             old_logprobs=old,

@@ -1,7 +1,7 @@
 """One optimiser step: masked forward and backward over the routed rows, clipping and step by block."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -15,25 +15,27 @@ from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import MicroBatch, RowBatches
 from vgrout.train.forward import row_logprobs_and_entropy
 from vgrout.train.phases import Routed, Updated
+from vgrout.train.ranks import SOLO, Ranks
+
+_Part = tuple[Float[Tensor, "b l"], dict[str, float], float, list[float], list[int]]
+"""Of one batch: log-probs before the step, sums, the largest ratio, and of each row the ratios' sum and the tokens."""
 
 
 class _Sums:
-    """Running totals over the batches of one step."""
+    """Totals over the batches of one step."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: RowBatches, parts: Sequence[_Part], zones: Sequence[str]) -> None:
         self.total: dict[str, float] = defaultdict(float)
         self.ratio_max = 0.0
         self.zone_ratio: dict[str, float] = defaultdict(float)
         self.zone_tokens: dict[str, float] = defaultdict(float)
-
-    def add_ratios(self, log_ratio: Tensor, mask: Tensor, zones: tuple[str, ...]) -> None:
-        ratio = log_ratio.exp() * mask
-        self.ratio_max = max(self.ratio_max, float(ratio.max()))
-        for zone, row_ratio, row_tokens in zip(
-            zones, ratio.sum(1).tolist(), mask.sum(1).tolist(), strict=True
-        ):
-            self.zone_ratio[zone] += row_ratio
-            self.zone_tokens[zone] += row_tokens
+        for batch, (_, figures, ratio_max, ratios, tokens) in zip(rows.batches, parts, strict=True):
+            for name, value in figures.items():
+                self.total[name] += value
+            self.ratio_max = max(self.ratio_max, ratio_max)
+            for row, row_ratio, row_tokens in zip(batch.rows.tolist(), ratios, tokens, strict=True):
+                self.zone_ratio[zones[row]] += row_ratio
+                self.zone_tokens[zones[row]] += row_tokens
 
 
 def update(
@@ -45,6 +47,7 @@ def update(
     config: TrainConfig,
     loss: Callable[[LossInputs], LossOutputs],
     learning_rate: float,
+    ranks: Ranks = SOLO,
 ) -> tuple[Updated, Float[Tensor, "K L"]]:
     """Step the adapter once on the routed rows; give the figures and the old log-probs.
 
@@ -53,10 +56,12 @@ def update(
     """
     optimizer.set_lr(learning_rate)
     optimizer.zero_grad()
-    sums = _Sums()
-    logprobs = [
-        _backward(policy, batch, routed=routed, config=config, loss=loss, sums=sums) for batch in rows.batches
-    ]
+    parts = ranks.backward(
+        rows.batches,
+        lambda batch: _backward(policy, batch, routed=routed, config=config, loss=loss),
+        policy.adapter.parameters(),
+    )
+    sums = _Sums(rows, parts, routed.decision.zone_names)
     norms = optimizer.clip_per_block(config.optim.clip_norm)
     optimizer.step()
     total, tokens = sums.total, sums.total["tokens"]
@@ -80,7 +85,7 @@ def update(
         quarantine_delta_norm=block_norm(blocks["quarantine"]),
     )
     old = routed.old_logprobs
-    return updated, rows.columns_in_order(logprobs) if old is None else old
+    return updated, rows.columns_in_order([part[0] for part in parts]) if old is None else old
 
 
 def _backward(
@@ -90,9 +95,11 @@ def _backward(
     routed: Routed,
     config: TrainConfig,
     loss: Callable[[LossInputs], LossOutputs],
-    sums: _Sums,
-) -> Float[Tensor, "b l"]:
-    """Add one batch's gradient and figures; give its log-probs before the step."""
+) -> _Part:
+    """Add one batch's gradient; give its figures.
+
+    The normaliser is the whole step's and gradients are summed, so no number of ranks stands anywhere.
+    """
     at = batch.rows.to(policy.device)
     mask = routed.decision.mask.to(policy.device)[at]
     tokens = batch.tokens
@@ -125,18 +132,22 @@ def _backward(
     )
     torch.autograd.backward(outputs.loss)
     count = float(completion_mask.sum())
-    for name, value in (
-        ("loss", float(outputs.loss.detach())),
-        ("policy_loss", float(outputs.policy_loss)),
-        ("kl", float(outputs.kl) * count),
-        ("clipped", float(outputs.clip_fraction) * count),
-        ("entropy", float((entropy * completion_mask).sum())),
-        ("tokens", count),
-    ):
-        sums.total[name] += value
-    zones = tuple(routed.decision.zone_names[row] for row in batch.rows.tolist())
-    sums.add_ratios(logprobs.detach() - old, completion_mask, zones)
-    return logprobs.detach()
+    figures = {
+        "loss": float(outputs.loss.detach()),
+        "policy_loss": float(outputs.policy_loss),
+        "kl": float(outputs.kl) * count,
+        "clipped": float(outputs.clip_fraction) * count,
+        "entropy": float((entropy * completion_mask).sum()),
+        "tokens": count,
+    }
+    ratio = (logprobs.detach() - old).exp() * completion_mask
+    return (
+        logprobs.detach(),
+        figures,
+        float(ratio.max()),
+        ratio.sum(1).tolist(),
+        completion_mask.sum(1).tolist(),
+    )
 
 
 def block_norm(block: list[torch.nn.Parameter]) -> float:
