@@ -56,3 +56,11 @@ class StorageError(VgroutError, RuntimeError):
 
 class Diverged(VgroutError, RuntimeError):
     """Training left the region where its numbers mean anything; the evidence is in the run directory."""
+
+
+class EngineError(VgroutError, RuntimeError):
+    """The rollout engine is gone, silent, or does not sample from the policy that is trained; the message says which."""
+
+
+class EngineRefused(EngineError):
+    """The rollout engine answers that it cannot do what it was asked; the message is its reason."""

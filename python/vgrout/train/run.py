@@ -20,7 +20,7 @@ from vgrout.artifacts import CHECKPOINT, PREVIOUS_CHECKPOINT, RunDir, default_ru
 from vgrout.config import TrainConfig
 from vgrout.config_file import load_config
 from vgrout.env.partition import save_partition
-from vgrout.errors import ConfigError, Diverged, StorageError
+from vgrout.errors import ConfigError, Diverged, EngineError, StorageError
 from vgrout.evals.evaluate import EvalResult
 from vgrout.settings import to_json
 from vgrout.train import checkpoint
@@ -70,6 +70,7 @@ def run(config: TrainConfig, console: Console) -> RunResult:
     Raises:
         ConfigError, DataError: bad input; nothing was written.
         Diverged: a guard stopped the run; its evidence is in the run directory.
+        EngineError: the rollout engine is gone or samples from another policy; says how to go on.
         Interrupted: Ctrl-C; says which step is saved.
         StorageError: the disk refuses a file; says how to go on.
     """
@@ -118,6 +119,11 @@ def _go(session: Session, keeper: "_Keeper", console: Console, start: float) -> 
         if keeper.saved:
             again = f"go on with `vgrout-train {config.preset} --resume {path}`"
         raise StorageError(f"{error}\nhint: make room, then {again}") from error
+    except EngineError as error:
+        if not keeper.saved:
+            raise
+        again = f"`vgrout-train {config.preset} --resume {path}`"
+        raise EngineError(f"{error}\nhint: saved after step {keeper.saved}; go on with {again}") from error
     return RunResult(
         config=config,
         run_dir=path,
@@ -208,12 +214,19 @@ def _steps(session: Session, keeper: _Keeper, interrupts: Interrupts) -> Iterato
 
     Raises:
         KeyboardInterrupt: one was requested; the step in progress was finished and kept.
+        EngineError: the engine is gone; the last whole step was kept.
     """
     config, trainer, run_dir = session.config, session.trainer, keeper.run_dir
     group_size, longest, warned = config.rollouts.group_size, config.rollouts.max_new_tokens, False
     for step in range(keeper.saved + 1, config.steps + 1):
         start = time.perf_counter()
-        record = trainer.step(step)
+        try:
+            record = trainer.step(step)
+        except EngineError:
+            # Engines are asked before anything of the step is learned: the state is that after the last one.
+            if step - 1 > keeper.saved:
+                keeper.save(step - 1)
+            raise
         row = vars(step_metrics(record, group_size, trainer.direction, trainer.direction_step))
         run_dir.write_rollouts(map(vars, rollout_rows(record, group_size)))
         run_dir.write_metrics(row)

@@ -89,16 +89,16 @@ def open_session(config: TrainConfig) -> Iterator[Session]:
         fence = grader.grade([material.train_tasks[0].plain.job("")]).fence
         _check_solutions(config, material, grader)
         trainer = _build_trainer(config, material, grader)
-        check_model(material.policy, trainer.engine, activations=trainer.arm.gate.needs_direction)
-        evaluator = Evaluator(
-            engine=trainer.engine,
-            grader=grader,
-            policy=material.policy,
-            tasks=material.test_tasks,
-            config=config.eval,
-            seed=config.seed,
-        )
         with closing(trainer.engine):
+            check_model(material.policy, trainer.engine, activations=trainer.arm.gate.needs_direction)
+            evaluator = Evaluator(
+                engine=trainer.engine,
+                grader=grader,
+                policy=material.policy,
+                tasks=material.test_tasks,
+                config=config.eval,
+                seed=config.seed,
+            )
             yield Session(
                 config=config,
                 trainer=trainer,
