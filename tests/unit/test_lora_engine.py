@@ -1,5 +1,6 @@
 """Engines that serve adapters: what is exported, what is asked, and what the canary notices."""
 
+import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +47,8 @@ def test_both_policies_are_sampled_in_one_call_with_the_trainers_logprobs(tmp_pa
     answers = engine.sample(request)
     full, deployed = backend.calls[-1][0], backend.calls[-1][2]
     assert [answer.prompt_index for answer in answers] == [0, 0, 1]
-    assert backend.calls[-1] == [full, full, deployed] and full != deployed
+    assert backend.calls[-1] == [full, full, deployed]
+    assert full != deployed
     for answer in answers:
         expected = trainer_logprobs(policy, request, answer)
         assert torch.allclose(torch.tensor(answer.logprobs), expected, atol=2e-6, rtol=0)
@@ -105,7 +107,6 @@ class WrongBackend(HonestBackend):
     """After set-up it serves what `swap` makes of the folder."""
 
     swap = staticmethod(lambda backend, adapter, weights: weights)
-    first: dict = {}
 
     def read(self, adapter):
         weights = super().read(adapter)
@@ -149,7 +150,9 @@ def test_the_other_policys_adapter_is_named(tmp_path):
         def read(self, adapter):
             return super().read(replace(adapter, path=adapter.path.replace("2-deployed", "1-full")))
 
-    with pytest.raises(EngineError, match="set-up: .* deployed policy do not agree .* they are those of the full policy"):
+    with pytest.raises(
+        EngineError, match=r"set-up: .* deployed policy do not agree .* they are those of the full policy"
+    ):
         served_engine(tmp_path, Swapping)
 
 
@@ -163,7 +166,9 @@ def test_an_engine_that_applies_no_adapter_is_refused_at_set_up_and_closed(tmp_p
         def close(self):
             closed.append(True)
 
-    with pytest.raises(EngineError, match="set-up: the deployed policy's adapter is not applied|set-up: the full"):
+    with pytest.raises(
+        EngineError, match="set-up: the deployed policy's adapter is not applied|set-up: the full"
+    ):
         served_engine(tmp_path, Deaf)
     assert closed
 
@@ -184,7 +189,9 @@ def test_logprobs_at_temperature_one_are_named(tmp_path):
             own = logits.log_softmax(-1).gather(1, torch.tensor(drawn.tokens)[:, None])[:, 0]
             return drawn._replace(logprobs=tuple(own.tolist()))
 
-    with pytest.raises(EngineError, match="temperature 1\nhint: a server needs `--logprobs-mode processed_logprobs`"):
+    with pytest.raises(
+        EngineError, match=r"temperature 1\nhint: a server needs `--logprobs-mode processed_logprobs`"
+    ):
         served_engine(tmp_path, Raw)
 
 
@@ -199,7 +206,7 @@ def test_a_bound_of_ones_own_is_kept(tmp_path):
 def test_trying_an_engine_leaves_the_adapter_as_it_was_bit_for_bit():
     policy = tiny_policy(rank=2, noise=0.3)
     before = policy.adapter.state_dict()["deltas"]
-    with pytest.raises(KeyError), perturbed(policy.adapter):
+    with contextlib.suppress(KeyError), perturbed(policy.adapter):
         assert all(bool(parameter.any()) for parameter in policy.adapter.parameters())
         raise KeyError
     after = policy.adapter.state_dict()["deltas"]
@@ -213,7 +220,9 @@ def test_a_temperature_that_vllm_takes_for_none_is_refused(tmp_path):
 
 
 def test_a_rank_that_vllm_does_not_serve_is_refused():
-    with pytest.raises(ConfigError, match=r"adapter.rank: 129 makes a LoRA of rank 516, and vLLM serves at most 512"):
+    with pytest.raises(
+        ConfigError, match=r"adapter.rank: 129 makes a LoRA of rank 516, and vLLM serves at most 512"
+    ):
         served_rank(tiny_policy(rank=129))
 
 
@@ -231,7 +240,9 @@ def test_versions_in_the_range_are_taken(version):
 def test_without_vllm_the_error_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setattr("vgrout.rollouts.vllm.version_of", lambda _: None)
     config = tiny_config(tmp_path / "run", rollouts__engine="vllm")
-    with pytest.raises(ConfigError, match=r"vllm needs vLLM >=0.32,<0.34.*\nhint: `pip install 'vgrout\[vllm\]'`"):
+    with pytest.raises(
+        ConfigError, match=r"vllm needs vLLM >=0.32,<0.34.*\nhint: `pip install 'vgrout\[vllm\]'`"
+    ):
         tiny_run(config)
     assert not (tmp_path / "run").exists()
 
@@ -269,11 +280,15 @@ def test_a_run_whose_engine_dies_keeps_the_last_whole_step_and_goes_on_from_it(t
     monkeypatch.setitem(registry.ENGINES, "dying", "test_lora_engine:DyingEngine")
     monkeypatch.setitem(registry.ENGINES, "honest", "test_lora_engine:HonestEngine")
     config = tiny_config(tmp_path / "run", rollouts__engine="dying", steps=5, checkpoint_every=2)
-    with pytest.raises(EngineError, match=r"has ended\nhint: saved after step 3; go on with `vgrout-train smoke --resume"):
+    with pytest.raises(
+        EngineError, match=r"has ended\nhint: saved after step 3; go on with `vgrout-train smoke --resume"
+    ):
         tiny_run(config)
     rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(row)["step"] for row in rows] == [1, 2, 3]
-    resumed = replace(config, run_dir=None, resume=tmp_path / "run", rollouts=replace(config.rollouts, engine="honest"))
+    resumed = replace(
+        config, run_dir=None, resume=tmp_path / "run", rollouts=replace(config.rollouts, engine="honest")
+    )
     tiny_run(resumed)
     whole = replace(config, run_dir=tmp_path / "whole", rollouts=replace(config.rollouts, engine="honest"))
     tiny_run(whole)
@@ -300,6 +315,30 @@ def test_mismatch_is_told_by_policy_and_zone(tmp_path, monkeypatch):
         for name in ("sampler_gap_by_policy", "sampler_gap_by_zone"):
             assert max(row[name].values()) <= row["sampler_gap_max"] <= 1e-4
             assert min(row[name].values()) <= row["sampler_gap_mean"] <= max(row[name].values())
+
+
+class BiasedEngine(HonestEngine):
+    """Says log-probabilities that are off by a constant, within the canary's bound."""
+
+    def sample(self, request, progress=None):
+        answers = super().sample(request, progress)
+        return tuple(
+            replace(answer, logprobs=tuple(value - 0.5 for value in answer.logprobs)) for answer in answers
+        )
+
+
+def test_the_correction_weighs_own_tokens_and_is_off_by_default(tmp_path, monkeypatch):
+    monkeypatch.setitem(registry.ENGINES, "honest", "test_lora_engine:HonestEngine")
+    monkeypatch.setitem(registry.ENGINES, "biased", "test_lora_engine:BiasedEngine")
+    monkeypatch.setattr("vgrout.train.session.check_model", lambda *_, **__: None)
+    norms = {}
+    for engine, correction in (("honest", "none"), ("biased", "none"), ("biased", "truncated")):
+        where = tmp_path / f"{engine}-{correction}"
+        config = tiny_config(where, steps=1, rollouts__engine=engine, loss__sampler_correction=correction)
+        tiny_run(config)
+        row = json.loads((where / "metrics.jsonl").read_text())
+        norms[engine, correction] = row["deployed_gradient_norm"]
+    assert norms["honest", "none"] == norms["biased", "none"] != norms["biased", "truncated"]
 
 
 def test_work_folders_are_in_shared_memory_by_default():

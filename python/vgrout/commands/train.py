@@ -15,6 +15,7 @@ from vgrout.presets import PRESETS
 RESUME_MAY_CHANGE = frozenset(
     {
         "steps", "device", "run_dir", "resume", "checkpoint_every", "checkpoint_minutes", "base.threads", "trackers",
+        "rollouts.url", "rollouts.adapter_dir", "rollouts.timeout_s", "rollouts.memory_share",
     }
 )  # fmt: skip
 

