@@ -97,7 +97,7 @@ class RolloutConfig:
     """What draws the answers: `hf` samples on the trained model itself, `vllm` on a vLLM of its own, `vllm-server` on
     one that runs already. The next five are for these two."""
     url: str | None = None
-    """`vllm-server`: where it answers, as `http://127.0.0.1:8000`."""
+    """`vllm-server`: where it answers, as `http://localhost:8000`."""
     adapter_dir: Path | None = None
     """Folder through which the engine is handed each step's adapters; None is shared memory. A server must see it."""
     timeout_s: Positive = 600.0

@@ -166,9 +166,7 @@ def test_an_engine_that_applies_no_adapter_is_refused_at_set_up_and_closed(tmp_p
         def close(self):
             closed.append(True)
 
-    with pytest.raises(
-        EngineError, match="set-up: the deployed policy's adapter is not applied|set-up: the full"
-    ):
+    with pytest.raises(EngineError, match=r"set-up: the full policy's adapter is not applied"):
         served_engine(tmp_path, Deaf)
     assert closed
 
@@ -254,7 +252,7 @@ def test_a_folder_for_adapters_must_be_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("engine", "url"), [("vllm-server", None), ("vllm", "http://127.0.0.1:1"), ("hf", "http://127.0.0.1:1")]
+    ("engine", "url"), [("vllm-server", None), ("vllm", "http://localhost:1"), ("hf", "http://localhost:1")]
 )
 def test_an_address_goes_with_a_server_and_with_nothing_else(tmp_path, engine, url):
     config = tiny_config(tmp_path / "run", rollouts__engine=engine, rollouts__url=url)

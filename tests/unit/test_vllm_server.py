@@ -33,7 +33,7 @@ class Stub(ThreadingHTTPServer):
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"http://localhost:{self.server_port}"
 
     def answer(self, path, body):
         if path == "/version":

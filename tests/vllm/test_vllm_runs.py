@@ -17,9 +17,11 @@ SMOLLM2 = ROOT / "models" / "smollm2-135m"
 ENGINE = ("--rollouts.engine", "vllm", "--eval.problems", "4", "--eval.samples", "2")
 
 
-def train(*flags, **settings):
-    command = [sys.executable, "-m", "vgrout.train", "organism", *ENGINE, *flags]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings)
+def train(folder: Path, *flags: str) -> subprocess.Popen:
+    """A run in `folder / "run"`, what it says in `folder / "said"`."""
+    command = [sys.executable, "-m", "vgrout.cli", "train", "organism", *ENGINE, *flags]
+    with (folder / "said").open("wb") as said:
+        return subprocess.Popen([*command, "--run-dir", str(folder / "run")], stdout=said, stderr=said)
 
 
 def rows_of(path: Path) -> list[dict]:
@@ -44,10 +46,11 @@ def left_behind() -> set[str]:
 
 def test_the_organism_is_trained_end_to_end(tmp_path):
     before, folders = engines(), left_behind()
-    run = train("--steps", "5", "--rollouts.deploy-share", "0.5", "--run-dir", str(tmp_path / "run"))
-    out, err = run.communicate()
-    assert run.returncode == 0, err[-3000:]
-    assert "deployed" in out
+    run = train(tmp_path, "--steps", "5", "--rollouts.deploy-share", "0.5")
+    run.wait()
+    said = (tmp_path / "said").read_text()
+    assert run.returncode == 0, said[-3000:]
+    assert "deployed" in said
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names >= {
         "config.json", "versions.json", "fence.json", "metrics.jsonl", "rollouts.jsonl", "prompts.jsonl",
@@ -65,20 +68,21 @@ def test_the_organism_is_trained_end_to_end(tmp_path):
 
 def test_a_killed_engine_ends_the_run_with_its_checkpoint(tmp_path):
     before, folders = engines(), left_behind()
-    run = train("--steps", "500", "--run-dir", str(tmp_path / "run"))
+    run = train(tmp_path, "--steps", "500")
     deadline = time.monotonic() + 500
     while len(rows_of(tmp_path / "run" / "metrics.jsonl")) < 2:
-        assert run.poll() is None
+        assert run.poll() is None, (tmp_path / "said").read_text()[-3000:]
         assert time.monotonic() < deadline
         time.sleep(0.1)
     for pid in engines() - before:
         os.kill(pid, signal.SIGKILL)
-    _, err = run.communicate()
+    run.wait()
+    said = (tmp_path / "said").read_text()
     steps = len(rows_of(tmp_path / "run" / "metrics.jsonl"))
-    assert run.returncode == 1, err[-3000:]
-    assert "the engine's process has ended" in err
-    assert f"hint: saved after step {steps}; go on with `vgrout-train organism --resume" in err
-    assert "Traceback" not in err
+    assert run.returncode == 1, said[-3000:]
+    assert "the engine's process has ended" in said
+    assert f"hint: saved after step {steps}; go on with `vgrout-train organism --resume" in said
+    assert "Traceback" not in said
     assert (tmp_path / "run" / "checkpoint.pt").is_file()
     assert (engines() - before, left_behind() - folders) == (set(), set())
 

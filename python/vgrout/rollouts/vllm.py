@@ -83,6 +83,10 @@ class VllmBackend:
         )
         try:
             self._tells_cut = bool(self._process.call("start", settings, timeout_s=self._timeout_s))
+            # Some models load, and fail at the first token.
+            sampling = asdict(Sampling(max_new_tokens=2, temperature=1.0, end_ids=policy.end_ids))
+            first = [((policy.end_ids[0],), 0, None)]
+            self._process.call("generate", first, sampling, timeout_s=self._timeout_s)
         except EngineRefused as error:
             self.close()
             raise ConfigError(

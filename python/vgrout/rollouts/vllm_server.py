@@ -165,7 +165,7 @@ def check_url(url: str | None) -> str:
         ConfigError: it is none of HTTP.
     """
     if url is None or not url.startswith(("http://", "https://")):
-        raise ConfigError(f"rollouts.url: {url!r} is no address, expected one as http://127.0.0.1:8000")
+        raise ConfigError(f"rollouts.url: {url!r} is no address, expected one as http://localhost:8000")
     return url
 
 
