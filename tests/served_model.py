@@ -1,6 +1,7 @@
 """A backend for tests that does what a serving engine should: it reads the exported folders, and knows nothing else."""
 
 import json
+import shutil
 from pathlib import Path
 
 import torch
@@ -74,6 +75,8 @@ class HonestBackend:
 
     def close(self) -> None:
         self.is_closed = True
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def served_engine(folder: Path, backend=HonestBackend, **settings):

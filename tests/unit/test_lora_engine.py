@@ -282,6 +282,7 @@ def test_a_run_whose_engine_dies_keeps_the_last_whole_step_and_goes_on_from_it(t
         EngineError, match=r"has ended\nhint: saved after step 3; go on with `vgrout-train smoke --resume"
     ):
         tiny_run(config)
+    assert not DyingEngine.folder.exists()
     rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(row)["step"] for row in rows] == [1, 2, 3]
     resumed = replace(

@@ -217,4 +217,4 @@ def child_environment(environment: Mapping[str, str], *, on_cpu: bool) -> dict[s
     if on_cpu:
         threads = str(torch.get_num_threads())
         own |= {"OMP_NUM_THREADS": threads, "TORCHDYNAMO_DISABLE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
-    return {"VLLM_LOGGING_LEVEL": "WARNING", **environment, **own}
+    return {"VLLM_LOGGING_LEVEL": "ERROR", **environment, **own}
