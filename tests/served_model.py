@@ -58,11 +58,14 @@ class HonestBackend:
         for name, change in changes.items():
             modules[name].weight += change
         generator, ids, told = torch.Generator().manual_seed(row.seed), list(row.prompt), []
+        cache, new = None, ids
         while len(told) < sampling.max_new_tokens:
-            logits = self.model(torch.tensor([ids])).logits[0, -1] / sampling.temperature
-            logprobs = logits.log_softmax(-1)
+            output = self.model(torch.tensor([new]), past_key_values=cache, use_cache=True, logits_to_keep=1)
+            logprobs = (output.logits[0, -1] / sampling.temperature).log_softmax(-1)
+            cache = output.past_key_values
             token = int(torch.multinomial(logprobs.exp(), 1, generator=generator))
             ids.append(token)
+            new = [token]
             told.append(float(logprobs[token]))
             if token in sampling.end_ids:
                 break

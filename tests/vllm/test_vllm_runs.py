@@ -96,22 +96,19 @@ def test_a_real_small_model_solves_a_problem_through_vllm():
     from vgrout.rollouts.base import SampleRequest
     from vgrout.rollouts.vllm import VllmEngine
 
-    policy = loaded_policy(str(SMOLLM2))
-    text = (
-        "Complete this Python code and answer with one code block only.\n```python\nclass Solution:\n"
-        "    def add(self, a: int, b: int) -> int:\n        # returns the sum of a and b\n```"
-    )
+    policy = loaded_policy(str(SMOLLM2), rank=2)
+    text = "Write a Python function `add(a, b)` that returns the sum of a and b. Answer with one code block only."
     config = RolloutConfig(
-        engine="vllm", temperature=0.2, top_p=1.0, max_new_tokens=80, max_prompt_tokens=256, rows_per_batch=8
+        engine="vllm", temperature=0.2, top_p=1.0, max_new_tokens=48, max_prompt_tokens=256, rows_per_batch=8
     )
     engine = VllmEngine(policy, config)
     try:
         engine.sync(1)
         request = SampleRequest(
             prompts=(policy.prompt_ids([{"role": "user", "content": text}]),),
-            counts=(8,),
+            counts=(4,),
             ablated=(True,),
-            max_new_tokens=80,
+            max_new_tokens=48,
             temperature=0.2,
             top_p=1.0,
             top_k=0,
@@ -120,7 +117,7 @@ def test_a_real_small_model_solves_a_problem_through_vllm():
         answers = [policy.text(answer.completion) for answer in engine.sample(request)]
     finally:
         engine.close()
-    tests = ["assert Solution().add(a = 2, b = 3) == 5", "assert Solution().add(a = -1, b = 1) == 0"]
+    tests = ["assert add(2, 3) == 5", "assert add(-1, 1) == 0"]
     with Grader(workers=1) as grader:
         verdicts = grader.grade([GradeJob(response=answer, tests=tests) for answer in answers])
     assert sum(verdict.gt_correct for verdict in verdicts) > 0, answers[:2]
