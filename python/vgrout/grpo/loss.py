@@ -35,6 +35,8 @@ class LossInputs:
     """What sums over tokens are divided by (`constant_normaliser`), the same for all micro-batches of a step."""
     reference_logprobs: Float[Tensor, "B L"] | None = None
     """Of the adapter-disabled base; None leaves the KL term out."""
+    sampler_logprobs: Float[Tensor, "B L"] | None = None
+    """Of the engine that drew the tokens, NaN for tokens that it did not draw; None leaves its weight out."""
     off_policy: Bool[Tensor, " B"] | None = None
     """Rows that another forward sampled than trains them: truncated importance sampling instead of the clip."""
     clip: float = 0.2
@@ -42,7 +44,7 @@ class LossInputs:
     kl_beta: float = 1e-3
     """Weight of the KL to the reference."""
     importance_cap: float = 2.0
-    """Upper bound of the detached ratio of off-policy rows."""
+    """Upper bound of the detached ratio of off-policy rows, and of the sampler's weight."""
 
     def __post_init__(self) -> None:
         shape = tuple(self.completion_mask.shape)
@@ -50,6 +52,7 @@ class LossInputs:
             "logprobs": shape,
             "old_logprobs": shape,
             "reference_logprobs": shape,
+            "sampler_logprobs": shape,
             "advantages": shape[:1],
             "off_policy": shape[:1],
         }
@@ -96,6 +99,7 @@ def grpo_loss(inputs: LossInputs) -> LossOutputs:
 
         on policy:   s = min(w A, clip(w, 1-ε, 1+ε) A)
         off policy:  s = min(sg(w), cap) · A · exp(logp - sg(logp)), whose gradient is min(w, cap) A ∇logp
+        with sampler_logprobs:  s is multiplied by sg(min(exp(old - sampler), cap))
         k3 = exp(ref - logp) - (ref - logp) - 1
         loss = Σ_tokens (-s + β k3) / normaliser
 
@@ -118,6 +122,8 @@ def grpo_loss(inputs: LossInputs) -> LossOutputs:
         truncated = weight * advantages * (logprobs - logprobs.detach()).exp()
         surrogate = torch.where(rows, truncated, surrogate)
         changed = torch.where(rows, ratio > inputs.importance_cap, changed)
+    if inputs.sampler_logprobs is not None:
+        surrogate = surrogate * _sampler_weight(inputs, inputs.sampler_logprobs)
     policy_loss = -(surrogate * mask).sum() / inputs.normaliser
     loss, k3 = policy_loss, zero
     if inputs.reference_logprobs is not None:
@@ -132,6 +138,13 @@ def grpo_loss(inputs: LossInputs) -> LossOutputs:
         kl=_mean(k3, mask),
         clip_fraction=_mean(changed.to(ratio.dtype), mask),
     )
+
+
+def _sampler_weight(inputs: LossInputs, sampler: Tensor) -> Tensor:
+    """Truncated importance weight [B, L] of the trainer's behaviour policy against the engine's; 1 where it drew none."""
+    drawn = inputs.completion_mask & ~sampler.isnan()
+    log_ratio = torch.where(drawn, inputs.old_logprobs.detach() - sampler, torch.zeros_like(sampler))
+    return log_ratio.clamp(-_MAX_LOG_RATIO, _MAX_LOG_RATIO).exp().clamp(max=inputs.importance_cap)
 
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:

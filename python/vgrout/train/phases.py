@@ -48,6 +48,8 @@ class Routed:
     training forward."""
     reference_logprobs: Float[Tensor, "K L"] | None
     """Under the base model; None where the KL term is off."""
+    sampler_logprobs: Float[Tensor, "K L"] | None = None
+    """As the engine said them, NaN where it drew nothing; None where they are not corrected for."""
     advantages: Float[Tensor, "K"]
     decision: GateDecision
 

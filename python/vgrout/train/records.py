@@ -117,14 +117,32 @@ def _sampler_gap(record: StepRecord, routed: Routed) -> dict[str, Any]:
     """Difference of the sampler's and the trainer's log-probs on the policy's own rows that were scored."""
     if record.trainer_logprobs is None:
         return {}
-    trainer = record.trainer_logprobs.cpu()
-    sampled = [record.rollouts[row].logprobs for row in routed.indices.tolist()]
-    gap = torch.cat(
-        [(torch.tensor(own) - row[: len(own)]).abs() for own, row in zip(sampled, trainer, strict=True)]
+    gaps: dict[str, dict[str, list[torch.Tensor]]] = {"policy": {}, "zone": {}}
+    every: list[torch.Tensor] = []
+    rows = zip(
+        routed.indices.tolist(), record.trainer_logprobs.cpu(), routed.decision.zone_names, strict=True
     )
-    if not len(gap):
+    for row, trainer, zone in rows:
+        answer = record.rollouts[row]
+        if not answer.logprobs:
+            continue
+        gap = (torch.tensor(answer.logprobs) - trainer[: len(answer.logprobs)]).abs()
+        every.append(gap)
+        gaps["policy"].setdefault("deployed" if answer.ablated else "as_trained", []).append(gap)
+        gaps["zone"].setdefault(zone, []).append(gap)
+    if not every:
         return {}
-    return {"sampler_gap_mean": float(gap.double().mean()), "sampler_gap_max": float(gap.max())}
+    together = torch.cat(every)
+    return {
+        "sampler_gap_mean": float(together.double().mean()),
+        "sampler_gap_max": float(together.max()),
+        **{
+            f"sampler_gap_by_{kind}": {
+                name: float(torch.cat(found).double().mean()) for name, found in sorted(groups.items())
+            }
+            for kind, groups in gaps.items()
+        },
+    }
 
 
 def prompt_rows(tasks: Iterable[Task], policy: Policy) -> Iterable[PromptRow]:

@@ -20,7 +20,7 @@ from vgrout.artifacts import CHECKPOINT, PREVIOUS_CHECKPOINT, RunDir, default_ru
 from vgrout.config import TrainConfig
 from vgrout.config_file import load_config
 from vgrout.env.partition import save_partition
-from vgrout.errors import ConfigError, Diverged, RankLost, StorageError
+from vgrout.errors import ConfigError, Diverged, EngineError, RankLost, StorageError
 from vgrout.evals.evaluate import EvalResult
 from vgrout.settings import to_json
 from vgrout.train import checkpoint
@@ -74,6 +74,7 @@ def run(config: TrainConfig, console: Console, ranks: Ranks = SOLO) -> RunResult
     Raises:
         ConfigError, DataError: bad input; nothing was written.
         Diverged: a guard stopped the run; its evidence is in the run directory.
+        EngineError: the rollout engine is gone or samples from another policy; says how to go on.
         Interrupted: Ctrl-C; says which step is saved.
         StorageError: the disk refuses a file; says how to go on.
         RankLost: another rank has ended; says how to go on.
@@ -139,6 +140,11 @@ def _go(session: Session, keeper: "_Keeper", console: Console, start: float) -> 
                 f"step {keeper.saved} is saved; go on with `--resume {path}`, on as many ranks as you like"
             )
         raise RankLost(f"{error}\nhint: {again}") from error
+    except EngineError as error:
+        if not keeper.saved:
+            raise
+        again = f"`vgrout-train {config.preset} --resume {path}`"
+        raise EngineError(f"{error}\nhint: saved after step {keeper.saved}; go on with {again}") from error
     return RunResult(
         config=config,
         run_dir=path,
@@ -244,12 +250,19 @@ def _steps(session: Session, keeper: _Keeper, interrupts: Interrupts) -> Iterato
 
     Raises:
         KeyboardInterrupt: one was requested; the step in progress was finished and kept.
+        EngineError: the engine is gone; the last whole step was kept.
     """
     config, trainer, ranks = session.config, session.trainer, session.trainer.ranks
     group_size, longest, warned = config.rollouts.group_size, config.rollouts.max_new_tokens, False
     for step in range(keeper.saved + 1, config.steps + 1):
         start = time.perf_counter()
-        record = trainer.step(step)
+        try:
+            record = trainer.step(step)
+        except EngineError:
+            # Engines are asked before anything of the step is learned: the state is that after the last one.
+            if step - 1 > keeper.saved:
+                keeper.save(step - 1)
+            raise
         row = vars(step_metrics(record, group_size, trainer.direction, trainer.direction_step))
         ranks.check_same(f"metrics of step {step}", digest(row))
         keeper.write_step(record, row)

@@ -11,6 +11,8 @@ quarantine ablated and without the output head; deploy-mode rows get both from o
 direction pay for it.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -18,6 +20,7 @@ from torch import Tensor
 from vgrout.adapters import RouteMask
 from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import MicroBatch, RowBatches
+from vgrout.rollouts.base import Answer
 from vgrout.routing import Scored
 from vgrout.train.forward import row_activations, row_logprobs, row_logprobs_and_activations
 from vgrout.train.ranks import SOLO, Ranks
@@ -54,6 +57,14 @@ def behaviour_logprobs(
         return row_logprobs(policy, batch.tokens, mask, temperature=temperature)
 
     return rows.columns_in_order(ranks.each(rows.batches, score))
+
+
+def sampler_logprobs(answers: Sequence[Answer], width: int) -> Float[Tensor, "K L"]:
+    """Log-probs as the engine said them, NaN behind an answer's end and for answers that no engine drew."""
+    values = torch.full((len(answers), width), torch.nan)
+    for row, answer in enumerate(answers):
+        values[row, : len(answer.logprobs)] = torch.tensor(answer.logprobs)
+    return values
 
 
 def reference_logprobs(

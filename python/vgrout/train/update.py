@@ -104,7 +104,7 @@ def _backward(
     mask = routed.decision.mask.to(policy.device)[at]
     tokens = batch.tokens
     completion_mask = tokens.completion_mask
-    reference = routed.reference_logprobs
+    reference, sampler = routed.reference_logprobs, routed.sampler_logprobs
     logprobs, entropy = row_logprobs_and_entropy(
         policy, tokens, mask, temperature=config.rollouts.temperature
     )
@@ -124,6 +124,7 @@ def _backward(
                 config.rollouts.prompts_per_step,
             ),
             reference_logprobs=None if reference is None else reference[at, : batch.width],
+            sampler_logprobs=None if sampler is None else sampler.to(old)[at, : batch.width],
             off_policy=off_policy,
             clip=config.loss.clip,
             kl_beta=config.loss.kl_beta,
