@@ -40,8 +40,9 @@ test-rust:
     cargo build --release -p vgrout-py
     if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --workspace --release --no-fail-fast; else cargo test --workspace --release --no-fail-fast; fi
 
+# Two processes, a file in one of them: much of a test is waiting
 test-py *args:
-    uv run pytest {{args}}
+    uv run pytest -n 2 --dist loadfile {{args}}
 
 # The compiled module's tests under the oldest and the newest other CPython at hand, without torch
 test-pythons:

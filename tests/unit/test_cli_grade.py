@@ -384,7 +384,7 @@ def started(case: Case, cpu_s: str = "60") -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "vgrout.cli", *case.arguments("--cpu-s", cpu_s)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not (case.out.exists() and case.out.stat().st_size):
+    while not (case.out.exists() and case.out.read_bytes().count(b"\n") >= grade.BATCH_PER_WORKER):
         assert time.monotonic() < deadline
         assert process.poll() is None
         select.select([process.stderr], [], [], 0.02)

@@ -116,7 +116,7 @@ def test_the_guides_tests_are_tests() -> None:
 def commands() -> Iterator[tuple[str, list[str]]]:
     """Where a command stands, and its words; of shell blocks and of code within text."""
     for page in PAGES:
-        lines = [line for text in blocks(page, "bash", "") for line in text.splitlines()]
+        lines = [line for text in blocks(page, "bash", "") for line in text.replace("\\\n", " ").splitlines()]
         inline = INLINE.findall(BLOCK.sub("", page.read_text(encoding="utf-8")))
         for line in [*lines, *inline]:
             words = shlex.split(line.replace("\n", " "), comments=True)

@@ -23,7 +23,9 @@ from vgrout.train.ranks import SOLO, Ranks
 from vgrout.train.sharded import ShardedGrader, prompts_of
 from vgrout.train.torchrun import Place
 
-MEASURED_OF_SAMPLER = {"sampler_gap_mean", "sampler_gap_max", "cut_nats_mean"}
+MEASURED_OF_SAMPLER = {
+    "sampler_gap_mean", "sampler_gap_max", "sampler_gap_by_policy", "sampler_gap_by_zone", "cut_nats_mean",
+}  # fmt: skip
 """Made of the sampler's own log-probs, which are rounded by the rows decoded together."""
 
 

@@ -105,9 +105,8 @@ def _backward(
     tokens = batch.tokens
     completion_mask = tokens.completion_mask
     reference, sampler = routed.reference_logprobs, routed.sampler_logprobs
-    logprobs, entropy = row_logprobs_and_entropy(
-        policy, tokens, mask, temperature=config.rollouts.temperature
-    )
+    temperature = config.rollouts.temperature
+    logprobs, entropy = row_logprobs_and_entropy(policy, tokens, mask, temperature=temperature)
     old = logprobs.detach() if routed.old_logprobs is None else routed.old_logprobs[at, : batch.width]
     off_policy = None
     if config.loss.off_policy == "truncated":
