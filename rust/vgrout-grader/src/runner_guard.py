@@ -30,17 +30,23 @@ MAKERS = frozenset({"collections", "dataclasses"})
 READERS = frozenset({"typing", "annotationlib", "inspect"})
 
 
-def is_plain(source, nodes=HARMLESS, foreign=()):
-    """Whether a text is an expression of these nodes alone, no foreign name among them: harmless, whoever wrote it."""
+def is_plain(source, nodes=HARMLESS):
+    """Whether a text is an expression of these nodes alone: harmless, whoever wrote it."""
     if not isinstance(source, str) or len(source) > 10_000:
         return False
     try:
         tree = REAL["compile"](source.strip(), "<text>", "eval", ONLY_AST)
     except Exception:
         return False
-    return all(
-        isinstance(node, nodes) and getattr(node, "id", None) not in foreign for node in _ast.walk(tree)
-    )
+    return all(isinstance(node, nodes) and is_known(node) for node in _ast.walk(tree))
+
+
+def is_known(node):
+    """Whether what takes arguments in brackets is one of typing's or the language's, and no object of the answer's."""
+    if not isinstance(node, _ast.Subscript):
+        return True
+    name = getattr(node.value, "attr", getattr(node.value, "id", None))
+    return name in vars(_builtins) or name in vars(sys.modules.get("typing", _types))
 
 
 REAL = {name: getattr(_builtins, name) for name in ("eval", "exec", "compile")}
@@ -51,8 +57,6 @@ class Guard:
 
     def __init__(self):
         self.touched = False
-        # Names of the answer's: it would be told what is asked of them.
-        self.foreign = frozenset()
 
     def install(self):
         sys.addaudithook(self.watch)
@@ -65,7 +69,7 @@ class Guard:
         caller = frame.f_globals.get("__name__")
         if frame.f_code is Library.get_code.__code__:
             return
-        if caller not in MAKERS and not (caller in READERS and is_plain(source, TYPES, self.foreign)):
+        if caller not in MAKERS and not (caller in READERS and is_plain(source, TYPES)):
             raise RuntimeError(
                 "eval, exec and compile take no text once the answer was asked: its text is not code"
             )

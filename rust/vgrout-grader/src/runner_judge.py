@@ -3,11 +3,8 @@
 import itertools as _itertools
 import types as _types
 
-ENDINGS = (StopIteration, StopAsyncIteration)
 # What a name stands for, whether there is something and how it is written is no question to the answer yet.
-NO_QUESTION = frozenset({"name", "isinstance", "issubclass", "__bool__", "__str__", "__repr__"})
-# What the graded class makes, and its methods: no words of a test's.
-GRADED_OBJECT, GRADED_METHOD = "an object of the graded class", "a method of it"
+NO_QUESTION = frozenset({"name", "isinstance", "__bool__", "__str__", "__repr__"})
 MOST_NAMES = 10_000
 MOST_NAMES_BYTES = 1 << 20
 MOST_CALLS_BACK = 100_000
@@ -28,11 +25,8 @@ class Builtins(dict):
         return self.judge.named(name)
 
 
-def is_harmless(kind):
-    """Whether a class of exceptions ends no program, loop or test of the judge's."""
-    case = sys.modules.get("unittest.case")
-    endings = ENDINGS if case is None else (*ENDINGS, case.SkipTest)
-    return isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, endings)
+def is_mock(value):
+    return type(value).__module__ == "unittest.mock"
 
 
 class Judge(Side):
@@ -46,18 +40,18 @@ class Judge(Side):
         self.entry_point = entry_point
         self.names = frozenset()
         self.functions = []
-        self.methods = METHODS | methods_of(self.classes.values())
         self.function_of = {}
         self.exceptions = {}
         self.errors = {}
         self.tickets = _itertools.count()
-        self.proxies = {}
+        self.proxies, self.rich = {}, {GRADED: True}
         self.depth = 0
         self.gone = False
         if graded:
             # Setup code may call the graded name, too, and means the answer's.
-            called = graded if method else None  # a function, unless a method of it is graded
-            self.candidate = self.proxy(GRADED, ["__call__"], called=called)
+            # A function, unless a method of it is graded.
+            role, called = (AS_CLASS, graded) if method else (AS_VALUE, None)
+            self.candidate = self.proxy(GRADED, ["__call__"], role=role, called=called)
             namespace[graded] = self.candidate
         self.setup = dict(namespace)
 
@@ -73,7 +67,6 @@ class Judge(Side):
     def run(self, tests):
         try:
             self.names = self.checked_names(self.zygote.receive(MOST_NAMES_BYTES))
-            self.guard.foreign = self.names
             for index, source in tests:
                 found = self.judge(index, source)
                 if self.gone:
@@ -103,7 +96,10 @@ class Judge(Side):
     def judge(self, index, source):
         self.asked, self.raised, self.bad, self.unknown = 0, None, None, None
         # What one test made says nothing to the next.
-        self.proxies = {GRADED: self.candidate} if self.graded else {}
+        self.proxies, self.rich = {}, {GRADED: True}
+        self.function_of = {}
+        if self.graded:
+            self.proxies[GRADED, self.candidate._Proxy__role] = self.candidate
         module = _types.ModuleType("__main__")
         scope = module.__dict__
         scope.update(self.setup)
@@ -148,16 +144,31 @@ class Judge(Side):
             raise KeyError(name)
         return self.ask("name", name, (), {})
 
-    def proxy(self, number, abilities, held=None, is_own=False, called=None):
-        """The one proxy of an object; one that the test itself made may be asked for all that its class can."""
-        if number not in self.proxies:
-            abilities = abilities if is_own else OF_ANY & set(abilities)
-            allowed = None if is_own else frozenset()
-            self.proxies[number] = proxy_class(abilities)(self, number, called, allowed, held)
-        known = self.proxies[number]
-        if known._Proxy__called is None and number != GRADED:
-            object.__setattr__(known, "_Proxy__called", called)
-        return known
+    def proxy(self, number, abilities, held=None, role=None, called=None, owner=None):
+        """The one proxy of an object in a role."""
+        if not self.rich.setdefault(number, RICH in abilities):
+            role, owner = AS_ANY, None
+        elif role is None:
+            role = AS_VALUE
+        key = (number, role) if owner is None else (number, role, owner)
+        if key not in self.proxies:
+            abilities = OF_ANY & set(abilities) if is_value(role, called) else abilities
+            self.proxies[key] = proxy_class(abilities)(self, number, role, called, owner, held)
+        return self.proxies[key]
+
+    def twins(self, objects):
+        """Plain proxies in place of those that were handed over: what comes back stands for a value."""
+        found = {}
+        for number, value in enumerate(objects):
+            if is_proxy(value) and value._Proxy__role not in (AS_VALUE, AS_ANY):
+                abilities = ["data"] * is_based(value) + [
+                    name for name in OF_ANY if hasattr(type(value), name)
+                ]
+                held = _held(value) if is_based(value) and value._Proxy__role != AS_CLASS else None
+                found[number] = self.proxy(value._Proxy__number, abilities, held)
+            elif is_mock(value):
+                found[number] = object()  # a mock says yes to everything
+        return found
 
     def exchange(self, operation, *rest):
         """The reply to a request. A ticket that nobody can foresee tells it from what was sent before it was asked for."""
@@ -200,24 +211,22 @@ class Judge(Side):
             raise TypeError(f"a {error} cannot be handed to the answer") from None
         if not self.depth:
             self.errors.clear()  # what a call back raised may pass through this call, not through a later one
-        is_name = operation == "name"
-        target, called = (asked, asked) if is_name else (asked._Proxy__number, asked._Proxy__called)
+        target = asked if operation == "name" else asked._Proxy__number
+        twins = self.twins(packer.objects)
         self.depth += 1
         try:
             kind, _, changed, item = self.exchange(operation, table, target, items, flat)
             if kind == "bad":
                 self.refuse(str(item))
-            unpacker = Unpacker(self, changed, packer.objects)
+            unpacker = Unpacker(self, changed, packer.objects, twins)
             if kind == "value":
-                self.admit(unpacker, item, operation, called)
+                self.admit(unpacker, item, operation, asked)
                 value = unpacker.item(item)
             elif kind == "raise":
                 value = self.error(unpacker, *item)
             else:
                 self.refuse("no reply")
             unpacker.finish()
-            if operation == "call" and (called is not None or target == GRADED):
-                self.take_back(unpacker, item)
         except (Gone, BadReturn):
             raise
         except BaseException as error:  # a message that means nothing
@@ -230,20 +239,34 @@ class Judge(Side):
             raise value
         return value
 
-    def admit(self, unpacker, item, operation, called):
-        """Meet what a reply is about, and nothing else in it, as what the test's own words made of it."""
+    def admit(self, unpacker, item, operation, asked):
+        """Meet what a reply is about, and nothing else in it, in the role that the test's own words give it."""
         kind, content = unpacker.table.get(item[0], (None, None)) if type(item) is tuple else (None, None)
         if kind != "handle":
             return
-        is_graded = called in (self.graded if self.method else "Solution", GRADED_OBJECT)
+        known = {}
         if operation == "name":
-            # One that is all capitals may be a constant.
-            is_own = is_class_name(called) and not called.isupper()
-            self.meet(unpacker, content, is_own=is_own, called=called)
+            known = {} if content[0] == GRADED else self.role_of_name(asked, content[1])
         elif operation == "make":
-            self.meet(unpacker, content, is_own=True, called=GRADED_OBJECT if is_graded else None)
-        elif operation == "get" and is_graded:
-            self.meet(unpacker, content, called=GRADED_METHOD)
+            is_graded = asked._Proxy__called == (self.graded if self.method else "Solution")
+            known = {"role": AS_GRADED if is_graded else AS_OWN}
+        elif asked._Proxy__role == AS_OWN:
+            if operation == "get":
+                known = {"owner": asked._Proxy__number}
+            elif operation == "__enter__" and content[0] == asked._Proxy__number:
+                known = {"role": AS_OWN}
+        elif operation == "call" and content[0] == asked._Proxy__owner:
+            known = {
+                "role": AS_OWN
+            }  # a method that returns its own object, so that calls can be strung together
+        unpacker.objects[item[0]] = self.meet(unpacker, content, **known)
+
+    @staticmethod
+    def role_of_name(name, abilities):
+        """Only what is written as a class's name, and can be called, is one; all capitals may be a constant."""
+        if not is_class_name(name) or "__call__" not in abilities:
+            return {}
+        return {"role": AS_CLASS, "called": name}
 
     def meet(self, unpacker, content, **known):
         """The proxy of a handle."""
@@ -253,19 +276,6 @@ class Judge(Side):
         if not held:
             abilities = set(abilities) - {"data"}
         return self.proxy(number, abilities, *unpacker.items(held), **known)
-
-    def take_back(self, unpacker, item):
-        """What a function returned stands for a value, even where the test had made the object itself."""
-        parts = [
-            [item],
-            *(item if type(item) is list else ()),
-            *(content for _, content in unpacker.table.values()),
-        ]
-        references = {each for part in parts if type(part) is list for each in part if type(each) is tuple}
-        for (number,) in references:
-            value = unpacker.objects.get(number)
-            if is_proxy(value) and value._Proxy__allowed is None:
-                restrict(value, _held(value) if is_based(value) else None)
 
     def is_stand_in(self, name, value):
         return name in self.methods and (is_proxy(value) or id(value) in NAMES)
@@ -359,7 +369,7 @@ class Judge(Side):
     def may_be_called(self, value):
         """Functions, methods and classes that the test or its setup wrote, and what is made of them."""
         kind = type(value)
-        if kind.__module__ == "unittest.mock" or getattr(value, "__module__", None) == "time":
+        if is_mock(value) or getattr(value, "__module__", None) == "time":
             return callable(value)
         if kind is sys.modules["functools"].partial:
             return self.may_be_called(value.func) or id(value.func) in NAMES
@@ -376,7 +386,10 @@ class Judge(Side):
         if kind == "error":
             return self.unpack_error(unpacker, *content)
         if kind == "function":
-            return self.functions[content]
+            value = self.functions[content]
+            if content not in self.function_of.values() or is_mock(value):
+                raise CannotCross("function of another test, or a mock,")
+            return value
         if kind == "exception":
             return self.exception(content)
         raise CannotCross(kind)

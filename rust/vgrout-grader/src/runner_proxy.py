@@ -19,29 +19,44 @@ METHODS = methods_of(
 )
 
 
+# What the test's own words make of an object. As a value it stands for one, wherever it comes from; an object that the test
+# made by a class's name is its own, and one of the graded class's gives nothing but values. What has nothing that a value
+# could be asked for is the same in every role, and has one proxy.
+AS_VALUE, AS_ANY, AS_CLASS, AS_OWN, AS_GRADED = range(5)
+RICH = "rich"
+
+
 class Proxy:
     # A name or an object of the answer's, in the judge: to be asked for attributes and text, and for what its class can.
     #
     # It has no operators: comparing is identity, whatever the answer's class makes of it. One whose class derives from a
     # built-in class compares and reckons as the value that it holds, read by that class.
 
-    __slots__ = ("__allowed", "__called", "__held", "__judge", "__number")
+    __slots__ = ("__called", "__held", "__judge", "__number", "__owner", "__role")
 
-    def __init__(self, judge, number, called, allowed, held):
+    def __init__(self, judge, number, role, called, owner, held):
         for name, value in (
             ("judge", judge),
             ("number", number),
-            ("called", called),  # the test's own word for it, or that it is the graded method
-            ("allowed", allowed),  # names of methods that it may be asked for; None for any
+            ("role", role),
+            ("called", called),  # the test's own word for it
+            ("owner", owner),  # the number of the test's own object that it is a method of
             ("held", held),  # what it was when the answer sent it; read anew where the test itself made it
         ):
             object.__setattr__(self, f"_Proxy__{name}", value)
+
+    def __eq__(self, other):
+        # One object may be known in two roles, and so have two proxies.
+        return is_proxy(other) and other._Proxy__number == self._Proxy__number
+
+    def __hash__(self):
+        return hash(self._Proxy__number)
 
     def __getattr__(self, name):
         if name.startswith("__") and name.endswith("__") and name != "__name__":
             self.__judge.touched = True
             raise AttributeError(name)
-        if name in self.__judge.methods and self.__allowed is not None and name not in self.__allowed:
+        if name in self.__judge.methods and is_value(self.__role, self.__called):
             self.__judge.refuse(f"an object of the answer's where a value's `{name}` is asked")
         return self.__judge.ask("get", self, (name,), {})
 
@@ -59,6 +74,11 @@ class Proxy:
         return is_proxy(kind) and self.__judge.ask("issubclass", self, (kind,), {}) is True
 
 
+def is_value(role, called):
+    """Whether an object stands for a value: what the test did not make, or names as it would a constant."""
+    return role in (AS_VALUE, AS_ANY) or (called is not None and called.isupper())
+
+
 def is_proxy(value):
     return issubclass(type(value), Proxy)
 
@@ -71,8 +91,8 @@ def _access(name):
 
 
 def _call(self, *arguments, **keywords):
-    is_made = is_class_name(self._Proxy__called)
-    return self._Proxy__judge.ask("make" if is_made else "call", self, arguments, keywords)
+    operation = "call" if self._Proxy__called is None else "make"
+    return self._Proxy__judge.ask(operation, self, arguments, keywords)
 
 
 def _next(self):
@@ -82,13 +102,13 @@ def _next(self):
     return found[0]
 
 
-def _exit(self, _kind, error, _trace):
-    # Whatever it says, it hides no failure of the test's.
-    _access("__exit__")(self, error)
+def _exit(self, kind, _error, _trace):
+    # Whatever it says, it hides no failure of the test's, and what that would tell is not told.
+    _access("__exit__")(self, kind)
 
 
 def _held(self):
-    if self._Proxy__allowed is None:
+    if not is_value(self._Proxy__role, None):
         return _access("data")(self)
     return self._Proxy__held
 
@@ -145,26 +165,18 @@ def proxy_class(abilities):
     """The class of proxies for objects with these abilities."""
     abilities = frozenset(ABILITIES.keys() & set(abilities))
     if abilities not in PROXIES:
-        members = {"__slots__": (), "__hash__": object.__hash__, "__doc__": DOC}
+        members = {"__slots__": (), "__doc__": DOC, "__hash__": Proxy.__hash__}
         for name in ABILITIES:
             members |= ABILITIES[name] if name in abilities else {}
         PROXIES[abilities] = type("Proxy", (Proxy,), members)
     return PROXIES[abilities]
 
 
-def restrict(proxy, held):
-    """Make an object that the test had made one that the answer returned, and no other object for that."""
-    kind = proxy_class([name for name in OF_ANY if hasattr(type(proxy), name)] + ["data"] * is_based(proxy))
-    vars(object)["__class__"].__set__(proxy, kind)
-    object.__setattr__(proxy, "_Proxy__allowed", frozenset({proxy._Proxy__judge.method}))
-    object.__setattr__(proxy, "_Proxy__held", held)
-
-
 def is_based(proxy):
     """Whether its class derives from a built-in one, so that it holds a value."""
-    return type(proxy).__eq__ is not object.__eq__
+    return type(proxy).__eq__ is not Proxy.__eq__
 
 
 def is_class_name(name):
     """Whether the test's own words say that it means a class: the answer would say what suits it."""
-    return name is not None and name[:1].isupper()
+    return name[:1].isupper()

@@ -248,10 +248,15 @@ def pairs_of(flat):
 class Unpacker:
     """The table → objects. `known` are objects by number; those that the table names again are changed in place."""
 
-    def __init__(self, side, table, known=()):
+    def __init__(self, side, table, known=(), twins=None):
+        """`twins` stand for some of the known objects wherever the reply itself refers to them."""
         self.side = side
         self.table = table
         self.objects = dict(enumerate(known))
+        self.originals = {}
+        for number, twin in (twins or {}).items():
+            key = self.originals[number] = object()
+            self.objects[key], self.objects[number] = self.objects[number], twin
         self.known = len(self.objects)
         self.unfilled = []
         self.hashed = []
@@ -265,7 +270,14 @@ class Unpacker:
     def finish(self):
         """Change what the other side has changed, then fill what could refer to itself."""
         for number in [number for number in self.table if number < self.known]:
-            self.later(self.objects[number], *self.table[number])
+            kind, content = self.table[number]
+            if self.originals and type(content) is list:
+                # What was handed over as an element stays that element.
+                content = [
+                    (self.originals.get(item[0], item[0]),) if type(item) is tuple else item
+                    for item in content
+                ]
+            self.later(self.objects[self.originals.get(number, number)], kind, content)
         while self.unfilled or self.hashed:
             if self.unfilled:
                 self.fill(*self.unfilled.pop())
