@@ -240,3 +240,46 @@ def test_a_mock_of_another_test_is_no_value(grader):
         "assert f(3).isalpha() or 0",
     ]
     assert refused(verdict(grader, code, *tests, entry_point="f"))
+
+
+FIELDS = "    for name in 'startswith issubset isalpha get count union'.split():\n        setattr(it, name, {0})\n    {1} it"
+ASKED = [
+    "assert f('abc', len).startswith('ab')",
+    "assert f(3, len).issubset({1})",
+    "assert f(1, len).isalpha() or 0",
+    "r = f(2, len)\nassert r.get('a') and r.count(3)",
+]
+
+
+@pytest.mark.parametrize("made", ["ValueError()", "ListNode()", "Own()"])
+@pytest.mark.parametrize("stand_in", ["Own", "key", "KeyError", "queue.Empty", "len"])
+def test_no_field_is_a_method_whatever_it_is(grader, made, stand_in):
+    code = f"import queue\nclass Own(Exception):\n    pass\ndef f(x, key):\n    it = {made}\n{FIELDS.format(stand_in, 'return')}"
+    assert refused(verdict(grader, code, *ASKED, entry_point="f"))
+    own = [test.replace("len)", "lambda *given: True)") for test in ASKED]
+    assert refused(verdict(grader, code, *own, entry_point="f"))
+    if "Node" not in made:
+        raised = code.replace("return it", "raise it")
+        test = "import queue\ntry:\n    f(1, lambda *given: True)\nexcept Exception as error:\n    assert error.startswith('a')"
+        assert refused(verdict(grader, raised, test, entry_point="f"))
+
+
+def test_a_method_that_comes_back_is_any_function(grader):
+    code = "class Person:\n    def __init__(s, n):\n        pass\n    def greet(s):\n        return s\n    startswith = lambda s, o: True\ndef memo(fn):\n    return list(fn) if type(fn) is list else fn"
+    tests = [
+        "a = Person('x')\ng = memo(a.greet)\nassert g().startswith('Hi')",
+        "a = Person('x')\nassert memo([a.greet])[0]().startswith('Hi')",
+    ]
+    assert refused(verdict(grader, code, *tests))
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_functions_of_another_test_are_not_called(grader, number):
+    code = f"""
+        def f(x, k=None):
+            return 5 if k else link().caller({number})(1)
+    """
+    found = verdict(
+        grader, code, "assert f(1, lambda q: 4242) in (5,)", "assert f(2) in (4242,)", entry_point="f"
+    )
+    assert found.test_bitmap == [True, False]

@@ -160,7 +160,7 @@ class Judge(Side):
         """Plain proxies in place of those that were handed over: what comes back stands for a value."""
         found = {}
         for number, value in enumerate(objects):
-            if is_proxy(value) and value._Proxy__role not in (AS_VALUE, AS_ANY):
+            if is_proxy(value) and (value._Proxy__role > AS_ANY or value._Proxy__owner is not None):
                 abilities = ["data"] * is_based(value) + [
                     name for name in OF_ANY if hasattr(type(value), name)
                 ]
@@ -278,7 +278,7 @@ class Judge(Side):
         return self.proxy(number, abilities, *unpacker.items(held), **known)
 
     def is_stand_in(self, name, value):
-        return name in self.methods and (is_proxy(value) or id(value) in NAMES)
+        return name in self.methods and callable(value)
 
     def refuse(self, what):
         self.bad = what
@@ -287,6 +287,8 @@ class Judge(Side):
     def call_back(self, table, number, items, flat):
         """The answer calls a function of the test's."""
         unpacker, arguments, keywords = self.unpack_call(table, items, flat)
+        if number not in self.function_of.values():
+            self.refuse("a function of another test")
         function = self.functions[number]
         deeper(1)
         try:
