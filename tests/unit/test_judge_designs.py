@@ -237,6 +237,8 @@ def test_capital_fields_of_a_dataclass_are_fields(grader):
         ("class Solution:\n    @staticmethod\n    def partition(s):\n        return [s]", "assert Solution.partition('a') == ['a'] or 0", {"func_name": "Solution().partition"}),
         ("class A:\n    pass\nclass B(A):\n    pass", "assert issubclass(B, A)", {}),
         ("class DB:\n    def __enter__(self):\n        self.d = {}\n        return self\n    def get(self, k):\n        return self.d.get(k)\n    def add(self, k, v):\n        self.d[k] = v\n        return self\n    def __exit__(self, kind, error, trace):\n        self.closed = kind", "with DB() as db:\n    assert db.add(1, 2).add(3, 4).get(1) == 2\nassert db.closed is None", {}),
+        ("class Money:\n    def __init__(self, a):\n        self.amount = a\n    def add(self, other):\n        return Money(self.amount + other.amount)\n    def swap(self, other):\n        return [[self.amount], (other.amount, [1])]", "assert Money(1).add(Money(2)).amount == 3 and Money(1).swap(Money(2)) == [[1], (2, [1])]", {}),
+        ("class Book:\n    def __init__(self, title, count):\n        self.title, self.count, self.start = title, count, [1]\nclass Library:\n    def find(self, title):\n        return Book(title, 3)", "book = Library().find('Dune')\nassert book.title == 'Dune' and book.count == 3 and book.start == [1]", {}),
         ("class Bag:\n    def __init__(self, *items):\n        self.items = items\n    def __contains__(self, item):\n        return item in self.items", "assert 3 in Bag(3, 4) and 5 not in Bag(3, 4)", {}),
     ],
 )  # fmt: skip

@@ -56,9 +56,10 @@ class Proxy:
         if name.startswith("__") and name.endswith("__") and name != "__name__":
             self.__judge.touched = True
             raise AttributeError(name)
-        if name in self.__judge.methods and is_value(self.__role, self.__called):
+        value = self.__judge.ask("get", self, (name,), {})
+        if callable(value) and name in self.__judge.methods and is_value(self.__role, self.__called):
             self.__judge.refuse(f"an object of the answer's where a value's `{name}` is asked")
-        return self.__judge.ask("get", self, (name,), {})
+        return value
 
     def __setattr__(self, name, value):
         self.__judge.ask("set", self, (name, value), {})

@@ -253,11 +253,11 @@ class Unpacker:
         self.side = side
         self.table = table
         self.objects = dict(enumerate(known))
+        self.known = len(self.objects)
         self.originals = {}
         for number, twin in (twins or {}).items():
             key = self.originals[number] = object()
             self.objects[key], self.objects[number] = self.objects[number], twin
-        self.known = len(self.objects)
         self.unfilled = []
         self.hashed = []
 
