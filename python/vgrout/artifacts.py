@@ -57,9 +57,9 @@ __all__ = [
     "write_json_atomic",
 ]
 CHECKPOINT, PREVIOUS_CHECKPOINT = "checkpoint.pt", "checkpoint-previous.pt"
+"""The last two states that a run can go on from."""
 SWEEP_PLAN = "sweep.json"
 """A sweep's plan, in its folder from the first moment on."""
-"""The last two states that a run can go on from."""
 
 
 def default_run_dir(preset: str, arm: str, seed: int, now: datetime | None = None) -> Path:
