@@ -1,16 +1,16 @@
 """The queue of a sweep's jobs, wherever they run: what waits for what, what is tried again, what stops them."""
 
 import signal
-import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Protocol, Self
+from types import FrameType
+from typing import Protocol
 
 from vgrout.errors import ConfigError
 from vgrout.flags import BAD_INPUT
+from vgrout.stops import TakenSignals
 from vgrout.sweep.folder import SweepFolder
 from vgrout.sweep.jobs import Job
 
@@ -110,26 +110,13 @@ class View(Protocol):
         ...
 
 
-class StopRequests:
+class StopRequests(TakenSignals):
     """While entered, SIGINT and SIGTERM are counted instead of raised; outside the main thread nothing changes."""
 
     def __init__(self) -> None:
         """Nothing is installed until the object is entered."""
+        super().__init__()
         self.count = 0
-        self._previous: dict[int, object] = {}
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._handle)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        while self._previous:
-            number, handler = self._previous.popitem()
-            signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _handle(self, _signal: int, _frame: FrameType | None) -> None:
         self.count += 1
