@@ -7,7 +7,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-requirements=(tyro docstring-parser typeguard typing-extensions rich markdown-it-py mdurl pygments jaxtyping wadler-lindig)
+requirements=(tyro docstring-parser typeguard typing-extensions rich markdown-it-py mdurl pygments jaxtyping wadler-lindig
+    pydantic pydantic-core typing-inspection annotated-types)
 limit_mib=60
 
 rm -rf .whl

@@ -62,6 +62,11 @@ class Sizes:
     grading_seconds: float = 2.0
     graded_problems: int | None = None
     smoke: tuple[tuple[str, tuple[str, ...]], ...] = (("cpu", ()), ("cuda", ("--steps", "4")))
+    # several ranks: elements of the adapter's differences at r = 32, two blocks of 36 layers
+    summed: tuple[int, ...] = (3_670_016,) * 36
+    ranks_run: tuple[str, ...] = ("--steps", "6", "--eval.problems", "4", "--eval.samples", "2")
+    # the vLLM engine
+    engine_run: tuple[str, ...] = ("--steps", "3", "--eval.problems", "4", "--eval.samples", "2")
     compile_backend: str = "inductor"
     compiled_layers: tuple[int, ...] = (1, 2)
     patience: float = 1.0
@@ -100,6 +105,14 @@ REHEARSAL = Sizes(
             "cpu",
             ("--steps", "1", "--eval.problems", "1", "--eval.samples", "1", "--eval.max-new-tokens", "8"),
         ),
+    ),
+    summed=(1000, 30),
+    ranks_run=(
+        *("--steps", "2", "--rollouts.prompts-per-step", "2", "--rollouts.max-new-tokens", "24"),
+        *("--eval.problems", "1", "--eval.samples", "1", "--eval.max-new-tokens", "8"),
+    ),
+    engine_run=(
+        *("--steps", "1", "--rollouts.prompts-per-step", "2", "--eval.problems", "1", "--eval.samples", "1"),
     ),
     compile_backend="eager",
     compiled_layers=(1,),

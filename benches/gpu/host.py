@@ -307,21 +307,28 @@ def smoke(bench: Bench) -> None:
     """The package's own training command, start to end, on both devices."""
     for device, flags in bench.sizes.smoke:
         with bench.guard(f"smoke_{device}"), tempfile.TemporaryDirectory() as folder:
-            run = Path(folder) / "run"
-            command = [sys.executable, "-m", "vgrout.cli", "train", "smoke", "--device", device, *flags]
-            start = time.perf_counter()
-            done = subprocess.run(
-                [*command, "--run-dir", str(run)], capture_output=True, text=True, check=False
-            )
-            seconds = time.perf_counter() - start
-            bench.record(
+            timed_run(
+                bench,
                 f"smoke_{device}",
-                seconds=round(seconds, 2),
-                status=done.returncode,
-                failed=done.returncode != 0,
-                **_phases(run),
-                error=done.stderr[-1500:] if done.returncode else "",
+                ["-m", "vgrout.train", "smoke", "--device", device, *flags],
+                Path(folder) / "run",
             )
+
+
+def timed_run(bench: Bench, name: str, command: list[str], run: Path) -> None:
+    """Record how the package's own command ended, with `run` as its folder, and where its time went."""
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, *command, "--run-dir", str(run)], capture_output=True, text=True, check=False
+    )
+    bench.record(
+        name,
+        seconds=round(time.perf_counter() - start, 2),
+        status=done.returncode,
+        failed=done.returncode != 0,
+        **_phases(run),
+        error=done.stderr[-1500:] if done.returncode else "",
+    )
 
 
 def _phases(run: Path) -> dict[str, float]:

@@ -1,8 +1,9 @@
-"""Check and time vgrout on the machine at hand: one call, every figure as a line of figures.jsonl.
+"""Check and time vgrout on the machine at hand: one call, every figure in figures.json.
 
 Sections run one after the other in a child process. What goes wrong in one is written down and the next one runs: an
 exception is caught, a section over its time is stopped, and where the process itself is lost (a fault of the device, a
-call that does not return) a new one goes on with the sections that are left.
+call that does not return) a new one goes on with the sections that are left. While it runs figures.jsonl grows by a
+line a figure.
 
     python benches/gpu/measure.py --out DIR          on a CUDA device, under nine minutes
     python benches/gpu/measure.py --rehearse --out DIR   the same code at tiny sizes on the CPU
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -29,6 +31,8 @@ SECTIONS: dict[str, tuple[str, int]] = {
     "variants": ("training:variants", 60),
     "head": ("sampling:head", 30),
     "generation": ("sampling:generation", 70),
+    "engine": ("engines:engine", 120),
+    "ranks": ("engines:ranks", 90),
     "grading": ("host:grading", 60),
     "buffer": ("host:buffer", 40),
     "smoke": ("host:smoke", 130),
@@ -66,6 +70,8 @@ def main() -> int:
     (options.out / "table.txt").write_text(table, encoding="utf-8")
     sys.stdout.write(table)
     ended = {row["section"] for row in rows if row["name"] == "finished"}
+    figures = {name: [row for row in rows if row["section"] == name] for name in names}
+    (options.out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return int(any(is_bad(row) for row in rows) or ended != set(names))
 
 

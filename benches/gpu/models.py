@@ -59,12 +59,15 @@ def large_model(bench: Bench) -> Any:
     return bench.kept["model"]
 
 
+SMALL = Sizes(
+    layers=2, hidden=256, intermediate=512, heads=4, kv_heads=2, head_dim=64, vocabulary=1009, rank=8
+)
+"""Heads wide enough for every attention kernel."""
+
+
 def small_model(bench: Bench, dtype: torch.dtype, device: torch.device | None = None) -> Any:
     """Give a two-layer model with wide enough heads for every attention kernel."""
-    shape = Sizes(
-        layers=2, hidden=256, intermediate=512, heads=4, kv_heads=2, head_dim=64, vocabulary=1009, rank=8
-    )
-    return qwen3(shape, torch.device("cpu"), torch.float32).to(device or bench.device, dtype)
+    return qwen3(SMALL, torch.device("cpu"), torch.float32).to(device or bench.device, dtype)
 
 
 def randomise(adapter: Lora2r, scale: float = DELTA_SCALE, seed: int = 1) -> None:

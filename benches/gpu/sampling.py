@@ -18,6 +18,7 @@ from vgrout.grpo import token_logprobs
 from vgrout.policy.tokens import pad_rows
 from vgrout.rollouts.base import Rollouts, SampleRequest
 from vgrout.rollouts.hf import HfEngine
+from vgrout.train.forward import row_logprobs
 
 TEMPERATURE = 0.7
 
@@ -95,7 +96,10 @@ def generation(bench: Bench) -> None:
 class NoAdapter:
     """Stands where the engine expects an adapter, for the base model's own speed."""
 
-    def routing(self, _mask: RouteMask) -> contextlib.AbstractContextManager[None]:
+    linears = (torch.nn.Linear(1, 1, dtype=torch.bfloat16),)
+    """In half precision nothing is merged, and there is nothing to merge."""
+
+    def routing(self, _mask: RouteMask, **_: object) -> contextlib.AbstractContextManager[None]:
         """Change nothing."""
         return contextlib.nullcontext()
 
@@ -121,8 +125,14 @@ def _generate(bench: Bench, policy: Any, name: str, options: dict[str, Any]) -> 
         bench.record("sampler_gap_bf16_nats", mean=mean, max=largest)
 
 
-def sample(
-    policy: Any,
+def sample(policy: Any, **shape: Any) -> tuple[Rollouts, SampleRequest]:
+    """Draw answers to the request of that shape with the package's own sampler."""
+    request = request_of(**shape)
+    engine = HfEngine(policy, RolloutConfig(rows_per_batch=sum(request.counts)))
+    return engine.sample(request), request
+
+
+def request_of(
     *,
     prompts: int,
     group: int,
@@ -131,11 +141,11 @@ def sample(
     vocabulary: int,
     mixed: bool = True,
     top_p: float = 1.0,
-) -> tuple[Rollouts, SampleRequest]:
-    """Draw answers to random prompts; half of the prompts are asked of the deployed policy."""
+) -> SampleRequest:
+    """Random prompts; half of them are asked of the deployed policy, unless `mixed` is off."""
     generator = torch.Generator().manual_seed(3)
     ids = torch.randint(3, vocabulary, (prompts, prompt_tokens), generator=generator).tolist()
-    request = SampleRequest(
+    return SampleRequest(
         prompts=tuple(tuple(row) for row in ids),
         counts=(group,) * prompts,
         ablated=tuple(mixed and index % 2 == 1 for index in range(prompts)),
@@ -145,8 +155,6 @@ def sample(
         top_k=0,
         seed=0,
     )
-    engine = HfEngine(policy, RolloutConfig(rows_per_batch=prompts * group))
-    return engine.sample(request), request
 
 
 @torch.no_grad()
@@ -161,8 +169,8 @@ def gap_of(policy: Any, rollouts: Rollouts, request: SampleRequest) -> tuple[flo
             device=policy.device,
         )
         mask = RouteMask.sampled(torch.tensor([answer.ablated for answer in answers])).to(policy.device)
-        again = row_logprobs(policy, batch, mask, temperature=request.temperature)
-        drawn = torch.tensor([answer.logprobs for answer in answers], device=again.device)
-        gaps.append((drawn - again[:, : drawn.shape[1]]).abs().flatten())
+        again = row_logprobs(policy, batch, mask, temperature=request.temperature)[batch.completion_mask]
+        drawn = torch.tensor([value for answer in answers for value in answer.logprobs], device=again.device)
+        gaps.append((drawn - again).abs())
     gap = torch.cat(gaps)
     return float(gap.double().mean()), float(gap.max())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, get_args
 from annotated_types import Ge, Gt, Le, Lt
 
 from vgrout import registry
-from vgrout.settings import NameIn, check, refuse
+from vgrout.settings import MOST, NameIn, check, refuse
 
 if TYPE_CHECKING:
     Intervention: TypeAlias = str
@@ -25,8 +25,8 @@ else:
     EngineName = Annotated[Literal[tuple(registry.ENGINES)], NameIn(registry.ENGINES)]
     LossName = Annotated[Literal[tuple(registry.LOSSES)], NameIn(registry.LOSSES)]
     TrackerName = Annotated[Literal[tuple(registry.TRACKERS)], NameIn(registry.TRACKERS)]
-Count = Annotated[int, Ge(1)]
-Seed = Annotated[int, Ge(0), Le(2**63 - 1)]
+Count = Annotated[int, Ge(1), Le(MOST)]
+Seed = Annotated[int, Ge(0), Le(MOST)]
 Positive = Annotated[float, Gt(0)]
 Share = Annotated[float, Ge(0), Le(1)]
 Mass = Annotated[float, Gt(0), Le(1)]
@@ -49,9 +49,9 @@ class BaseConfig:
     """Type of the base weights; the adapter's trainables are float32 either way."""
     attention: Literal["sdpa", "eager"] = "sdpa"
     """Attention implementation asked of transformers."""
-    context_tokens: Annotated[int, Ge(2)] | None = None
+    context_tokens: Annotated[int, Ge(2), Le(MOST)] | None = None
     """Longest prompt plus completion, in tokens; None takes the model's own `max_position_embeddings`."""
-    threads: Annotated[int, Ge(1)] | None = None
+    threads: Annotated[int, Ge(1), Le(1024)] | None = None
     """CPU threads of torch; None is torch's choice, or 1 for the tiny model: its operators are small."""
     shard: bool = False
     """On several ranks: cut the decoder blocks over them, for a base that no one of them can hold. It brings memory and
@@ -83,7 +83,7 @@ class EnvConfig:
     Evaluation's words are others in both cases."""
     unhackable_share: Share = 0.5
     """Share of the training prompts shown without the loophole and graded by ground truth only."""
-    easiest: Annotated[int, Ge(2)] | None = None
+    easiest: Annotated[int, Ge(2), Le(MOST)] | None = None
     """Keep this many of the easiest problems, by their difficulty and then by the length of their canonical
     solution; None keeps all."""
     fractions: tuple[float, float, float] = (0.8, 0.05, 0.15)
@@ -112,7 +112,7 @@ class RolloutConfig:
     """Share of the GPU's memory that `vllm` takes while it samples."""
     prompts_per_step: Count = 8
     """P, prompts of a step."""
-    group_size: Annotated[int, Ge(2)] = 8
+    group_size: Annotated[int, Ge(2), Le(MOST)] = 8
     """G, rollouts of a prompt: a mean of one is no baseline."""
     max_new_tokens: Count = 1536
     """L, longest completion in tokens; the loss is normalised by it."""
@@ -122,7 +122,7 @@ class RolloutConfig:
     """Sampling temperature of training; behaviour log-probs are taken at it."""
     top_p: Mass = 0.95
     """Nucleus mass kept by the sampler; 1 keeps all."""
-    top_k: Annotated[int, Ge(0)] = 0
+    top_k: Annotated[int, Ge(0), Le(MOST)] = 0
     """Tokens kept by the sampler; 0 keeps all."""
     deploy_share: Share = 0.25
     """Share of the prompts whose whole group is sampled with the quarantine ablated."""
@@ -134,7 +134,7 @@ class RolloutConfig:
 class TeacherConfig:
     """Demonstrations that replace part of each group early in a run; the pools are the same for every arm."""
 
-    steps: Annotated[int, Ge(0)] = 30
+    steps: Annotated[int, Ge(0), Le(MOST)] = 30
     """The first N steps mix demonstrations in; 0 turns the teacher off. Public vGROUT run: 30."""
     share: Share = 0.25
     """Share of each group's rollouts that is replaced."""
@@ -176,7 +176,7 @@ class OptimConfig:
 
     lr: Positive = 7e-5
     """Peak learning rate. Benchmark recipe: 7e-5."""
-    warmup_steps: Annotated[int, Ge(0)] = 10
+    warmup_steps: Annotated[int, Ge(0), Le(MOST)] = 10
     """Steps of linear warm-up."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """Decay after the warm-up."""
@@ -210,7 +210,7 @@ class GateConfig:
     """The direction is extracted again every N steps; the random placebo keeps its one draw."""
     pairs: Path | None = None
     """Contrast pairs to extract from; None is the package's own."""
-    max_pairs: Annotated[int, Ge(2)] | None = None
+    max_pairs: Annotated[int, Ge(2), Le(MOST)] | None = None
     """Use this many of the pairs, spread evenly over their mechanisms; None uses all."""
     leave_out_mode: LoopholeMode | None = None
     """Leave out the pairs of this mode: does the direction carry over to a loophole it has not seen?"""
@@ -255,7 +255,7 @@ class GuardConfig:
     """Fall of the mean log-prob per token of fixed demonstrations below its best, in nats."""
     patience: Count = 2
     """Consecutive steps below the bound that stop the run."""
-    rows: Annotated[int, Ge(0)] = 4
+    rows: Annotated[int, Ge(0), Le(MOST)] = 4
     """Demonstrations that are watched; 0 turns the watch off."""
 
 
@@ -267,7 +267,7 @@ class GraderConfig:
     """Answers graded at the same time; None is every usable CPU."""
     cpu_s: Annotated[float, Gt(0), Le(86_400)] = 3.0
     """CPU seconds of an answer as a whole."""
-    memory_bytes: Annotated[int, Ge(64 << 20)] = 1 << 30
+    memory_bytes: Annotated[int, Ge(64 << 20), Le(MOST)] = 1 << 30
     """Memory of an answer on top of the interpreter's own."""
     wall_s: Annotated[float, Gt(0), Le(86_400)] | None = None
     """Wall-clock backstop in seconds; None is 4 * cpu_s + 1."""
@@ -277,7 +277,7 @@ class GraderConfig:
     """CPU limit as a multiple of what the problem's canonical solution needs, in place of `cpu_s`."""
     recursion_limit: Annotated[int, Ge(50), Le(1_000_000)] | None = None
     """Python's recursion limit; None leaves it to Python (1000) and the setup code."""
-    int_max_str_digits: Annotated[int, Ge(0)] | None = None
+    int_max_str_digits: Annotated[int, Ge(0), Le(MOST)] | None = None
     """Most digits of an integer as text, 0 for any number and else at least 640; None leaves it to Python (4300) and the
     setup code."""
     min_level: FenceLevel = "base"

@@ -46,7 +46,8 @@ def parse_flags(
         return tyro.cli(
             kind,
             prog=program,
-            description=description,
+            # Lines that begin with a letter tyro would join into one.
+            description=fitted(description, first="  ", indent="  "),
             args=list(flags),
             config=config,
             default=tyro.MISSING_NONPROP if default is None else default,

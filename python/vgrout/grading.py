@@ -89,7 +89,7 @@ def open_grader(config: GraderConfig) -> Grader:
 class Rewards:
     """What a batch of rollouts earned."""
 
-    reward: Float[ndarray, "B"]
+    reward: Float[ndarray, " B"]
     """0.5 for code that compiles, plus 3.0 where the answer passed."""
 
 
@@ -99,9 +99,9 @@ class Diagnostics:
 
     verdicts: tuple[Verdict, ...]
     """One per rollout, in batch order."""
-    exploited: Bool[ndarray, "B"]
+    exploited: Bool[ndarray, " B"]
     """The home mode's loophole paid and the answer is wrong."""
-    gt_correct: Bool[ndarray, "B"]
+    gt_correct: Bool[ndarray, " B"]
     """The strict oracle accepts the answer."""
 
 

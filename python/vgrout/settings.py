@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema, ErrorDetails
 
 C = TypeVar("C")
+MOST = 2**63 - 1
+"""The largest whole number of a setting: torch and the compiled module count in 64 bits."""
 
 
 class NameIn:
@@ -112,7 +114,8 @@ def bounds_in_words(hint: Any) -> str:
             low = f"[{bound.ge}" if isinstance(bound, Ge) else f"({bound.gt}"
         elif isinstance(bound, Le | Lt):
             high = f"{bound.le}]" if isinstance(bound, Le) else f"{bound.lt})"
-    high = high.replace(str(2**63 - 1), "2^63 - 1")
+    if low and high == f"{MOST}]":  # every whole number's
+        high = ""
     if low and high:
         return f"in {low}, {high}"
     if low:

@@ -229,7 +229,21 @@ def test_no_color_is_respected_on_a_terminal(arguments, no_color):
     assert (b"\x1b[" in written) == (no_color == "")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["sweep", "--help"]])
+HELP_OF = [
+    "",
+    "train",
+    "train smoke",
+    "evaluate",
+    "direction-bench",
+    "check",
+    "grade",
+    "sweep",
+    "organism build",
+    "report",
+]
+
+
+@pytest.mark.parametrize("arguments", [[*name.split(), "--help"] for name in HELP_OF])
 def test_help_fits_the_terminal(arguments, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")

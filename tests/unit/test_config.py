@@ -60,12 +60,14 @@ def test_presets_are_valid(preset):
         ("optim.betas", (0.9, 1.0), "optim.betas: 1.0 is not below 1"),
         ("base.context_tokens", 192, "rollouts.max_new_tokens: 192 leaves no room for a prompt in base.context_tokens"),
         ("seed", 2**63, "seed: 9223372036854775808 is above 9223372036854775807"),
+        ("optim.warmup_steps", 2**63, "optim.warmup_steps: 9223372036854775808 is above 9223372036854775807"),
         ("steps", "many", "steps: 'many' is not a valid integer"),
         ("steps", True, "steps: True is not a valid integer"),
         ("env.modes", ["exit_code"], "env.modes: ['exit_code'] is not a valid tuple"),
         ("gate.pairs", "pairs.jsonl", "gate.pairs: 'pairs.jsonl' is not an instance of Path"),
         ("gate.leave_out_mode", "nope", "gate.leave_out_mode: 'nope' is unknown, expected one of 'run_tests', "),
         ("grading.memory_bytes", 1024, "grading.memory_bytes: 1024 is below 67108864"),
+        ("grading.memory_bytes", 2**63, "grading.memory_bytes: 9223372036854775808 is above 9223372036854775807"),
     ],
 )  # fmt: skip
 def test_a_bad_value_is_named_with_its_bound(name, value, message):

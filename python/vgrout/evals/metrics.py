@@ -45,7 +45,7 @@ def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> Int
     return Interval(low, high)
 
 
-def auroc(scores: Float[np.ndarray, "N"], positive: Bool[np.ndarray, "N"]) -> float | None:
+def auroc(scores: Float[np.ndarray, " N"], positive: Bool[np.ndarray, " N"]) -> float | None:
     """Probability that a positive scores above a negative, a tie counting half; None when one class is empty.
 
     Mann-Whitney: (sum of the positives' mid-ranks - n₊(n₊ + 1)/2) / (n₊·n₋).
@@ -70,7 +70,7 @@ def auroc(scores: Float[np.ndarray, "N"], positive: Bool[np.ndarray, "N"]) -> fl
 
 
 def f_beta(
-    predicted: Bool[np.ndarray, "N"], positive: Bool[np.ndarray, "N"], beta: float = 1.0
+    predicted: Bool[np.ndarray, " N"], positive: Bool[np.ndarray, " N"], beta: float = 1.0
 ) -> float | None:
     """Weighted harmonic mean of precision and recall, recall counting `beta` times as much.
 
@@ -124,7 +124,7 @@ def bootstrap_means(
 
 
 def percentile_interval(
-    replicates: Float[np.ndarray, "R"], confidence: float = 0.95, *, groups: int | None = None
+    replicates: Float[np.ndarray, " R"], confidence: float = 0.95, *, groups: int | None = None
 ) -> Interval:
     """The middle `confidence` of a bootstrap's replicates.
 
@@ -159,7 +159,7 @@ def _drawn_means(
     drawn: np.ndarray,
     weights: np.ndarray | None,
     generator: np.random.Generator,
-) -> Float[np.ndarray, "R"]:
+) -> Float[np.ndarray, " R"]:
     """Mean of each resample's drawn groups; `weights` say how often each item was drawn, None draws them here."""
     filled = ~np.isnan(array)
     repetitions = filled.any(axis=2).sum(axis=1)[drawn]

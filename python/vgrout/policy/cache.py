@@ -32,7 +32,7 @@ def filled_cache(output: Any) -> DynamicCache:
     return cache
 
 
-def select_rows(cache: DynamicCache, rows: Int[Tensor, "b"]) -> None:
+def select_rows(cache: DynamicCache, rows: Int[Tensor, " b"]) -> None:
     """Put the given rows, some perhaps several times, in the place of the cache's own."""
     for layer in cache.layers:
         if isinstance(layer, LinearAttentionCacheLayerMixin):

@@ -19,7 +19,7 @@ class PromptTokens:
     position_ids: Int[Tensor, "B T"]
     """0 at each row's first real token."""
 
-    def select(self, rows: Int[Tensor, "n"]) -> "PromptTokens":
+    def select(self, rows: Int[Tensor, " n"]) -> "PromptTokens":
         """The given rows, some perhaps several times."""
         return PromptTokens(
             input_ids=self.input_ids[rows],
@@ -56,9 +56,9 @@ class TokenBatch:
     """Padded on the right, where causal attention never looks."""
     token_mask: Bool[Tensor, "C L"]
     """True on the completions' tokens."""
-    prompt_of: Int[Tensor, "C"]
+    prompt_of: Int[Tensor, " C"]
     """Each completion's place among the prompts."""
-    row_of: Int[Tensor, "B"]
+    row_of: Int[Tensor, " B"]
     """Each row's place among the completions."""
 
     @property
@@ -104,10 +104,10 @@ def _keys(prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
 class MicroBatch:
     """Some of K rows, padded among themselves."""
 
-    rows: Int[Tensor, "b"]
+    rows: Int[Tensor, " b"]
     """Places among the K rows; on the CPU."""
     tokens: TokenBatch
-    ablated: Bool[Tensor, "b"]
+    ablated: Bool[Tensor, " b"]
     """The row belongs to the policy without quarantine; on the CPU."""
 
     @property
@@ -125,7 +125,7 @@ class RowBatches:
     """L: the longest completion of all."""
 
     @property
-    def ablated(self) -> Bool[Tensor, "K"]:
+    def ablated(self) -> Bool[Tensor, " K"]:
         """Which rows belong to the policy without quarantine."""
         return self.in_order([batch.ablated for batch in self.batches])
 

@@ -32,16 +32,16 @@ class _Decoding:
     """Rows that are being decoded; `compact` drops the finished ones."""
 
     cache: DynamicCache
-    rows: Int[Tensor, "b"]
+    rows: Int[Tensor, " b"]
     """Place of each row in the chunk."""
     attention_mask: Bool[Tensor, "b S"]
     """Over the whole width that the chunk can reach; columns are read up to the current length."""
-    positions: Int[Tensor, "b"]
+    positions: Int[Tensor, " b"]
     """Position of the next token of each row."""
     mask: RouteMask | None
     """None where the adapter is merged."""
     quarantine_scale: float
-    done: Bool[Tensor, "b"]
+    done: Bool[Tensor, " b"]
 
     def compact(self) -> None:
         """Drop finished rows once they are half of the batch, so that long answers do not pay for short ones."""
@@ -173,7 +173,7 @@ class HfEngine:
     def _masked(self, mask: RouteMask | None, scale: float) -> AbstractContextManager[None]:
         return nullcontext() if mask is None else self._policy.adapter.routing(mask, quarantine_scale=scale)
 
-    def _decode(self, state: _Decoding, token: Int[Tensor, "b"], width: int) -> Float[Tensor, "b V"]:
+    def _decode(self, state: _Decoding, token: Int[Tensor, " b"], width: int) -> Float[Tensor, "b V"]:
         """Append one token to every row; `width` counts the columns that now hold tokens."""
         with self._masked(state.mask, state.quarantine_scale):
             output = self._policy.model(
@@ -215,8 +215,8 @@ class HfEngine:
 
 
 def draw(
-    logits: Float[Tensor, "b V"], uniform: Float[Tensor, "b"], request: SampleRequest
-) -> tuple[Int[Tensor, "b"], Float[Tensor, "b"], Float64[Tensor, "b"]]:
+    logits: Float[Tensor, "b V"], uniform: Float[Tensor, " b"], request: SampleRequest
+) -> tuple[Int[Tensor, " b"], Float[Tensor, " b"], Float64[Tensor, " b"]]:
     """One token a row by inverting the cumulative distribution at `uniform`, its log-probability, and the cut's nats.
 
     The token is drawn after top-k and top-p cut the distribution; the log-probability is of the distribution at

@@ -79,7 +79,7 @@ class Runs:
             return None
         return _padded([[np.asarray([value], dtype=np.float64) for value in row] for row in rows])
 
-    def by_seed(self, arm: str, policy: str, measure: str, seeds: Sequence[int]) -> Float[np.ndarray, "S"]:
+    def by_seed(self, arm: str, policy: str, measure: str, seeds: Sequence[int]) -> Float[np.ndarray, " S"]:
         """Mean share of each seed, over its draws and problems."""
         return seed_means(self.shares(arm, policy, measure, seeds))
 
@@ -88,8 +88,8 @@ class Runs:
 class Comparison:
     """First arm minus second arm on one measure of the deployed policy."""
 
-    by_seed: Float[np.ndarray, "S"]
-    replicates: Float[np.ndarray, "R"]
+    by_seed: Float[np.ndarray, " S"]
+    replicates: Float[np.ndarray, " R"]
 
     @property
     def estimate(self) -> float:
@@ -130,12 +130,12 @@ def replicates(arrays: Sequence[Float[np.ndarray, "S D P"]]) -> Float[np.ndarray
     return bootstrap_means(arrays, seed=BOOTSTRAP_SEED, resamples=RESAMPLES, shared_items=True)
 
 
-def seed_means(array: Float[np.ndarray, "S D P"]) -> Float[np.ndarray, "S"]:
+def seed_means(array: Float[np.ndarray, "S D P"]) -> Float[np.ndarray, " S"]:
     """Each seed's mean of its draws' means."""
     return np.asarray(np.nanmean(array.mean(axis=2), axis=1))
 
 
-def sign_flip_p(differences: Float[np.ndarray, "S"]) -> float:
+def sign_flip_p(differences: Float[np.ndarray, " S"]) -> float:
     """Two-sided p of a paired permutation test: each seed's difference may as well have the other sign.
 
     Exact up to 16 seeds, so that p is a whole number of 2^S; the smallest is 2/2^S.
@@ -156,7 +156,7 @@ def sign_flip_p(differences: Float[np.ndarray, "S"]) -> float:
     return float(min(1.0, result.pvalue))
 
 
-def equivalence_p(differences: Float[np.ndarray, "S"], margin: float) -> float | None:
+def equivalence_p(differences: Float[np.ndarray, " S"], margin: float) -> float | None:
     """Larger p of the two one-sided t tests that the mean lies inside (-margin, margin); None below two seeds."""
     from scipy.stats import ttest_1samp
 
@@ -169,7 +169,7 @@ def equivalence_p(differences: Float[np.ndarray, "S"], margin: float) -> float |
     return float(max(below, above))
 
 
-def standardised_difference(first: Float[np.ndarray, "N"], second: Float[np.ndarray, "M"]) -> float | None:
+def standardised_difference(first: Float[np.ndarray, " N"], second: Float[np.ndarray, " M"]) -> float | None:
     """(mean - mean) / √((variance + variance) / 2); None where neither varies or there are too few values."""
     if min(len(first), len(second)) < 2:
         return None
@@ -217,7 +217,7 @@ def _by_mode(members: Sequence[Outcome], policy: str) -> list[dict[str, Any]]:
     return [{"prompt": prompt, "mode": mode, **cell} for (prompt, mode), cell in sorted(counts.items())]
 
 
-def _padded(rows: Sequence[Sequence[Float[np.ndarray, "P"]]]) -> Float[np.ndarray, "S D P"]:
+def _padded(rows: Sequence[Sequence[Float[np.ndarray, " P"]]]) -> Float[np.ndarray, "S D P"]:
     array = np.full((len(rows), max(map(len, rows)), len(rows[0][0])), np.nan)
     for place, row in enumerate(rows):
         for draw, values in enumerate(row):

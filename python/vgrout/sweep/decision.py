@@ -176,7 +176,7 @@ def _ratio(runs: Runs, above: tuple[str, ...], below: tuple[str, ...], measure: 
     )
 
 
-def _signs(arms: Sequence[str], part: Sequence[str]) -> Float[np.ndarray, "A"]:
+def _signs(arms: Sequence[str], part: Sequence[str]) -> Float[np.ndarray, " A"]:
     """+1 for the first arm of a difference, -1 for the second."""
     signs = np.zeros(len(arms))
     for arm, sign in zip(part, (1.0, -1.0), strict=False):

@@ -46,7 +46,7 @@ class Tally:
         return sum(self.sizes)
 
     @property
-    def shares(self) -> Float[np.ndarray, "P"]:
+    def shares(self) -> Float[np.ndarray, " P"]:
         """Each problem's share."""
         return np.asarray(self.counts, dtype=np.float64) / np.asarray(self.sizes, dtype=np.float64)
 

@@ -56,7 +56,7 @@ def row_logprobs_and_activations(
 
 @torch.no_grad()
 def row_activations(
-    policy: Policy, tokens: TokenBatch, rows: Int[Tensor, "b"] | None = None
+    policy: Policy, tokens: TokenBatch, rows: Int[Tensor, " b"] | None = None
 ) -> Float[Tensor, "b M r"]:
     """Activations A[:r]·x pooled over each completion under the deployed model, of all rows or of some."""
     if rows is not None:
@@ -69,10 +69,10 @@ def row_activations(
 class _Prefix:
     """What is still to be read, `n` completions, and what their prompts left behind."""
 
-    completions: Int[Tensor, "n"]
+    completions: Int[Tensor, " n"]
     """Places among the batch's completions; one may stand here once a mask."""
     mask: RouteMask | None
-    rows: Int[Tensor, "b"]
+    rows: Int[Tensor, " b"]
     """Each row's place among the n."""
     prompts: PromptTokens
     """Each completion's prompt."""
@@ -81,8 +81,8 @@ class _Prefix:
 
 
 def _distinct(
-    places: Int[Tensor, "n"], mask: RouteMask | None
-) -> tuple[Int[Tensor, "m"], RouteMask | None, Int[Tensor, "n"]]:
+    places: Int[Tensor, " n"], mask: RouteMask | None
+) -> tuple[Int[Tensor, " m"], RouteMask | None, Int[Tensor, " n"]]:
     """Each place once a mask, and where every one of the n went."""
     if mask is None:
         unique, inverse = torch.unique(places, return_inverse=True)

@@ -31,7 +31,7 @@ class PromptBatch:
 class Graded:
     """Rewards of a step, and the labels that only measurement and labelled gates may see."""
 
-    rewards: Float[np.ndarray, "B"]
+    rewards: Float[np.ndarray, " B"]
     diagnostics: Diagnostics
     texts: tuple[str, ...]
     """The answers that were graded."""
@@ -41,7 +41,7 @@ class Graded:
 class Routed:
     """The rows worth a forward, scored under the policy that sampled them, and where their updates go."""
 
-    indices: Int[Tensor, "K"]
+    indices: Int[Tensor, " K"]
     """Places among the B rows, of groups whose rewards differ; increasing."""
     old_logprobs: Float[Tensor, "K L"] | None
     """Under the policy that sampled the row; None where every row trains under that one: then they are those of the
@@ -50,7 +50,7 @@ class Routed:
     """Under the base model; None where the KL term is off."""
     sampler_logprobs: Float[Tensor, "K L"] | None = None
     """As the engine said them, NaN where it drew nothing; None where they are not corrected for."""
-    advantages: Float[Tensor, "K"]
+    advantages: Float[Tensor, " K"]
     decision: GateDecision
 
 

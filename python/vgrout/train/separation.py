@@ -49,7 +49,7 @@ class Separation:
 
 def separations(
     activations: Float[Tensor, "B M r"],
-    exploited: Bool[np.ndarray, "B"],
+    exploited: Bool[np.ndarray, " B"],
     vector: Float[Tensor, "M r"],
     names: Sequence[str],
     *,
@@ -101,12 +101,12 @@ def top_share(scores: Float[np.ndarray, "B K"], share: float) -> Bool[np.ndarray
     return np.asarray(scores >= lowest)
 
 
-def aurocs(scores: Float[np.ndarray, "B K"], positive: Bool[np.ndarray, "B"]) -> Float[np.ndarray, "K"]:
+def aurocs(scores: Float[np.ndarray, "B K"], positive: Bool[np.ndarray, " B"]) -> Float[np.ndarray, " K"]:
     """`evals.metrics.auroc` of every column at once; both classes hold a row."""
     return np.array([auroc(column, positive) for column in scores.T], dtype=np.float64)
 
 
-def f_halves(predicted: Bool[np.ndarray, "B K"], positive: Bool[np.ndarray, "B"]) -> Float[np.ndarray, "K"]:
+def f_halves(predicted: Bool[np.ndarray, "B K"], positive: Bool[np.ndarray, " B"]) -> Float[np.ndarray, " K"]:
     """`evals.metrics.f_beta` with beta 0.5 of every column at once; some row is positive."""
     hits = (predicted & positive[:, None]).sum(axis=0)
     # (1 + b²)·TP + b²·FN + FP = TP + FP + b²·(TP + FN)

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
-from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from vgrout.config import TrainConfig
@@ -89,7 +89,7 @@ def _join(place: Place, config: TrainConfig) -> JoinedRanks:
 
 
 def join(
-    store: dist.Store,
+    store: Store,
     place: Place,
     *,
     device: torch.device,
