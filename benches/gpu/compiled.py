@@ -82,7 +82,7 @@ def _compare(bench: Bench, name: str, module: nn.Module, x: Any, adapter: Lora2r
     """Time eager and compiled, and compare their values and gradients."""
     torch._dynamo.reset()  # noqa: SLF001 - its only spelling
     torch._dynamo.utils.counters.clear()  # noqa: SLF001 - as above
-    options = {"fullgraph": True, "dynamic": False, "backend": bench.sizes.compile_backend}
+    options: dict[str, Any] = {"fullgraph": True, "dynamic": False, "backend": bench.sizes.compile_backend}
     fast = module.compiled(**options) if isinstance(module, _Stack) else torch.compile(module, **options)
     mask = zones(("kar" * len(x))[: len(x)], bench.device)
     upstream: list[Any] = []
@@ -97,7 +97,7 @@ def _compare(bench: Bench, name: str, module: nn.Module, x: Any, adapter: Lora2r
             lap("forward")
             output.backward(upstream[0])
             lap("backward")
-            gradients = torch.cat([p.grad.flatten() for p in adapter.parameters()])
+            gradients = torch.cat([p.grad.flatten() for p in adapter.parameters() if p.grad is not None])
             results[kind] = (output.detach(), gradients)
             for parameter in (*adapter.parameters(), x):
                 parameter.grad = None

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from harness import Bench, relative_error
+from harness import GIB, Bench, relative_error
 from host import timed_run
 from models import large_model, policy_of, randomise, small_model
 from sampling import gap_of, request_of
 
 from vgrout.adapters import Lora2r
 from vgrout.config import RolloutConfig
+from vgrout.policy.tiny_model import byte_tokenizer
 from vgrout.rollouts.base import Rollouts, SampleRequest
 from vgrout.versions import version_of
 
@@ -54,7 +55,9 @@ def _served(bench: Bench) -> None:
     adapter = Lora2r.attach(model, r=sizes.rank, seed=0)
     served = None
     try:
-        policy = replace(policy_of(model, adapter, bench.device, vocabulary), end_ids=(2,))
+        policy = replace(
+            policy_of(model, adapter, bench.device, vocabulary), tokenizer=byte_tokenizer(), end_ids=(2,)
+        )
         rows = sizes.prompts * sizes.group
         config = RolloutConfig(
             engine="vllm", rows_per_batch=rows, max_new_tokens=sizes.new_tokens, memory_share=0.5
@@ -76,8 +79,10 @@ def _served(bench: Bench) -> None:
         rollouts = _draw(bench, "two_policies", served, request)
         mean, largest = gap_of(policy, rollouts, request)
         bench.check("gap_mean_nats", mean, 2e-2 if bench.cuda else 1e-5, max=largest)
-        _sleep(bench, served)
-        _draw(bench, "after_rest", served, request)
+        if bench.cuda:
+            # It sleeps between two draws.
+            free, total = torch.cuda.mem_get_info()
+            bench.record("free_while_it_sleeps", gib=round(free / GIB, 2), of_gib=round(total / GIB, 2))
     finally:
         if served is not None:
             served.close()
@@ -86,7 +91,7 @@ def _served(bench: Bench) -> None:
 
 def _draw(bench: Bench, name: str, served: Any, request: SampleRequest) -> Rollouts:
     start = time.perf_counter()
-    rollouts = served.sample(request)
+    rollouts: Rollouts = served.sample(request)
     seconds = time.perf_counter() - start
     tokens = sum(len(answer.completion) for answer in rollouts)
     bench.record(
@@ -97,16 +102,6 @@ def _draw(bench: Bench, name: str, served: Any, request: SampleRequest) -> Rollo
         tokens_per_s=round(tokens / seconds, 1),
     )
     return rollouts
-
-
-def _sleep(bench: Bench, served: Any) -> None:
-    """What the engine leaves to the trainer while it rests."""
-    free_before = torch.cuda.mem_get_info()[0] if bench.cuda else 0
-    start = time.perf_counter()
-    served.rest()
-    seconds = round(time.perf_counter() - start, 3)
-    freed = torch.cuda.mem_get_info()[0] - free_before if bench.cuda else 0
-    bench.record("rest", seconds=seconds, freed_gib=round(freed / (1 << 30), 2))
 
 
 def ranks(bench: Bench) -> None:
@@ -126,12 +121,13 @@ def ranks(bench: Bench) -> None:
 def _gradient_sum(bench: Bench) -> None:
     """Two rounds over the adapter's gradients through the process group of this one process."""
     from torch import distributed
+    from torch.distributed import HashStore  # type: ignore[attr-defined]
 
     from vgrout.train.ranks import GradientSum
     from vgrout.train.torchrun import Place, join
 
     joined = join(
-        distributed.HashStore(),
+        HashStore(),
         Place(),
         device=bench.device,
         backend="cpu:gloo,cuda:nccl" if bench.cuda else "gloo",

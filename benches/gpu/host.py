@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from harness import Bench
@@ -240,14 +240,22 @@ def buffer(bench: Bench) -> None:
     directions = generator.standard_normal((2, sizes.buffer_dim), dtype=np.float32)
     timing = _host_time(lambda: rows @ directions[0])
     bench.record("numpy_product", **timing, gb_s=_rate(rows.nbytes, timing))
-    for dtype in ("float32", "bfloat16"):
+    dtypes: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
+    for dtype in dtypes:
         for threads in (1, None):
             name = f"{dtype}_{'all' if threads is None else threads}_threads"
             with bench.guard(name):
                 _buffer(bench, name, (rows, directions), dtype=dtype, threads=threads)
 
 
-def _buffer(bench: Bench, name: str, data: tuple[Any, Any], *, dtype: str, threads: int | None) -> None:
+def _buffer(
+    bench: Bench,
+    name: str,
+    data: tuple[Any, Any],
+    *,
+    dtype: Literal["float32", "bfloat16"],
+    threads: int | None,
+) -> None:
     """Fill a buffer, then push, re-score and cut it."""
     from vgrout import ScoreBuffer
 

@@ -141,8 +141,8 @@ def run_sections(options: argparse.Namespace, names: Sequence[str], until: float
     )
     for name in names:
         bench.section = name
-        target, seconds = SECTIONS[name]
-        seconds = min(seconds * bench.sizes.patience, until - time.time())
+        target, allowed = SECTIONS[name]
+        seconds = min(allowed * bench.sizes.patience, until - time.time())
         if seconds < 3:
             break
         start = time.time()

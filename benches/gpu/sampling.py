@@ -77,11 +77,12 @@ def generation(bench: Bench) -> None:
         }
         with bench.guard("warm_up"):
             sample(policy, **shape, new_tokens=2)
-        for name, options in {
+        ways: dict[str, dict[str, Any]] = {
             "two_policies": {},
             "one_policy": {"mixed": False},
             "two_policies_top_p": {"top_p": 0.95},
-        }.items():
+        }
+        for name, options in ways.items():
             with bench.guard(name):
                 _generate(bench, policy, name, {**shape, **options})
         with bench.guard("profile"):

@@ -32,7 +32,7 @@ class EngineProcess:
     ) -> None:
         """Start `command`, which is told the descriptor of its end of the socket.
 
-        `folder` exists, holds the log, and is removed at the end.
+        `folder` exists, holds the log and what the process writes as temporary files, and is removed at the end.
         """
         self._folder = folder
         ours, theirs = socket.socketpair()
@@ -40,7 +40,11 @@ class EngineProcess:
             self._connection = Connection(os.dup(ours.fileno()))
             descriptor = theirs.fileno()
             self._keeper = keep(
-                folder, command(descriptor), descriptor=descriptor, environment=environment, log=log.fileno()
+                folder,
+                command(descriptor),
+                descriptor=descriptor,
+                environment={**environment, "TMPDIR": str(folder)},
+                log=log.fileno(),
             )
         self._is_open = True
 

@@ -345,9 +345,11 @@ class AnswerSide(Side):
         kind = type(value)
         if callable(value) or issubclass(kind, BASES) or set(able) - OF_ANY or hasattr(kind, "__getattr__"):
             return True
-        names = {name for base in kind.__mro__ for name in base.__dict__} | getattr(
-            value, "__dict__", {}
-        ).keys()
+        # A field that holds data is none of a value's methods, whatever its name.
+        parts = [vars(base) for base in kind.__mro__] + [getattr(value, "__dict__", {})]
+        names = {
+            name for part in parts for name, each in part.items() if callable(each) or type(each) is classmethod
+        }
         return not self.methods.isdisjoint(names)
 
     def special(self, unpacker, kind, content):
