@@ -51,7 +51,14 @@ def test_the_rehearsal_runs_every_section_and_passes_every_check(tmp_path: Path)
         *("imports_without_peft_and_vllm", "mixed_equals_solo_deployed_bf16", "sampler_gap_fp32_nats"),
         *("2_rows", "3_rows_checkpointed", "3_rows_checkpointed_ragged", "fused_over_plain_2_rows"),
         *("full_logits", "two_policies", "no_adapter", "fence", "hack_missed_eq_override"),
-        *("gradient_sum", "cpu_2_ranks", "rollouts_2_workers_gt_only", "bfloat16_all_threads", "smoke_cpu", "1_layers_gain"),
+        *(
+            "gradient_sum",
+            "cpu_2_ranks",
+            "rollouts_2_workers_gt_only",
+            "bfloat16_all_threads",
+            "smoke_cpu",
+            "1_layers_gain",
+        ),
     } <= {row["name"] for row in rows}
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert [row for name in sections for row in figures[name]] == rows
