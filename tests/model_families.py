@@ -51,6 +51,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "sliding_window": 6, "num_kv_shared_layers": 0, "hidden_size_per_layer_input": 8,
         "vocab_size_per_layer_input": VOCAB, "laurel_rank": 4, "altup_num_inputs": 2,
     },
+    "arcee": {}, "biogpt": {}, "bitnet": {}, "cwm": {}, "diffllama": {}, "doge": {}, "glm": {}, "jais2": {}, "laguna": {},
+    "ministral": {}, "ministral3": {}, "nemotron": {}, "olmo": {}, "vaultgemma": {}, "bart": {}, "hrm_text": {},
+    "modernbert-decoder": {},
     # logits changed after the head
     "gemma2": {"sliding_window": 6, "query_pre_attn_scalar": 8}, "cohere": {}, "cohere2": {"sliding_window": 6},
     "granite": {"logits_scaling": 8.0}, "nanochat": {}, "hyperclovax": {"logits_scaling": 4.0},
@@ -60,7 +63,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "deepseek_v3": {**_MLA, **_ROUTED, "n_group": 1, "topk_group": 1}, "dots1": {**_ROUTED, "n_shared_experts": 1},
     "ernie4_5_moe": {"moe_num_experts": 4, "moe_k": 2, "moe_intermediate_size": 24, "moe_layer_start_index": 1},
     "hunyuan_v1_moe": {"num_experts": 4, "moe_topk": 2, "moe_intermediate_size": 24},
-    "minimax_m2": _MOE, "llama4_text": {**_MOE, "intermediate_size_mlp": 48},
+    "deepseek_v2": {**_MLA, **_ROUTED, "n_group": 1, "topk_group": 1}, "afmoe": _MOE, "cohere2_moe": _MOE,
+    "exaone_moe": _MOE, "flex_olmo": _MOE, "granitemoeshared": _MOE, "hy_v3": _MOE, "mellum": _MOE, "phimoe": _MOE,
+    "solar_open": _MOE, "minimax_m2": _MOE, "llama4_text": {**_MOE, "intermediate_size_mlp": 48},
     # recurrent layers
     "qwen3_next": {**_MOE, **_LINEAR}, "qwen3_5_text": _LINEAR, "qwen3_5_moe_text": {**_MOE, **_LINEAR},
     "olmo_hybrid": _LINEAR,

@@ -266,7 +266,7 @@ class Verdict:
         """
     @property
     def detail(self) -> str | None:
-        """The exception, the system call, the signal or the reason."""
+        """The exception, a judged test's own included, the system call, the signal or the reason."""
     @property
     def reward(self) -> float:
         """0.5 if the code compiles, plus 3.0 if it passed."""

@@ -20,7 +20,7 @@ def load_config(path: Path) -> TrainConfig:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"resume: {path} cannot be read: {error.strerror}{_HINT}") from error
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}{_HINT}") from error
     try:
         plain = json.loads(text)
     except ValueError as error:

@@ -78,7 +78,7 @@ def test_flags_reach_their_settings():
         (["smoke", "--steps", "many"], "many"),
         (["smoke", "--stepz", "3"], "--stepz"),
         (["smoke", "--preset", "full"], "error: preset: full contradicts the recipe that was named, smoke"),
-        (["smoke", "--resume", "/nowhere"], "error: resume: /nowhere/config.json cannot be read"),
+        (["smoke", "--resume", "/nowhere"], "error: /nowhere/config.json: cannot be read"),
         (["smoke", "--data", "/nowhere.jsonl"], "/nowhere.jsonl"),
         (["smoke", "--model", "/nowhere"], "error: model: /nowhere is not a folder"),
     ],

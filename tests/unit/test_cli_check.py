@@ -47,7 +47,7 @@ def test_every_fault_is_named_by_file_line_and_field(tmp_path, capsys):
     for line, field in enumerate(WRONG, start=9):
         (said,) = [text for text in out.splitlines() if text.startswith(f"{path}:{line} ")]
         assert SAID[field] in said
-    assert "5 things are wrong in 5 rows" in err
+    assert "5 faults;" in err
 
 
 def test_tests_that_a_stub_passes_are_found(tmp_path, capsys):

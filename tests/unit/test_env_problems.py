@@ -35,6 +35,13 @@ def test_gzip_and_plain_give_the_same_problems(tmp_path: Path) -> None:
     assert load_problems(packed) == load_problems(plain)
 
 
+def test_a_file_as_another_system_writes_it_gives_the_same_problems(tmp_path: Path) -> None:
+    plain = write_rows(tmp_path / "p.jsonl", [row(), row(id="b")])
+    marked = tmp_path / "q.jsonl"
+    marked.write_bytes(b"\xef\xbb\xbf" + plain.read_bytes().replace(b"\n", b"\r\n"))
+    assert load_problems(marked) == load_problems(plain)
+
+
 def test_blank_lines_do_not_shift_the_line_number(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     path.write_text(f"\n{json.dumps(row())}\n\n{json.dumps(row(id=8, func_name='double'))}\n")

@@ -279,6 +279,19 @@ def test_a_test_that_asks_nothing_does_not_hold(grader):
     assert result.outcome == "wrong_answer"
 
 
+@pytest.mark.parametrize(
+    ("test", "why"),
+    [
+        ("assert True", "the answer was asked nothing"),
+        ("got = twice(2)\nassert got == 5, f'{got}'", "AssertionError: 4"),
+        ("twice(2)\nraise LookupError('x')", "LookupError: x"),
+    ],
+)
+def test_the_verdict_says_why_a_judged_test_did_not_hold(grader, test, why):
+    found = verdict(grader, "def twice(x):\n    return 2 * x", test)
+    assert (found.outcome, found.detail) == ("wrong_answer", why)
+
+
 def test_the_entry_point_is_the_candidate(grader):
     test = "def check(c):\n    assert c(2) == 2\ncheck(candidate)"
     assert verdict(grader, IDENTITY, test, entry_point="f").outcome == "accepted"

@@ -367,8 +367,8 @@ def checkpoints(content):
 @pytest.mark.parametrize(
     ("spoil", "said", "hint"),
     [
-        (shutil.rmtree, "config.json cannot be read: No such file or directory", "give the folder of a run"),
-        (no_config, "config.json cannot be read: No such file or directory", "give the folder of a run"),
+        (shutil.rmtree, "config.json: cannot be read: No such file or directory", "give the folder of a run"),
+        (no_config, "config.json: cannot be read: No such file or directory", "give the folder of a run"),
         (lambda path: (path / "config.json").write_bytes(b'{"a'), "is not JSON", "give the folder of a run"),
         (lambda path: (path / "config.json").write_bytes(b"\xff\xfe\x00"), "is not JSON", "give the folder of a run"),
         (changed_config(lambda stored: stored.update(architectures=[])), "unknown setting `architectures`", "give the folder of a run"),

@@ -29,7 +29,7 @@ def policy():
 @pytest.fixture(scope="module")
 def url(policy, tmp_path_factory):
     with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     folder = tmp_path_factory.mktemp("serve")
     model = model_folder(policy, folder)
@@ -48,13 +48,13 @@ def url(policy, tmp_path_factory):
         "--port",
         str(port),
     ]
-    command += ["--host", "127.0.0.1", "--dtype", "float32", "--enforce-eager", "--block-size", "32"]
+    command += ["--host", "localhost", "--dtype", "float32", "--enforce-eager", "--block-size", "32"]
     command += ["--enable-lora", "--max-loras", "2", "--max-lora-rank", str(4 * RANK)]
     command += ["--logprobs-mode", "processed_logprobs", "--max-num-seqs", "16"]
     with (folder / "said").open("wb") as said:
         server = subprocess.Popen(command, env=environment, stdout=said, stderr=said, process_group=0)
     try:
-        address = f"http://127.0.0.1:{port}"
+        address = f"http://localhost:{port}"
         wait_until_healthy(address, server, folder / "said")
         yield address
         assert server.poll() is None  # whoever used it left it running

@@ -47,14 +47,17 @@ def run(arguments: Sequence[str]) -> int:
         problems, findings = check_file(path, grader, lambda done, total: bar.show(done, total=total))
     if findings:
         sys.stdout.write(_table(findings))
-        rows = len({finding.where for finding in findings})
         return complain(
-            f"{path}: {len(findings)} things are wrong in {rows} rows; {len(problems)} rows could be read"
+            f"{path}: {_counted(len(findings), 'fault')}; {_counted(len(problems), 'row')} could be read"
         )
     sys.stdout.write(
         f"{path}: {len(problems)} problems; every canonical solution passes, no method that does nothing does\n"
     )
     return DONE
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _table(findings: Sequence[Finding]) -> str:

@@ -91,7 +91,7 @@ def parse_row(where: str, line: bytes) -> dict[str, Any]:
         DataError: the line is not UTF-8, not JSON, or not an object.
     """
     try:
-        row = json.loads(line.decode("utf-8"))
+        row = json.loads(line.decode("utf-8-sig"))  # some editors begin a file with a mark
     except UnicodeDecodeError as error:
         raise DataError(
             f"{where}: byte {error.start + 1} is not UTF-8\nhint: save the file as UTF-8"

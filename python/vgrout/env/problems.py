@@ -250,7 +250,7 @@ def _prompt(where: str, row: dict[str, Any]) -> tuple[Message, ...]:
 
 
 def _tests(where: str, value: object) -> tuple[str, ...]:
-    expected = "a non-empty list of `assert <call> == <literal>` strings"
+    expected = "a non-empty list of tests, each a string"
     if not isinstance(value, list) or not value:
         raise bad_field(where, "gt_answer", value, expected, "give the problem at least one test")
     for index, test in enumerate(value):

@@ -123,7 +123,7 @@ def _load_pretrained(source: str, base: BaseConfig) -> tuple[Any, Any]:
                 "\nhint: give the folder of a model; `uv run just smollm2` makes models/smollm2-135m"
             ) from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        hint = f"give `--model DIR`, a local folder, or fetch it first: `uv run just download-model {source}`"
+        hint = f"give `--model DIR`, a local folder, or fetch it first: `hf download {source}`"
         if base.attention == "sdpa" and "scaled_dot_product_attention" in reason:
             reason, hint = "it has no `sdpa` attention", "add `--base.attention eager`"
         raise ConfigError(

@@ -129,8 +129,8 @@ pub fn split_records(mut bytes: &[u8]) -> Option<Vec<Record<'_>>> {
 pub enum StepResult {
     /// It holds.
     Right,
-    /// It does not.
-    Wrong,
+    /// It does not; what a judged test raised, or why it does not count.
+    Wrong(Option<String>),
     /// The call raised.
     Raised(String),
     /// A call returned no plain value.
@@ -347,11 +347,11 @@ impl OracleFacts {
                     what: record.text(),
                     own_equality: false,
                 },
-                Some(_) => StepResult::Wrong,
+                Some((_, record)) => StepResult::Wrong(Some(record.text())),
                 // A judge that died over what it was given: the test in hand failed, the others were not run.
                 None => {
                     if broke_off {
-                        self.steps[index] = StepResult::Wrong;
+                        self.steps[index] = StepResult::Wrong(None);
                     }
                     return Ok(());
                 }
@@ -376,7 +376,7 @@ fn judge(record: &Record<'_>, expected: &Value, budget: &Budget) -> StepResult {
     match record.kind {
         RecordKind::Value => match decode(record.bytes, budget) {
             Ok(value) if python_eq(&value, expected) => StepResult::Right,
-            _ => StepResult::Wrong,
+            _ => StepResult::Wrong(None),
         },
         RecordKind::Raised => StepResult::Raised(record.text()),
         _ => {

@@ -271,7 +271,7 @@ pub fn outcome(facts: &OracleFacts) -> (Outcome, Option<String>) {
 fn step_failure(step: &StepResult) -> Option<(Outcome, Option<String>)> {
     match step {
         StepResult::Right | StepResult::Missing => None,
-        StepResult::Wrong => Some((Outcome::WrongAnswer, None)),
+        StepResult::Wrong(why) => Some((Outcome::WrongAnswer, why.clone())),
         StepResult::Raised(error) => Some(raised(error)),
         StepResult::BadType { what, .. } => Some((Outcome::BadReturnType, Some(what.clone()))),
     }

@@ -83,7 +83,7 @@ pub struct PyVerdict {
     /// `accepted`, `wrong_answer`, `bad_return_type`, `runtime_error`, `compile_error`, `no_code`, `tle_cpu`, `tle_wall`,
     /// `mle`, `output_limit`, `sandbox_violation`, `killed` or `protocol_error`.
     outcome: &'static str,
-    /// The exception, the system call, the signal or the reason.
+    /// The exception, a judged test's own included, the system call, the signal or the reason.
     detail: Option<String>,
     /// 0.5 if the code compiles, plus 3.0 if it passed.
     reward: f64,
