@@ -369,12 +369,15 @@ def _validate_relations(config: TrainConfig) -> None:
     if config.loss.baseline == "zone" and config.loss.advantage == "standardised":
         refuse("loss.baseline", "zone", "has no standardised form: its zones have deviations of their own")
     _validate_env(config.env)
-    if (config.rollouts.url is None) == (config.rollouts.engine == "vllm-server"):
+    url, is_server = config.rollouts.url, config.rollouts.engine == "vllm-server"
+    if is_server and not (url or "").startswith(("http://", "https://")):
         refuse(
             "rollouts.url",
-            config.rollouts.url,
-            f"does not go with rollouts.engine = {config.rollouts.engine}",
+            repr(url),
+            "is no address\nhint: give the server's, `--rollouts.url http://HOST:8000`",
         )
+    if url is not None and not is_server:
+        refuse("rollouts.url", url, f"does not go with rollouts.engine = {config.rollouts.engine}")
     if config.routeA_random_v_seed is not None and config.intervention != "routeA":
         expected = f"is set, but the arm is {config.intervention}\nhint: add `--intervention routeA`"
         refuse("routeA_random_v_seed", config.routeA_random_v_seed, expected)

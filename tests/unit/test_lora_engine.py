@@ -252,11 +252,17 @@ def test_a_folder_for_adapters_must_be_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("engine", "url"), [("vllm-server", None), ("vllm", "http://localhost:1"), ("hf", "http://localhost:1")]
+    ("engine", "url", "said"),
+    [
+        ("vllm-server", None, "None is no address"),
+        ("vllm-server", "localhost:8000", "'localhost:8000' is no address"),
+        ("vllm", "http://localhost:1", "http://localhost:1 does not go with rollouts.engine = vllm"),
+        ("hf", "http://localhost:1", "http://localhost:1 does not go with rollouts.engine = hf"),
+    ],
 )
-def test_an_address_goes_with_a_server_and_with_nothing_else(tmp_path, engine, url):
+def test_an_address_goes_with_a_server_and_with_nothing_else(tmp_path, engine, url, said):
     config = tiny_config(tmp_path / "run", rollouts__engine=engine, rollouts__url=url)
-    with pytest.raises(ConfigError, match=f"rollouts.url: {url} does not go with rollouts.engine = {engine}"):
+    with pytest.raises(ConfigError, match=f"rollouts.url: {said}"):
         tiny_run(config)
 
 

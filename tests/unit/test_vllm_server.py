@@ -10,7 +10,7 @@ import pytest
 from test_lora_engine import request_of
 
 from served_model import HonestBackend, learn
-from tiny import tiny_config, tiny_policy, tiny_run
+from tiny import tiny_policy
 from vgrout.config import RolloutConfig
 from vgrout.errors import ConfigError, EngineError, EngineRefused
 from vgrout.rollouts.rows import Adapter, Row, Sampling
@@ -256,9 +256,3 @@ def test_a_cut_that_a_server_does_not_tell_is_refused(server):
     with pytest.raises(ConfigError, match=r"rollouts.top_p: 0.95 .* after this cut only"):
         VllmServerEngine(tiny_policy(rank=2), settings)
     assert not server.seen
-
-
-def test_an_address_must_be_one(tmp_path):
-    config = tiny_config(tmp_path / "run", rollouts__engine="vllm-server", rollouts__url="localhost:8000")
-    with pytest.raises(ConfigError, match=r"rollouts.url: 'localhost:8000' is no address"):
-        tiny_run(config)

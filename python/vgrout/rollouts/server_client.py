@@ -59,7 +59,8 @@ class ServerClient:
                 reason = f"cannot be reached: {inner}"
                 if isinstance(inner, TimeoutError):
                     reason = f"has not answered in {self._timeout_s:g} s"
-        raise EngineError(f"{self.url}{path} {reason} ({self._attempts} attempts)")
+        hint = "is the server of `--rollouts.url` up? docs/guides/vllm.md says how one is started"
+        raise EngineError(f"{self.url}{path} {reason} ({self._attempts} attempts)\nhint: {hint}")
 
     def _once(self, path: str, body: bytes | None) -> Any:
         headers = {"Content-Type": "application/json"}
@@ -67,7 +68,7 @@ class ServerClient:
         if key:
             headers["Authorization"] = f"Bearer {key}"
         request = urllib.request.Request(f"{self.url}{path}", data=body, headers=headers)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=self._timeout_s) as answer:  # noqa: S310 - http(s): see `check_url`
+        with urllib.request.urlopen(request, timeout=self._timeout_s) as answer:  # noqa: S310 - http(s): settings are checked
             text = answer.read().decode()
         try:
             return json.loads(text)

@@ -44,7 +44,7 @@ class VllmServerEngine(LoraEngine):
                 "this cut only, and the loss needs those before it"
                 "\nhint: `--rollouts.top-p 1 --rollouts.top-k 0`, or `--rollouts.engine vllm`"
             )
-        client = ServerClient(check_url(config.url), timeout_s=config.timeout_s)
+        client = ServerClient(str(config.url), timeout_s=config.timeout_s)
         base = _served_model(client, rank)
         folder = new_work_folder(config.adapter_dir)
         try:
@@ -156,17 +156,6 @@ def drawn(answer: Any, sampling: Sampling) -> Drawn:
     if not tokens or len(tokens) != len(logprobs):
         raise EngineError(f"the server's answer has {len(tokens)} tokens and {len(logprobs)} log-probs")
     return Drawn(tokens, logprobs, None if sampling.cuts else 0.0)
-
-
-def check_url(url: str | None) -> str:
-    """Give the address.
-
-    Raises:
-        ConfigError: it is none of HTTP.
-    """
-    if url is None or not url.startswith(("http://", "https://")):
-        raise ConfigError(f"rollouts.url: {url!r} is no address, expected one as http://localhost:8000")
-    return url
 
 
 def _served_model(client: ServerClient, rank: int) -> str:
