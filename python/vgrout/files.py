@@ -117,7 +117,11 @@ def make_folder(path: Path, flag: str) -> None:
     except OSError as error:
         if isinstance(error, FileExistsError) and os.path.lexists(path):
             raise
-        raise ConfigError(f"{flag}: cannot create {path}: {error.strerror}") from error
+        # A parent that is a file "exists", which is not what is wrong with it.
+        reason = f"{error.filename} is not a folder" if isinstance(error, FileExistsError) else error.strerror
+        raise ConfigError(
+            f"{flag}: cannot create {path}: {reason}\nhint: name a place that can be written to"
+        ) from error
 
 
 def make_free_folder(path: Path, flag: str) -> Path:

@@ -117,7 +117,7 @@ def test_a_taken_name_gets_a_number(tmp_path):
     made = [make_free_folder(tmp_path / "runs" / "x", "--run-dir").name for _ in range(3)]
     assert made == ["x", "x-2", "x-3"]
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"--run-dir: cannot create .*file/x: "):
+    with pytest.raises(ConfigError, match=r"--run-dir: cannot create .*file/x: .*file is not a folder"):
         make_free_folder(tmp_path / "file" / "x", "--run-dir")
 
 
