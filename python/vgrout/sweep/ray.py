@@ -277,6 +277,8 @@ def _cluster(request: RayRequest, slots: int) -> Iterator[tuple[Any, int]]:
         ConfigError: it is not installed, cannot be connected, or has too little for one job.
     """
     require_ray()
+    # Under `uv run` ray would send the project along and build it anew for every worker, which has what it needs.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     import ray
 
     local: dict[str, Any] = {"num_cpus": max(1, round(slots * request.cpus)), "include_dashboard": False}
