@@ -114,7 +114,8 @@ def watch(child: subprocess.Popen[bytes], out: Path, until: float) -> int | None
         time.sleep(0.2)
         rows = read_rows(out)
         begun = [row for row in rows if row["name"] == "started"]
-        ended = {row["section"] for row in rows if row["name"] == "finished"}
+        # One that was lost with an earlier child is over, too.
+        ended = {row["section"] for row in rows if row["name"] in {"finished", "lost"}}
         hanging = begun and begun[-1]["section"] not in ended
         limit = begun[-1]["time_s"] + begun[-1]["budget_s"] + GRACE_S if hanging else until
         if time.time() > min(limit, until + GRACE_S):

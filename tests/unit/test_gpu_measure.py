@@ -96,7 +96,8 @@ def test_a_section_that_fails_hangs_or_dies_loses_no_other(tmp_path: Path) -> No
     )
     driver = tmp_path / "driver.py"
     driver.write_text(
-        f"import sys\nsys.path[:0] = [{str(GPU)!r}, {str(tmp_path)!r}]\nimport measure\n"
+        # A child that is slow to start is no hanging one.
+        f"import sys, time\ntime.sleep(0.5)\nsys.path[:0] = [{str(GPU)!r}, {str(tmp_path)!r}]\nimport measure\n"
         "names = ['raises', 'slow', 'hangs', 'dies', 'fine']\n"
         "measure.SECTIONS = {name: (f'faults:{name}', 5 if name in {'slow', 'hangs'} else 40) for name in names}\n"
         "measure.GRACE_S = 1\nmeasure.REHEARSAL = measure.Sizes(patience=1.0)\nsys.exit(measure.main())\n"
