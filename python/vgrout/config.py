@@ -374,7 +374,7 @@ def _validate_relations(config: TrainConfig) -> None:
         refuse(
             "rollouts.url",
             repr(url),
-            "is no address\nhint: give the server's, `--rollouts.url http://HOST:8000`",
+            "is no address\nhint: give the server's, `--rollouts.url http://localhost:8000`",
         )
     if url is not None and not is_server:
         refuse("rollouts.url", url, f"does not go with rollouts.engine = {config.rollouts.engine}")
