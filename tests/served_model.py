@@ -95,3 +95,18 @@ def learn(policy, size: float = 0.01, seed: int = 2) -> None:
     with torch.no_grad():
         for parameter in policy.adapter.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=generator) * size)
+
+
+def trainer_logprobs(policy, request, answer, scale=1.0):
+    """Of the whole vocabulary [L, V], of one row alone."""
+    prompt = request.prompts[answer.prompt_index]
+    ids = torch.tensor([[*prompt, *answer.completion]])
+    with torch.no_grad(), policy.adapter.ablated(0.0 if answer.ablated else scale):
+        logits = policy.model(ids).logits[0, len(prompt) - 1 : -1] / request.temperature
+    return logits.log_softmax(-1)
+
+
+def answer_logprobs(policy, request, answer, scale=1.0):
+    """What the trainer's formula says of an answer's tokens [L]."""
+    logprobs = trainer_logprobs(policy, request, answer, scale)
+    return logprobs.gather(1, torch.tensor(answer.completion)[:, None])[:, 0]

@@ -13,7 +13,7 @@ import torch
 from harness import GIB, Bench, relative_error
 from host import timed_run
 from models import large_model, policy_of, randomise, small_model
-from sampling import gap_of, request_of
+from sampling import gap_of, request_of, shape_of
 
 from vgrout.adapters import Lora2r
 from vgrout.config import RolloutConfig
@@ -33,16 +33,9 @@ def engine(bench: Bench) -> None:
     with bench.guard("served"):
         _served(bench)
     with bench.guard("organism"), tempfile.TemporaryDirectory() as folder:
-        command = [
-            "-m",
-            "vgrout.train",
-            "organism",
-            "--device",
-            bench.device_name,
-            "--rollouts.engine",
-            "vllm",
-        ]
-        timed_run(bench, "organism", [*command, *bench.sizes.engine_run], Path(folder) / "run")
+        command = ["-m", "vgrout.train", "organism", "--device", bench.device_name]
+        command += ["--rollouts.engine", "vllm", *bench.sizes.engine_run]
+        timed_run(bench, "organism", command, Path(folder) / "run")
 
 
 def _served(bench: Bench) -> None:
@@ -66,13 +59,7 @@ def _served(bench: Bench) -> None:
         served = VllmEngine(policy, config)
         bench.record("start", seconds=round(time.perf_counter() - start, 2))
         randomise(adapter)
-        request = request_of(
-            prompts=sizes.prompts,
-            group=sizes.group,
-            prompt_tokens=sizes.prompt_tokens,
-            new_tokens=sizes.new_tokens,
-            vocabulary=vocabulary,
-        )
+        request = request_of(**shape_of(sizes, vocabulary), new_tokens=sizes.new_tokens)
         # The first draw after a sync exports both policies, loads them and asks the canary.
         served.sync(1)
         _draw(bench, "first_after_sync", served, request)
@@ -167,10 +154,5 @@ def _ranks_equal_one(bench: Bench, name: str, world: int, flags: tuple[str, ...]
         launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(world)]
         timed_run(bench, f"{name}_one", command, one)
         timed_run(bench, f"{name}_many", [*launch, *command], many)
-        other = [file for file in SAME_BYTES if _bytes(one / file) != _bytes(many / file)]
+        other = [file for file in SAME_BYTES if (one / file).read_bytes() != (many / file).read_bytes()]
         bench.check(name, len(other), 0, files=len(SAME_BYTES), different=other)
-
-
-def _bytes(path: Path) -> bytes | None:
-    """What the file holds; a missing one equals nothing but another missing one, which its run's status tells."""
-    return path.read_bytes() if path.is_file() else None

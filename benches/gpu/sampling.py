@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from harness import Bench
+from harness import Bench, Sizes
 from models import large_model, policy_of, randomise
 from torch import Tensor
 from training import kernel_table
@@ -69,12 +69,7 @@ def generation(bench: Bench) -> None:
     try:
         randomise(adapter)
         policy = policy_of(model, adapter, bench.device, sizes.vocabulary)
-        shape = {
-            "prompts": sizes.prompts,
-            "group": sizes.group,
-            "prompt_tokens": sizes.prompt_tokens,
-            "vocabulary": sizes.vocabulary,
-        }
+        shape = shape_of(sizes, sizes.vocabulary)
         with bench.guard("warm_up"):
             sample(policy, **shape, new_tokens=2)
         ways: dict[str, dict[str, Any]] = {
@@ -131,6 +126,16 @@ def sample(policy: Any, **shape: Any) -> tuple[Rollouts, SampleRequest]:
     request = request_of(**shape)
     engine = HfEngine(policy, RolloutConfig(rows_per_batch=sum(request.counts)))
     return engine.sample(request), request
+
+
+def shape_of(sizes: Sizes, vocabulary: int) -> dict[str, Any]:
+    """How many prompts of how many tokens a request has, and how often each is asked."""
+    return {
+        "prompts": sizes.prompts,
+        "group": sizes.group,
+        "prompt_tokens": sizes.prompt_tokens,
+        "vocabulary": vocabulary,
+    }
 
 
 def request_of(

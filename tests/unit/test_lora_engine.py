@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from served_model import HonestBackend, learn, served_engine
+from served_model import HonestBackend, answer_logprobs, learn, served_engine
 from tiny import tiny_config, tiny_policy, tiny_run
 from vgrout import registry
 from vgrout.errors import ConfigError, EngineError
@@ -32,13 +32,6 @@ def request_of(policy, **changes) -> SampleRequest:
     return replace(request, **changes)
 
 
-def trainer_logprobs(policy, request, answer, scale=1.0):
-    ids = torch.tensor([[*request.prompts[answer.prompt_index], *answer.completion]])
-    with torch.no_grad(), policy.adapter.ablated(0.0 if answer.ablated else scale):
-        logits = policy.model(ids).logits[0, -len(answer.completion) - 1 : -1] / request.temperature
-    return logits.log_softmax(-1).gather(1, torch.tensor(answer.completion)[:, None])[:, 0]
-
-
 def test_both_policies_are_sampled_in_one_call_with_the_trainers_logprobs(tmp_path):
     policy, backend, engine = served_engine(tmp_path)
     learn(policy)
@@ -50,7 +43,7 @@ def test_both_policies_are_sampled_in_one_call_with_the_trainers_logprobs(tmp_pa
     assert backend.calls[-1] == [full, full, deployed]
     assert full != deployed
     for answer in answers:
-        expected = trainer_logprobs(policy, request, answer)
+        expected = answer_logprobs(policy, request, answer)
         assert torch.allclose(torch.tensor(answer.logprobs), expected, atol=2e-6, rtol=0)
     assert engine.sample(request) == answers
 
@@ -61,7 +54,7 @@ def test_a_scaled_quarantine_is_exported_as_such(tmp_path):
     engine.sync(1)
     request = request_of(policy, ablated=(False, False, False), quarantine_scale=0.5)
     for answer in engine.sample(request):
-        expected = trainer_logprobs(policy, request, answer, scale=0.5)
+        expected = answer_logprobs(policy, request, answer, scale=0.5)
         assert torch.allclose(torch.tensor(answer.logprobs), expected, atol=2e-6, rtol=0)
 
 

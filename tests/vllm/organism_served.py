@@ -1,9 +1,10 @@
-"""The organism's policy, a request of it in both policies, and what the trainer says of the answers."""
+"""The organism's policy, a request of it in both policies, and how far answers are from what the trainer says."""
 
 from dataclasses import replace
 
 import torch
 
+from served_model import answer_logprobs
 from vgrout.config import AdapterConfig, BaseConfig
 from vgrout.policy.model import load_policy
 from vgrout.rollouts.base import SampleRequest
@@ -33,19 +34,10 @@ def request_of(policy, **changes) -> SampleRequest:
     return replace(request, **changes)
 
 
-def trainer_logprobs(policy, request, answer, scale=1.0):
-    """Of the whole vocabulary [L, V], of one row alone."""
-    prompt = request.prompts[answer.prompt_index]
-    ids = torch.tensor([[*prompt, *answer.completion]])
-    with torch.no_grad(), policy.adapter.ablated(0.0 if answer.ablated else scale):
-        logits = policy.model(ids).logits[0, len(prompt) - 1 : -1] / request.temperature
-    return logits.log_softmax(-1)
-
-
 def gap_of(policy, request, answers, scale=1.0) -> float:
-    gaps = []
-    for answer in answers:
-        expected = trainer_logprobs(policy, request, answer, scale)
-        expected = expected.gather(1, torch.tensor(answer.completion)[:, None])[:, 0]
-        gaps.append((torch.tensor(answer.logprobs) - expected).abs().max())
+    """Largest difference of an answer's log-probs and the trainer's, in nats."""
+    gaps = [
+        (torch.tensor(answer.logprobs) - answer_logprobs(policy, request, answer, scale)).abs().max()
+        for answer in answers
+    ]
     return float(torch.stack(gaps).max())

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from organism_served import gap_of, loaded_policy, request_of, trainer_logprobs
+from organism_served import gap_of, loaded_policy, request_of
 from safetensors.torch import load_file, save_file
 
-from served_model import learn
+from served_model import learn, trainer_logprobs
 from vgrout.config import RolloutConfig
 from vgrout.errors import ConfigError, EngineError
 from vgrout.rollouts.hf import cut
