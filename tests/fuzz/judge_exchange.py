@@ -17,9 +17,12 @@ PARTS = (
     "runner_stub",
     "runner_classes",
     "runner_values",
+    "runner_operators",
     "runner_answer",
     "runner_guard",
     "runner_proxy",
+    "runner_raised",
+    "runner_callable",
     "runner_judge",
 )
 KINDS = [

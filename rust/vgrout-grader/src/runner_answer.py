@@ -5,23 +5,6 @@ import itertools as _itertools
 NESTED_CALLS = 150
 # Frames of one such call.
 NESTED_FRAMES = 12
-ABLE = """__call__ __getitem__ __setitem__ __delitem__ __len__ __iter__ __contains__ __enter__ __exit__ __next__""".split()
-# What an object of the answer's may be asked for besides calls and attributes; each gives data. Comparing is not among
-# them.
-ACCESS = {
-    "__getitem__": lambda value, key: value[key],
-    "__setitem__": lambda value, key, item: value.__setitem__(key, item),
-    "__delitem__": lambda value, key: value.__delitem__(key),
-    "__len__": len,
-    "__contains__": lambda value, item: item in value,
-    "__enter__": lambda value: value.__enter__(),
-    "__exit__": lambda value, kind: value.__exit__(kind, kind and kind.__new__(kind), None),
-    "__next__": lambda value: Packer.drawn(_itertools.islice(value, 1)),
-    "__bool__": bool,
-    "__iter__": lambda value: Packer.drawn(value),
-    "__str__": str,
-    "__repr__": repr,
-}
 # The graded name's own object, on both sides.
 GRADED = 0
 
@@ -96,7 +79,7 @@ class Side:
                 break
             number = self.number_of(base) if issubclass(base, BaseException) else None
             if number is not None:
-                below += [name, number]
+                below += [name, number, " ".join(sorted(OF_RAISED.intersection(base.__dict__)))]
         return [known, *below]
 
     def pack_call(self, arguments, keywords):
@@ -282,8 +265,10 @@ class AnswerSide(Side):
             return isinstance(arguments[0], target)
         if operation == "issubclass":
             return issubclass(arguments[0], target)
-        if operation in ACCESS:
-            value = ACCESS[operation](target, *arguments)
+        if operation in OPERATIONS:
+            value = OPERATIONS[operation](target, *arguments)
+            if operation in COPIES and type(value) is type(target):
+                self.made = (value,)
             self.meet_members(target, value if operation == "__iter__" else [value])
             return value
         return target
@@ -331,22 +316,22 @@ class AnswerSide(Side):
         if is_based and id(value) not in self.handle_of and not any(value is made for made in self.made):
             return None
         if kind.__module__ == "__main__" or kind is object or callable(value):
-            able = [name for name in ABLE if any(name in base.__dict__ for base in kind.__mro__)]
+            able = defined_by(value)
             if self.is_rich(value, able):
                 able.append(RICH)
-            if is_based:
-                base = next(base for base in BASES if issubclass(kind, base))
-                return ("handle", [self.number_of(value), [*able, "data"], packer.item(held(value, base))])
-            return ("handle", [self.number_of(value), able])
+            base = next((base for base in BASES if is_based and issubclass(kind, base)), None)
+            return ("handle", [self.number_of(value), able, *([packer.item(held(value, base))] if base else [])])
         return None
 
     def is_rich(self, value, able):
         """Whether an object has anything that a value could be asked for; the judge asks it for none if not."""
         kind = type(value)
-        if callable(value) or issubclass(kind, BASES) or set(able) - OF_ANY or hasattr(kind, "__getattr__"):
+        if callable(value) or issubclass(kind, BASES) or set(able) - SAME_IN_ALL_ROLES:
             return True
         # A field that holds data is none of a value's methods, whatever its name.
         parts = [vars(base) for base in kind.__mro__] + [getattr(value, "__dict__", {})]
+        if any("__getattr__" in part for part in parts):
+            return True
         names = {
             name for part in parts for name, each in part.items() if callable(each) or type(each) is classmethod
         }

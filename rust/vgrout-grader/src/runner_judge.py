@@ -4,7 +4,7 @@ import itertools as _itertools
 import types as _types
 
 # What a name stands for, whether there is something and how it is written is no question to the answer yet.
-NO_QUESTION = frozenset({"name", "isinstance", "__bool__", "__str__", "__repr__"})
+NO_QUESTION = frozenset({"name", "isinstance", "__bool__", "__str__", "__repr__", "__format__", "__dir__"})
 MOST_NAMES = 10_000
 MOST_NAMES_BYTES = 1 << 20
 MOST_CALLS_BACK = 100_000
@@ -25,10 +25,6 @@ class Builtins(dict):
         return self.judge.named(name)
 
 
-def is_mock(value):
-    return type(value).__module__ == "unittest.mock"
-
-
 class Judge(Side):
     """The judge's child: runs the tests, each by itself, and asks the answer's child for what it needs of it."""
 
@@ -44,7 +40,8 @@ class Judge(Side):
         self.exceptions = {}
         self.errors = {}
         self.tickets = _itertools.count()
-        self.proxies, self.rich = {}, {GRADED: True}
+        self.proxies, self.rich, self.made = {}, {GRADED: True}, set()
+        self.is_unpacking = False
         self.depth = 0
         self.gone = False
         if graded:
@@ -96,7 +93,7 @@ class Judge(Side):
     def judge(self, index, source):
         self.asked, self.raised, self.bad, self.unknown = 0, None, None, None
         # What one test made says nothing to the next.
-        self.proxies, self.rich = {}, {GRADED: True}
+        self.proxies, self.rich, self.made = {}, {GRADED: True}, set()
         self.function_of = {}
         if self.graded:
             self.proxies[GRADED, self.candidate._Proxy__role] = self.candidate
@@ -152,8 +149,8 @@ class Judge(Side):
             role = AS_VALUE
         key = (number, role) if owner is None else (number, role, owner)
         if key not in self.proxies:
-            abilities = OF_ANY & set(abilities) if is_value(role, called) else abilities
-            self.proxies[key] = proxy_class(abilities)(self, number, role, called, owner, held)
+            base = None if held is None else type(held)
+            self.proxies[key] = proxy_class(abilities, base)(self, number, role, called, owner, held)
         return self.proxies[key]
 
     def twins(self, objects):
@@ -161,11 +158,8 @@ class Judge(Side):
         found = {}
         for number, value in enumerate(objects):
             if is_proxy(value) and (value._Proxy__role > AS_ANY or value._Proxy__owner is not None):
-                abilities = ["data"] * is_based(value) + [
-                    name for name in OF_ANY if hasattr(type(value), name)
-                ]
-                held = _held(value) if is_based(value) and value._Proxy__role != AS_CLASS else None
-                found[number] = self.proxy(value._Proxy__number, abilities, held)
+                held = None if value._Proxy__base is None else _held(value)
+                found[number] = self.proxy(value._Proxy__number, value._Proxy__defined, held)
             elif is_mock(value):
                 found[number] = object()  # a mock says yes to everything
         return found
@@ -219,6 +213,7 @@ class Judge(Side):
             if kind == "bad":
                 self.refuse(str(item))
             unpacker = Unpacker(self, changed, packer.objects, twins)
+            self.is_unpacking = True
             if kind == "value":
                 self.admit(unpacker, item, operation, asked)
                 value = unpacker.item(item)
@@ -233,6 +228,7 @@ class Judge(Side):
             self.refuse(describe(error))
         finally:
             self.depth -= 1
+            self.is_unpacking = False
         self.asked += operation not in NO_QUESTION
         if kind == "raise":
             self.raised = value
@@ -244,21 +240,23 @@ class Judge(Side):
         kind, content = unpacker.table.get(item[0], (None, None)) if type(item) is tuple else (None, None)
         if kind != "handle":
             return
-        known = {}
+        known, number = {}, content[0]
         if operation == "name":
-            known = {} if content[0] == GRADED else self.role_of_name(asked, content[1])
+            known = {} if number == GRADED else self.role_of_name(asked, content[1])
         elif operation == "make":
             is_graded = asked._Proxy__called == (self.graded if self.method else "Solution")
             known = {"role": AS_GRADED if is_graded else AS_OWN}
+            self.made |= {number} - self.rich.keys()  # and none that is known already
+        elif operation in COPIES and is_own(asked):
+            known = {"role": asked._Proxy__role}
+            self.made |= {number} - self.rich.keys()
         elif asked._Proxy__role == AS_OWN:
             if operation == "get":
                 known = {"owner": asked._Proxy__number}
-            elif operation == "__enter__" and content[0] == asked._Proxy__number:
+            elif (operation == "__enter__" or operation in IN_PLACE) and number == asked._Proxy__number:
                 known = {"role": AS_OWN}
-        elif operation == "call" and content[0] == asked._Proxy__owner:
-            known = {
-                "role": AS_OWN
-            }  # a method that returns its own object, so that calls can be strung together
+        elif operation == "call" and number == asked._Proxy__owner:
+            known = {"role": AS_OWN}  # a method that returns its own object, so that calls can be strung together
         unpacker.objects[item[0]] = self.meet(unpacker, content, **known)
 
     @staticmethod
@@ -273,9 +271,10 @@ class Judge(Side):
         number, abilities, *held = content
         if type(number) is not int or not set(map(type, abilities)) <= {str} or len(held) > 1:
             raise CannotCross("handle")
-        if not held:
-            abilities = set(abilities) - {"data"}
-        return self.proxy(number, abilities, *unpacker.items(held), **known)
+        held = unpacker.items(held)
+        if not set(map(type, held)) <= set(BASES):
+            raise CannotCross("handle")
+        return self.proxy(number, abilities, *held, **known)
 
     def is_stand_in(self, name, value):
         return name in self.methods and callable(value)
@@ -286,7 +285,11 @@ class Judge(Side):
 
     def call_back(self, table, number, items, flat):
         """The answer calls a function of the test's."""
-        unpacker, arguments, keywords = self.unpack_call(table, items, flat)
+        self.is_unpacking = True
+        try:
+            unpacker, arguments, keywords = self.unpack_call(table, items, flat)
+        finally:
+            self.is_unpacking = False
         if number not in self.function_of.values():
             self.refuse("a function of another test")
         function = self.functions[number]
@@ -334,9 +337,9 @@ class Judge(Side):
             # One that ends programs, loops or tests, such as KeyboardInterrupt, ends none here.
             bases = (base if is_harmless(base) else Exception,)
             kind = self.exceptions.setdefault(known, type(name, bases, {"__str__": said}))
-        for name, number in reversed(list(pairs_of(below))):
+        for name, number, operators in reversed(list(zip(*[iter(below)] * 3, strict=True))):
             if number not in self.exceptions:
-                self.exceptions[number] = type(str(name), (kind,), {"__str__": said})
+                self.exceptions[number] = raised(self, str(name), kind, number, operators.split())
             kind = self.exceptions[number]
         return kind
 
@@ -361,26 +364,12 @@ class Judge(Side):
         of_setup = self.describe_of_setup(packer, value)
         if of_setup is not None:
             return of_setup
-        if self.may_be_called(value):
+        if may_be_called(value):
             number = self.function_of.setdefault(value, len(self.functions))
             if number == len(self.functions):
                 self.functions.append(value)
             return ("function", number)
         return None
-
-    def may_be_called(self, value):
-        """Functions, methods and classes that the test or its setup wrote, and what is made of them."""
-        kind = type(value)
-        if is_mock(value) or getattr(value, "__module__", None) == "time":
-            return callable(value)
-        if kind is sys.modules["functools"].partial:
-            return self.may_be_called(value.func) or id(value.func) in NAMES
-        if kind is _types.MethodType or kind is type:
-            return getattr(value, "__module__", "") == "__main__"
-        if kind is type(len):
-            return type(value.__self__) in (list, set, dict, _collections.deque)
-        is_getter = kind.__module__ == "operator" and kind is not _operator.methodcaller
-        return kind is _types.FunctionType or (is_getter and callable(value))
 
     def special(self, unpacker, kind, content):
         if kind == "handle":

@@ -23,16 +23,18 @@ METHODS = methods_of(
 # made by a class's name is its own, and one of the graded class's gives nothing but values. What has nothing that a value
 # could be asked for is the same in every role, and has one proxy.
 AS_VALUE, AS_ANY, AS_CLASS, AS_OWN, AS_GRADED = range(5)
-RICH = "rich"
 
 
 class Proxy:
     # A name or an object of the answer's, in the judge: to be asked for attributes and text, and for what its class can.
     #
-    # It has no operators: comparing is identity, whatever the answer's class makes of it. One whose class derives from a
-    # built-in class compares and reckons as the value that it holds, read by that class.
+    # Operators that its class does not define are the language's own: two are equal if they are one. For those that it
+    # defines the answer is asked, between objects that the test made itself; any others they end the test, since a value
+    # would say of itself that it is right. What a class has of a built-in one is read from the value that it holds.
 
     __slots__ = ("__called", "__held", "__judge", "__number", "__owner", "__role")
+    __defined = frozenset()
+    __base = None
 
     def __init__(self, judge, number, role, called, owner, held):
         for name, value in (
@@ -46,18 +48,20 @@ class Proxy:
             object.__setattr__(self, f"_Proxy__{name}", value)
 
     def __eq__(self, other):
-        # One object may be known in two roles, and so have two proxies.
-        return is_proxy(other) and other._Proxy__number == self._Proxy__number
+        return _is_one(self, other) or NotImplemented
 
     def __hash__(self):
         return hash(self._Proxy__number)
 
     def __getattr__(self, name):
-        if name.startswith("__") and name.endswith("__") and name != "__name__":
+        is_special = name.startswith("__") and name.endswith("__")
+        if is_special and name != "__name__" and sys._getframe(1).f_code.co_filename not in SOURCES:
+            # The library looks for what a class may define; a test that asks is told.
             self.__judge.touched = True
             raise AttributeError(name)
         value = self.__judge.ask("get", self, (name,), {})
-        if callable(value) and name in self.__judge.methods and is_value(self.__role, self.__called):
+        is_values = is_special or name in self.__judge.methods
+        if callable(value) and is_values and is_value(self.__role, self.__called):
             self.__judge.refuse(f"an object of the answer's where a value's `{name}` is asked")
         return value
 
@@ -80,13 +84,47 @@ def is_value(role, called):
     return role in (AS_VALUE, AS_ANY) or (called is not None and called.isupper())
 
 
+# Files that the test's own words stand in.
+SOURCES = ("<test>", "<setup>")
+
+
 def is_proxy(value):
     return issubclass(type(value), Proxy)
+
+
+def is_own(proxy):
+    """Whether the test made an object by its class's name, and asks its operators for what they do."""
+    is_made = proxy._Proxy__role == AS_ANY and proxy._Proxy__number in proxy._Proxy__judge.made
+    return is_made or not is_value(proxy._Proxy__role, proxy._Proxy__called)
+
+
+def _is_one(self, other):
+    # One object may be known in two roles, and so have two proxies.
+    return is_proxy(other) and other._Proxy__number == self._Proxy__number
 
 
 def _access(name):
     def method(self, *arguments):
         return self._Proxy__judge.ask(name, self, arguments, {})
+
+    return method
+
+
+def _of_own(name):
+    """An operator that only objects of the test's own are asked for; comparisons, of two such."""
+    is_comparison = name in COMPARISONS
+
+    def method(self, *others):
+        judge = self._Proxy__judge
+        if judge.is_unpacking and name == "__hash__":
+            return hash(self._Proxy__number)
+        if judge.is_unpacking and name == "__eq__":
+            return _is_one(self, *others)
+        if not is_own(self):
+            judge.refuse(f"an object of the answer's whose class defines `{name}`, where a value is expected")
+        if is_comparison and not all(is_proxy(other) and is_own(other) for other in others):
+            judge.refuse(f"`{name}` of the answer's, beside what the test did not make by the class's name")
+        return judge.ask(name, self, others, {})
 
     return method
 
@@ -97,7 +135,7 @@ def _call(self, *arguments, **keywords):
 
 
 def _next(self):
-    found = _access("__next__")(self)
+    found = _of_own("__next__")(self)
     if not found:
         raise StopIteration
     return found[0]
@@ -108,74 +146,82 @@ def _exit(self, kind, _error, _trace):
     _access("__exit__")(self, kind)
 
 
+def _drawn(method):
+    return lambda self: iter(method(self))
+
+
 def _held(self):
     if not is_value(self._Proxy__role, None):
         return _access("data")(self)
     return self._Proxy__held
 
 
-def _of_data(operation):
+def _of_data(name, operation):
     """An operator of the built-in class that the answer's derives from, on what the operands hold."""
+    other_way = MIRRORED.get(name)
 
     def method(self, *others):
-        if any(is_proxy(other) and not is_based(other) for other in others):
-            return NotImplemented  # it holds nothing
+        for other in others:
+            if is_proxy(other) and (other._Proxy__base is None or other_way in other._Proxy__defined):
+                return NotImplemented  # it holds nothing, or knows better
         return operation(_held(self), *[_held(other) if is_proxy(other) else other for other in others])
 
     return method
 
 
-def _reflected(operation):
-    return lambda one, other: operation(other, one)
+def _of_container(name, operation):
+    """The same for what may change it: an object of the test's own is asked."""
+    of_data, of_own = _of_data(name, operation), _of_own(name)
+    changes = name in IN_PLACE or name in ("__setitem__", "__delitem__")
+
+    def method(self, *others):
+        return of_own(self, *others) if changes or is_own(self) else of_data(self, *others)
+
+    return method
 
 
-for _name in ("__bool__", "__str__", "__repr__"):
-    setattr(Proxy, _name, _access(_name))
+MIRRORED = dict(zip("__lt__ __le__ __eq__ __ne__ __gt__ __ge__".split(), "__gt__ __ge__ __eq__ __ne__ __lt__ __le__".split()))
+MIRRORED |= {f"__{name}__": f"__r{name}__" for name in [*_BINARY, "divmod"]}
+for _name in ("__bool__", "__str__", "__repr__", "__dir__", *COPIES):
+    setattr(Proxy, _name, lambda self, *_, _name=_name: _access(_name)(self))
 DOC = property(lambda self: self._Proxy__judge.ask("get", self, ("__doc__",), {}))
-OF_DATA = {
-    name: _of_data(getattr(_operator, name))
-    for name in """__lt__ __le__ __eq__ __ne__ __gt__ __ge__ __add__
-    __sub__ __mul__ __truediv__ __floordiv__ __mod__ __pow__ __and__ __or__ __xor__ __neg__ __pos__ __abs__ __invert__
-    __index__ __contains__""".split()
+# By the method that does it: of what a class defines, and of what it has of a built-in one.
+OF_CLASS = {name: _of_own(name) for name in OPERATIONS} | {
+    CALL: _call,
+    CLASS_ITEMS: lambda self, _: self,
+    "__enter__": _access("__enter__"),
+    "__exit__": _exit,
+    "__format__": _access("__format__"),
+    "__next__": _next,
 }
-OF_DATA |= {
-    f"__r{name}__": _of_data(_reflected(getattr(_operator, f"__{name}__")))
-    for name in "add sub mul truediv floordiv mod pow and or xor".split()
-}
-OF_DATA |= {f"__{kind.__name__}__": _of_data(kind) for kind in (int, float, complex, hash, round, reversed)}
+OF_DATA = (
+    {name: _of_data(name, operation) for name, operation in (COMPARISONS | ARITHMETIC).items()}
+    | {name: _of_container(name, operation) for name, operation in (ITEMS | IN_PLACE).items()}
+    | {"__hash__": _of_data("__hash__", hash)}
+)
+for _name in ("__iter__", "__reversed__"):
+    OF_CLASS[_name], OF_DATA[_name] = _drawn(OF_CLASS[_name]), _drawn(OF_DATA[_name])
 OF_DATA["__format__"] = lambda self, form: format(_held(self), form) if form else str(self)
-# What it is an instance of, for those who ask.
-OF_DATA["__class__"] = property(lambda self: type(_held(self)))
-# What only some objects can, by the method that does it.
-ABILITIES = {
-    name: {name: _access(name)}
-    for name in ("__getitem__", "__setitem__", "__delitem__", "__len__", "__contains__", "__enter__")
-} | {
-    "__call__": {"__call__": _call},
-    "__iter__": {"__iter__": lambda self: iter(_access("__iter__")(self))},
-    "__exit__": {"__exit__": _exit},
-    "data": OF_DATA,
-    "__next__": {"__next__": _next, "__iter__": lambda self: self},
-}
-# Length, items and order of what the test did not make need not agree with each other.
-OF_ANY = frozenset({"__call__", "data", "__enter__", "__exit__"})
 PROXIES = {}
 
 
-def proxy_class(abilities):
-    """The class of proxies for objects with these abilities."""
-    abilities = frozenset(ABILITIES.keys() & set(abilities))
-    if abilities not in PROXIES:
+def proxy_class(defined, base):
+    """The class of proxies for objects whose class defines these operators and derives from this built-in class."""
+    defined = frozenset(OF_CLASS.keys() & set(defined))
+    if (defined, base) not in PROXIES:
         members = {"__slots__": (), "__doc__": DOC, "__hash__": Proxy.__hash__}
-        for name in ABILITIES:
-            members |= ABILITIES[name] if name in abilities else {}
-        PROXIES[abilities] = type("Proxy", (Proxy,), members)
-    return PROXIES[abilities]
-
-
-def is_based(proxy):
-    """Whether its class derives from a built-in one, so that it holds a value."""
-    return type(proxy).__eq__ is not Proxy.__eq__
+        members |= {"_Proxy__defined": defined, "_Proxy__base": base}
+        if base is not None:
+            members |= {name: OF_DATA[name] for name in OF_DATA if hasattr(base, name)}
+            # What it is an instance of, for those who ask.
+            members["__class__"] = property(lambda self: type(_held(self)))
+        members |= {name: OF_CLASS[name] for name in defined}
+        if CLASS_ITEMS in defined:
+            members.setdefault("__getitem__", members.pop(CLASS_ITEMS))
+        if "__next__" in defined:
+            members["__iter__"] = lambda self: self
+        PROXIES[defined, base] = type("Proxy", (Proxy,), members)
+    return PROXIES[defined, base]
 
 
 def is_class_name(name):

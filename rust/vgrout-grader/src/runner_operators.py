@@ -1,0 +1,81 @@
+# What Python's operators and functions ask of an object, by the method that answers; both ends of the exchange read this.
+
+import copy as _copy
+import math as _math
+import operator as _operator
+
+
+def _reflected(operation):
+    return lambda one, other: operation(other, one)
+
+
+_BINARY = "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul".split()
+COMPARISONS = {f"__{name}__": getattr(_operator, f"__{name}__") for name in "lt le eq ne gt ge".split()}
+IN_PLACE = {f"__i{name}__": getattr(_operator, f"__i{name}__") for name in _BINARY}
+# Items of a container, and whether and how many there are.
+ITEMS = {
+    "__getitem__": lambda value, key: value[key],
+    "__setitem__": lambda value, key, item: _operator.setitem(value, key, item),
+    "__delitem__": lambda value, key: _operator.delitem(value, key),
+    "__len__": len,
+    "__iter__": lambda value: Packer.drawn(value),
+    "__contains__": lambda value, item: item in value,
+    "__reversed__": lambda value: Packer.drawn(reversed(value)),
+}
+ARITHMETIC = (
+    {f"__{name}__": getattr(_operator, f"__{name}__") for name in [*_BINARY, *"neg pos abs invert index".split()]}
+    | {f"__r{name}__": _reflected(getattr(_operator, f"__{name}__")) for name in _BINARY}
+    | {f"__{kind.__name__}__": kind for kind in (int, float, complex, bytes, round, divmod)}
+    | {f"__{name}__": getattr(_math, name) for name in ("trunc", "floor", "ceil")}
+    | {"__rdivmod__": _reflected(divmod), "__pow__": pow, "__length_hint__": _operator.length_hint}
+)
+COPIES = {"__copy__": _copy.copy, "__deepcopy__": _copy.deepcopy}
+# Asked of any object: what it says of itself, what a call does, and where a block begins and ends.
+OF_ANY = {
+    "__bool__": bool,
+    "__str__": str,
+    "__repr__": repr,
+    "__dir__": dir,
+    "__format__": format,
+    "__enter__": lambda value: value.__enter__(),
+    "__exit__": lambda value, kind: value.__exit__(kind, kind and kind.__new__(kind), None),
+}
+# Everything that the judge may ask the answer's child to do with an object, besides calls and attributes.
+OPERATIONS = (
+    COMPARISONS
+    | IN_PLACE
+    | ITEMS
+    | ARITHMETIC
+    | COPIES
+    | OF_ANY
+    | {"__hash__": hash, "__next__": lambda value: Packer.drawn(_itertools.islice(value, 1))}
+)
+CALL, CLASS_ITEMS, RICH = "__call__", "__class_getitem__", "rich"
+# What an object may have in any role and still be one and the same in all of them.
+SAME_IN_ALL_ROLES = {*COMPARISONS, *OF_ANY, *COPIES, "__hash__", CALL}
+DEFINED = {*OPERATIONS, CALL} - {"__bool__", "__str__", "__repr__", "__dir__", *COPIES}
+# The library's own enumerations, which set their methods in each class: they make of operators what the values make.
+ENUMERATIONS = frozenset(
+    value for value in vars(_enum).values() if isinstance(value, type) and issubclass(value, _enum.Enum)
+)
+OF_ENUMERATIONS = {id(method) for kind in ENUMERATIONS for method in vars(kind).values()}
+IS_WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+OF_RAISED = DEFINED | {"__bool__", "__repr__"}
+OF_BUILT_IN = frozenset({CALL, "__next__", "__enter__", "__exit__", *ITEMS})
+
+
+def defined_by(value):
+    """The operators that an object's class defines, other than as the language or an enumeration does.
+
+    What a class that derives from a built-in one has of that one is read from the value it holds.
+    """
+    kind = type(value)
+    found = set()
+    for base in kind.__mro__[:-1]:
+        members = base.__dict__
+        names = DEFINED if base.__flags__ & IS_WRITTEN_IN_PYTHON else OF_BUILT_IN
+        if base not in BASES:
+            found.update(name for name in names.intersection(members) if id(members[name]) not in OF_ENUMERATIONS)
+    if isinstance(value, type) and any(CLASS_ITEMS in base.__dict__ for base in value.__mro__):
+        found.add(CLASS_ITEMS)
+    return sorted(found)
