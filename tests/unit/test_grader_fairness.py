@@ -130,17 +130,18 @@ def test_an_honest_answers_label_does_not_depend_on_the_canonical(grader: Grader
         assert (verdict.label, verdict.diagnostics["canonical_fails"]) == ("correct", False)
 
 
-def test_further_children_have_limits_of_their_own(grader: Grader) -> None:
+def test_further_children_have_limits_of_their_own() -> None:
     busy = (
-        "import time\nstop = time.process_time() + 1.2\nwhile time.process_time() < stop:\n    pass\n"
+        "import time\nstop = time.process_time() + 1.6\nwhile time.process_time() < stop:\n    pass\n"
         + CANONICAL
     )
     vacuous = busy + "def run_tests():\n    pass\n"
-    plain, with_canonical = graded(
-        grader,
-        job(vacuous, mode="run_tests", want_gt_pass=True),
-        job(vacuous, mode="run_tests", canonical_solution=CANONICAL, want_gt_pass=True),
-    )
+    jobs = [
+        job(vacuous, mode="run_tests", canonical_solution=solution, want_gt_pass=True)
+        for solution in ("", CANONICAL)
+    ]
+    with Grader(workers=1, limits=Limits(cpu_s=3.0)) as grader:
+        plain, with_canonical = graded(grader, *jobs)
     assert (plain.channel, plain.gt_pass) == (with_canonical.channel, with_canonical.gt_pass) == (True, True)
 
 
