@@ -12,7 +12,13 @@ from models import PlainAdapter, Rows, large_model, make_rows, training_flops
 from torch import Tensor
 
 from vgrout.adapters import BlockOptimizer, Lora2r
-from vgrout.grpo import LossInputs, completion_logprobs, completion_logprobs_and_entropy, grpo_loss
+from vgrout.grpo import (
+    LossInputs,
+    StepSize,
+    completion_logprobs,
+    completion_logprobs_and_entropy,
+    dr_grpo_loss,
+)
 
 KERNELS_SHOWN = 14
 PUBLISHED_GFLOP = 18.5
@@ -83,13 +89,14 @@ def loss_of(model: Any, rows: Rows, vocabulary_temperature: float = 0.7) -> Tens
         rows.completion_mask,
         temperature=vocabulary_temperature,
     )
-    return grpo_loss(
+    slots = rows.completion_mask.numel()
+    return dr_grpo_loss(
         LossInputs(
             logprobs=logprobs,
             old_logprobs=logprobs.detach(),
             advantages=rows.advantages,
             completion_mask=rows.completion_mask,
-            normaliser=float(rows.completion_mask.numel()),
+            size=StepSize(rows=len(rows.advantages), tokens=slots, slots=slots),
         )
     ).loss
 

@@ -28,7 +28,10 @@ ARMS: dict[str, str] = {
 """Classes of gates (`Gate`, `LabelledGate`): where each rollout trains and what is deployed."""
 
 LOSSES: dict[str, str] = {
-    "grpo": "vgrout.grpo.loss:grpo_loss",
+    "dr-grpo": "vgrout.grpo.objectives:dr_grpo_loss",
+    "grpo": "vgrout.grpo.objectives:grpo_loss",
+    "dapo": "vgrout.grpo.objectives:dapo_loss",
+    "gspo": "vgrout.grpo.objectives:gspo_loss",
 }
 """`(LossInputs) -> LossOutputs`: what is differentiated."""
 

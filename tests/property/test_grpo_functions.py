@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from vgrout.grpo import (
     LossInputs,
+    StepSize,
+    dr_grpo_loss,
     group_advantages,
-    grpo_loss,
     informative_groups,
     rows_of_groups,
     token_logprobs_and_entropy,
@@ -88,13 +89,13 @@ def test_the_loss_equals_a_loop_over_tokens(b, length, seed, off, beta):
     logprobs, old, reference = (0.5 * draw(seed + i, b, length) - 2 for i in range(3))
     advantages, mask = draw(seed + 3, b), draw(seed + 4, b, length) > -0.5
     rows = (draw(seed + 5, b) > 0) if off else None
-    out = grpo_loss(
+    out = dr_grpo_loss(
         LossInputs(
             logprobs=logprobs.requires_grad_(True),
             old_logprobs=old,
             advantages=advantages,
             completion_mask=mask,
-            normaliser=7.0,
+            size=StepSize(rows=1, tokens=1, slots=7),
             reference_logprobs=reference,
             off_policy=rows,
             kl_beta=beta,

@@ -11,7 +11,7 @@ from tiny import tiny_config, tiny_run
 from vgrout import registry
 from vgrout.artifacts import METRICS, ROLLOUTS, read_records
 from vgrout.errors import ConfigError
-from vgrout.grpo import grpo_loss
+from vgrout.grpo import dr_grpo_loss
 from vgrout.rollouts.hf import HfEngine
 from vgrout.routing.gates import KEEP, ROUT, Gate, decide
 
@@ -73,7 +73,7 @@ def test_an_arm_is_one_file_and_one_line(plugin, tmp_path):
 
 def test_a_loss_is_one_file_and_one_line(plugin, tmp_path):
     def nothing(inputs):
-        outputs = grpo_loss(inputs)
+        outputs = dr_grpo_loss(inputs)
         return type(outputs)(**{**vars(outputs), "loss": 0.0 * outputs.loss})
 
     plugin(registry.LOSSES, "nothing", nothing)
@@ -107,7 +107,7 @@ def test_a_tracker_is_one_file_and_one_line(plugin, tmp_path):
     [
         ({"intervention": "magic"}, r"intervention: 'magic' is unknown, expected one of none, "),
         ({"rollouts__engine": "magic"}, r"rollouts\.engine: 'magic' is unknown, expected one of hf"),
-        ({"loss__objective": "magic"}, r"loss\.objective: 'magic' is unknown, expected one of grpo"),
+        ({"loss__objective": "magic"}, r"loss\.objective: 'magic' is unknown, expected one of dr-grpo, grpo"),
         ({"trackers": ("magic",)}, r"trackers: 'magic' is unknown, expected one of console"),
     ],
 )

@@ -14,20 +14,26 @@ from vgrout.grpo.logprobs import (
     token_logprobs,
     token_logprobs_and_entropy,
 )
-from vgrout.grpo.loss import LossInputs, LossOutputs, constant_normaliser, grpo_loss
+from vgrout.grpo.loss import LossInputs, LossOutputs, StepSize, step_size
+from vgrout.grpo.objectives import dapo_loss, dr_grpo_loss, grpo_loss, gspo_loss, kl_estimate
 
 __all__ = [
     "LossInputs",
     "LossOutputs",
+    "StepSize",
     "completion_logprobs",
     "completion_logprobs_and_entropy",
-    "constant_normaliser",
+    "dapo_loss",
+    "dr_grpo_loss",
     "group_advantages",
     "grpo_loss",
+    "gspo_loss",
     "hidden_logprobs_and_entropy",
     "informative_groups",
+    "kl_estimate",
     "rows_of_groups",
     "standardised_advantages",
+    "step_size",
     "token_logprobs",
     "token_logprobs_and_entropy",
     "zone_advantages",

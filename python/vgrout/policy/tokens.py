@@ -123,6 +123,8 @@ class RowBatches:
     batches: tuple[MicroBatch, ...]
     width: int
     """L: the longest completion of all."""
+    tokens: int
+    """Completion tokens of the K rows."""
 
     @property
     def ablated(self) -> Bool[Tensor, " K"]:
@@ -165,7 +167,8 @@ def batch_rows(
         tokens = _pad_keys([key for key in keys for _ in members[key]], device=device)
         mask = torch.tensor([ablated[row] for row in rows], dtype=torch.bool)
         batches.append(MicroBatch(rows=torch.tensor(rows), tokens=tokens, ablated=mask))
-    return RowBatches(batches=tuple(batches), width=max(map(len, completions)))
+    lengths_of_rows = [len(ids) for ids in completions]
+    return RowBatches(batches=tuple(batches), width=max(lengths_of_rows), tokens=max(sum(lengths_of_rows), 1))
 
 
 def _cut(order: Sequence[_RowKey], size: int) -> list[Sequence[_RowKey]]:

@@ -199,7 +199,7 @@ class Trainer:
             with self._timed("reference"):
                 reference = reference_logprobs(self.policy, rows, temperature=temperature, ranks=self.ranks)
         sampler = None
-        if self.config.loss.sampler_correction == "truncated":
+        if self.config.loss.sampler_correction != "none":
             sampler = sampler_logprobs([rollouts[row] for row in indices.tolist()], rows.width)
         return Routed(
             indices=indices,

@@ -10,7 +10,7 @@ from torch import Tensor
 from vgrout.adapters import BlockOptimizer, qmass
 from vgrout.adapters.masks import differs
 from vgrout.config import TrainConfig
-from vgrout.grpo import LossInputs, LossOutputs, constant_normaliser
+from vgrout.grpo import LossInputs, LossOutputs, StepSize, step_size
 from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import MicroBatch, RowBatches
 from vgrout.train.forward import row_logprobs_and_entropy
@@ -56,9 +56,13 @@ def update(
     """
     optimizer.set_lr(learning_rate)
     optimizer.zero_grad()
+    settings = config.rollouts
+    size = step_size(
+        settings.group_size, settings.max_new_tokens, settings.prompts_per_step, tokens=rows.tokens
+    )
     parts = ranks.backward(
         rows.batches,
-        lambda batch: _backward(policy, batch, routed=routed, config=config, loss=loss),
+        lambda batch: _backward(policy, batch, size=size, routed=routed, config=config, loss=loss),
         policy.adapter.parameters(),
     )
     sums = _Sums(rows, parts, routed.decision.zone_names)
@@ -92,21 +96,25 @@ def _backward(
     policy: Policy,
     batch: MicroBatch,
     *,
+    size: StepSize,
     routed: Routed,
     config: TrainConfig,
     loss: Callable[[LossInputs], LossOutputs],
 ) -> _Part:
     """Add one batch's gradient; give its figures.
 
-    The normaliser is the whole step's and gradients are summed, so no number of ranks stands anywhere.
+    What it is divided by is the whole step's and gradients are summed, so no number of ranks stands anywhere.
     """
     at = batch.rows.to(policy.device)
     mask = routed.decision.mask.to(policy.device)[at]
     tokens = batch.tokens
     completion_mask = tokens.completion_mask
-    reference, sampler = routed.reference_logprobs, routed.sampler_logprobs
     temperature = config.rollouts.temperature
     logprobs, entropy = row_logprobs_and_entropy(policy, tokens, mask, temperature=temperature)
+
+    def cut(values: Tensor | None) -> Tensor | None:
+        return None if values is None else values.to(logprobs)[at, : batch.width]
+
     old = logprobs.detach() if routed.old_logprobs is None else routed.old_logprobs[at, : batch.width]
     off_policy = None
     if config.loss.off_policy == "truncated":
@@ -117,22 +125,33 @@ def _backward(
             old_logprobs=old,
             advantages=routed.advantages.to(policy.device)[at],
             completion_mask=completion_mask,
-            normaliser=constant_normaliser(
-                config.rollouts.group_size,
-                config.rollouts.max_new_tokens,
-                config.rollouts.prompts_per_step,
-            ),
-            reference_logprobs=None if reference is None else reference[at, : batch.width],
-            sampler_logprobs=None if sampler is None else sampler.to(old)[at, : batch.width],
+            size=size,
+            reference_logprobs=cut(routed.reference_logprobs),
+            sampler_logprobs=cut(routed.sampler_logprobs),
+            sampler_rule=config.loss.sampler_correction,
             off_policy=off_policy,
             clip=config.loss.clip,
+            clip_high=config.loss.clip_high,
             kl_beta=config.loss.kl_beta,
+            kl_estimator=config.loss.kl_estimator,
             importance_cap=config.loss.ratio_cap,
         )
     )
     torch.autograd.backward(outputs.loss)
+    ratio = (logprobs.detach() - old).exp() * completion_mask
+    return (
+        logprobs.detach(),
+        _figures(outputs, entropy, completion_mask),
+        float(ratio.max()),
+        ratio.sum(1).tolist(),
+        completion_mask.sum(1).tolist(),
+    )
+
+
+def _figures(outputs: LossOutputs, entropy: Tensor, completion_mask: Tensor) -> dict[str, float]:
+    """Sums over a batch's tokens, and its shares of the step's losses."""
     count = float(completion_mask.sum())
-    figures = {
+    return {
         "loss": float(outputs.loss.detach()),
         "policy_loss": float(outputs.policy_loss),
         "kl": float(outputs.kl) * count,
@@ -140,14 +159,6 @@ def _backward(
         "entropy": float((entropy * completion_mask).sum()),
         "tokens": count,
     }
-    ratio = (logprobs.detach() - old).exp() * completion_mask
-    return (
-        logprobs.detach(),
-        figures,
-        float(ratio.max()),
-        ratio.sum(1).tolist(),
-        completion_mask.sum(1).tolist(),
-    )
 
 
 def block_norm(block: list[torch.nn.Parameter]) -> float:
