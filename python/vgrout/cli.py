@@ -40,6 +40,9 @@ COMMANDS: dict[str, Command] = {
         "direction_bench",
         "vgrout direction-bench RUN --help",
     ),
+    "export": Command(
+        "write a run's policy as a LoRA or a whole model", "export", "vgrout export RUN --help"
+    ),
     "check": Command("say what is wrong with a file of problems", "check", "vgrout check DATA --help"),
     "grade": Command("grade a file of answers", "grade", "vgrout grade --help"),
     "sweep": Command("run a named experiment of many runs and judge it", "sweep", "vgrout sweep --help"),

@@ -93,7 +93,8 @@ class TrainConfig:
     """Run folder to go on with from its last checkpoint."""
     start_from: Path | None = None
     """Run folder whose deployed policy this run starts from, its quarantine ablated and forgotten: how soon is what
-    was suppressed learned again? Adapter rank, targets and seed must be that run's."""
+    was suppressed learned again? Or a LoRA that `vgrout export` wrote, taken over as it is. Adapter rank, targets and
+    seed must be that run's."""
     checkpoint_every: Count = 20
     """Steps between checkpoints; one is always written at the end."""
     checkpoint_minutes: Positive = 10.0

@@ -24,6 +24,7 @@ TORCH_FREE = (
     "vgrout.integrations.openrlhf",
     "vgrout.commands.direction_bench",
     "vgrout.commands.evaluate",
+    "vgrout.commands.export",
     "vgrout.commands.grade",
     "vgrout.commands.sweep",
     "vgrout.sweep.ray",

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from adapter_models import ids, randomise, tiny_qwen3
 from vgrout.adapters import Lora2r, export_ablated, export_full
-from vgrout.errors import ConfigError
+from vgrout.errors import ConfigError, StorageError
 
 peft = pytest.importorskip("peft", reason="peft is a dependency, but the trainer runs without it")
 
@@ -67,7 +67,7 @@ def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr("vgrout.adapters.peft_io.save_file", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(StorageError, match="v1: cannot be written: disk full"):
         export_full(adapter, tmp_path / "v1")
     assert list(tmp_path.iterdir()) == []
 

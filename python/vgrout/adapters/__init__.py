@@ -6,7 +6,7 @@ from vgrout.adapters.lora2r import Lora2r
 from vgrout.adapters.masks import RouteMask, differs
 from vgrout.adapters.merge import can_merge, merged
 from vgrout.adapters.optim import BlockOptimizer, qmass
-from vgrout.adapters.peft_io import export_ablated, export_full, unloadable
+from vgrout.adapters.peft_io import export_ablated, export_full, exported_deltas, unloadable, write_adapter
 
 __all__ = [
     "DEFAULT_TARGETS",
@@ -18,8 +18,10 @@ __all__ = [
     "differs",
     "export_ablated",
     "export_full",
+    "exported_deltas",
     "left_out",
     "merged",
     "qmass",
     "unloadable",
+    "write_adapter",
 ]

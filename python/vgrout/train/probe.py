@@ -64,7 +64,10 @@ def check_model(policy: Policy, engine: RolloutEngine, *, activations: bool) -> 
             )
         )
         sampled = [torch.tensor(answer.logprobs) for answer in drawn]
-        again = [_own_logprobs(policy, prompts[answer.prompt_index], answer.completion) for answer in drawn]
+        again = []
+        for answer in drawn:
+            with policy.adapter.ablated(0.0 if answer.ablated else 1.0):
+                again.append(_own_logprobs(policy, prompts[answer.prompt_index], answer.completion))
     _compare(policy, "log-probs of the sampler", sampled, again, spread)
 
 

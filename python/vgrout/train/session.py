@@ -14,7 +14,7 @@ from typing import TypeVar
 import torch
 
 from vgrout import registry
-from vgrout.adapters import BlockOptimizer, Lora2r, left_out, unloadable
+from vgrout.adapters import BlockOptimizer, Lora2r, exported_deltas, left_out, unloadable
 from vgrout.artifacts import CHECKPOINT
 from vgrout.builtin import resolve_problems
 from vgrout.config import AdapterConfig, EnvConfig, GateConfig, GraderConfig, TrainConfig, validate
@@ -253,13 +253,16 @@ def chosen_pairs(gate: GateConfig) -> list[ContrastPair]:
 
 
 def _start_from(path: Path | None, adapter: Lora2r) -> None:
-    """Put the deployed policy of the run at `path` into a fresh adapter; None leaves it fresh.
+    """Put the deployed policy of the run, or of the export, at `path` into a fresh adapter; None leaves it fresh.
 
     Raises:
         ConfigError: there is no such run, or its deployed policy has the quarantine in it.
         DataError: its adapter is of another rank, seed or model.
     """
     if path is None:
+        return
+    if (path / "adapter_config.json").is_file():
+        adapter.load_state_dict({**adapter.state_dict(), "deltas": exported_deltas(adapter, path)})
         return
     if load_config(path / "config.json").intervention == "none-full":
         raise ConfigError(
