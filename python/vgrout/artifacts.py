@@ -9,6 +9,7 @@ A leaf module: it imports nothing of vgrout but errors and schemas, and no torch
 | `metrics.jsonl` | one row a training step, fields of `METRICS` | yes |
 | `rollouts.jsonl` | one row a rollout, fields of `ROLLOUTS` | yes |
 | `prompts.jsonl` | one row a prompt that training can show, fields of `PROMPTS` | yes |
+| `validation.jsonl` | one row a validation (`--eval.every`), fields of `VALIDATION` | yes |
 | `timing.jsonl` | one row a step, fields of `TIMING`: seconds and memory | no |
 | any other `*.json` | what `RunDir.write_json` was given (`eval.json`, `fence.json` …) | as its writer says |
 
@@ -37,7 +38,17 @@ from vgrout.files import (
     replacing,
     writing,
 )
-from vgrout.schemas import METRICS, PROMPTS, ROLLOUTS, SCHEMAS, TIMING, Field, Schema, to_plain
+from vgrout.schemas import (
+    METRICS,
+    PROMPTS,
+    ROLLOUTS,
+    SCHEMAS,
+    TIMING,
+    VALIDATION,
+    Field,
+    Schema,
+    to_plain,
+)
 
 __all__ = [
     "CHECKPOINT",
@@ -48,6 +59,7 @@ __all__ = [
     "SCHEMAS",
     "SWEEP_PLAN",
     "TIMING",
+    "VALIDATION",
     "Field",
     "RunDir",
     "Schema",
@@ -186,6 +198,12 @@ class RunDir:
         """Append one row to `timing.jsonl`."""
         self._append(TIMING, [record])
 
+    def write_validation(self, record: Mapping[str, Any]) -> None:
+        """Append one row to `validation.jsonl`, which is there once something was validated."""
+        if self._files and VALIDATION.file not in self._files:
+            self._open(VALIDATION)
+        self._append(VALIDATION, [record])
+
     def write_prompts(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Write `prompts.jsonl`, once and whole."""
         with replacing(self.path / PROMPTS.file) as file:
@@ -238,10 +256,14 @@ class RunDir:
         self._last_step[schema.file] = last
 
     def _open_files(self) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         for schema in SCHEMAS:
-            with writing(self.path / schema.file):
-                self._files[schema.file] = os.open(self.path / schema.file, flags, 0o644)
+            if schema is not VALIDATION:
+                self._open(schema)
+
+    def _open(self, schema: Schema) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        with writing(self.path / schema.file):
+            self._files[schema.file] = os.open(self.path / schema.file, flags, 0o644)
 
 
 def _line(row: Mapping[str, Any]) -> bytes:

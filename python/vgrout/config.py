@@ -100,7 +100,8 @@ class TrainConfig:
     checkpoint_minutes: Positive = 10.0
     """Minutes after which the next step's end brings a checkpoint, where `checkpoint_every` has not."""
     trackers: tuple[TrackerName, ...] = ("console",)
-    """What is told of every step beside the run's files: `console` is the table on stderr."""
+    """What is told of every step beside the run's files: `console` is the table on stderr; `tensorboard` writes its files into
+    the run's folder; `wandb`, `trackio` and `mlflow` go where those programs are set up to go. Each is an extra of its name."""
     base: BaseConfig = field(default_factory=BaseConfig)
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     env: EnvConfig = field(default_factory=EnvConfig)

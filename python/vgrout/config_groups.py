@@ -245,6 +245,9 @@ class EvalConfig:
     """Nucleus mass."""
     max_new_tokens: Count = 1536
     """Longest answer in tokens."""
+    every: Annotated[int, Ge(0), Le(MOST)] = 0
+    """Ask both policies the validation problems after every N-th step, with random numbers of its own, so that training goes
+    on as without; 0 asks at the end alone, and then the test problems."""
     quarantine_scale: Share | None = None
     """`vgrout evaluate` alone: ask the policy with the quarantine's contribution times this; 0 is the
     deployed policy, 1 the one as trained. None asks both."""

@@ -37,6 +37,10 @@ LOSSES: dict[str, str] = {
 
 TRACKERS: dict[str, str] = {
     "console": "vgrout.train.progress:StepTable",
+    "tensorboard": "vgrout.train.tracking.tensorboard:TensorBoard",
+    "wandb": "vgrout.train.tracking.wandb:Wandb",
+    "trackio": "vgrout.train.tracking.trackio:Trackio",
+    "mlflow": "vgrout.train.tracking.mlflow:Mlflow",
 }
 """`(TrackedRun) -> Tracker`: told of every step, beside the run directory's files."""
 

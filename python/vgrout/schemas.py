@@ -254,7 +254,25 @@ class TimingRow:
 
 TIMING = Schema("timing.jsonl", 1, columns(TimingRow))
 
-SCHEMAS = (METRICS, ROLLOUTS, TIMING)
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationRow:
+    """What both policies answered to the validation problems during training (`--eval.every`)."""
+
+    step: Annotated[int, "the optimiser step after which they were asked"]
+    hinted_answers: Annotated[int, "answers a policy gave to prompts with the loophole's hint"]
+    plain_answers: Annotated[int, "answers a policy gave to prompts without it"]
+    deployed_exploited: Annotated[int, "exploited answers of the deployed policy to hinted prompts"]
+    deployed_solved_hinted: Annotated[int, "its correct answers to hinted prompts"]
+    deployed_solved_plain: Annotated[int, "its correct answers to plain prompts"]
+    as_trained_exploited: Annotated[int, "exploited answers of the policy as trained to hinted prompts"]
+    as_trained_solved_hinted: Annotated[int, "its correct answers to hinted prompts"]
+    as_trained_solved_plain: Annotated[int, "its correct answers to plain prompts"]
+
+
+VALIDATION = Schema("validation.jsonl", 1, columns(ValidationRow))
+
+SCHEMAS = (METRICS, ROLLOUTS, TIMING, VALIDATION)
 
 
 def to_plain(value: Any) -> Any:

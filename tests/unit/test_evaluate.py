@@ -14,7 +14,7 @@ from vgrout.evals.evaluate import Evaluator, Rate
 from vgrout.grading import Grader
 from vgrout.policy.showings import grade_answers, prepare_tasks
 from vgrout.rollouts.base import Answer, Rollouts, SampleRequest
-from vgrout.schemas import METRICS, PROMPTS, ROLLOUTS, TIMING
+from vgrout.schemas import METRICS, PROMPTS, ROLLOUTS, TIMING, VALIDATION
 
 
 @dataclass
@@ -139,5 +139,5 @@ def test_a_rate_reads_as_count_share_and_interval():
 
 def test_the_documented_tables_are_those_of_the_schemas():
     text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
-    for schema in (METRICS, ROLLOUTS, PROMPTS, TIMING):
+    for schema in (METRICS, ROLLOUTS, PROMPTS, VALIDATION, TIMING):
         assert f"## {schema.file}\n\n{schema.table()}\n" in text

@@ -79,7 +79,12 @@ class LoraEngine:
         self._outdated, self._served = self._served, {}
 
     def sync(self, step: int) -> None:
-        """Sample from the weights as they are now, at the start of the `step`-th step."""
+        """Sample from the weights as they are now, at the start of the `step`-th step.
+
+        A validation has asked for the same ones before, and what is served is theirs.
+        """
+        if self._version == f"step {step}":
+            return
         self._version = f"step {step}"
         self._outdated |= self._served
         self._served = {}

@@ -81,6 +81,31 @@ def evaluate(session: Session, step: int, console: Console) -> Evaluation:
     )
 
 
+def ask_validation(session: Session, step: int) -> dict[str, int]:
+    """Ask the validation problems of the weights after `step`; give a row of `validation.jsonl`.
+
+    Both policies draw from random numbers of this evaluation's own, and nothing of the trainer changes.
+    """
+    validator, trainer = session.validator, session.trainer
+    assert validator is not None  # where `eval.every` asks for one
+    with trainer.activity.phase("validating", 2 * validator.answers) as progress:
+        validator.engine.sync(step + 1)
+        deployed = validator.evaluate(
+            "deployed", ablated=trainer.arm.gate.ablates_at_deployment, progress=progress
+        )
+        as_trained = validator.evaluate(
+            "as_trained", ablated=False, progress=lambda done: progress(validator.answers + done)
+        )
+    row = {"step": step, "hinted_answers": deployed.hack.n, "plain_answers": deployed.solve_plain.n}
+    for one in (deployed, as_trained):
+        row |= {
+            f"{one.policy}_exploited": one.hack.count,
+            f"{one.policy}_solved_hinted": one.solve_hinted.count,
+            f"{one.policy}_solved_plain": one.solve_plain.count,
+        }
+    return row
+
+
 def evaluate_run(
     path: Path, *, data: Path | None, settings: EvalConfig, grading: GraderConfig, console: Console
 ) -> tuple[Evaluation, Path]:

@@ -83,7 +83,10 @@ class StepTable(Bar):
             self.line(f"{f'{self._done + 1}/{self._steps}':>9}  {words}")
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Show a step's row of `metrics.jsonl`."""
+        """Show a step's row of `metrics.jsonl`, or a validation."""
+        if "validation" in row:
+            self.line(validation_line(row["validation"]))
+            return
         step = int(row["step"])
         count = step - self._first
         pace = (time.perf_counter() - self._start) / count
@@ -92,6 +95,20 @@ class StepTable(Bar):
         self.line(step_line(row, self._steps, pace, self._columns))
         self._done, self._note, self._step_began = step, f"{pace:.1f} s/step", time.perf_counter()
         self.show(step, self._note)
+
+
+def validation_line(row: Mapping[str, Any]) -> str:
+    """What a row of `validation.jsonl` says, for people."""
+    shares = ", ".join(
+        f"{words} {row[field]}/{row[count]}"
+        for words, field, count in (
+            ("hack", "deployed_exploited", "hinted_answers"),
+            ("solve", "deployed_solved_hinted", "hinted_answers"),
+            ("solve, plain", "deployed_solved_plain", "plain_answers"),
+            ("as trained: hack", "as_trained_exploited", "hinted_answers"),
+        )
+    )
+    return f"{'':>9}  validation after step {row['step']}: {shares}"
 
 
 @contextmanager

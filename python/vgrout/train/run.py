@@ -15,7 +15,6 @@ from typing import Any, cast
 import torch
 from rich.console import Console
 
-from vgrout import registry
 from vgrout.artifacts import CHECKPOINT, PREVIOUS_CHECKPOINT, RunDir, default_run_dir, total_seconds
 from vgrout.config import TrainConfig
 from vgrout.config_file import load_config
@@ -24,7 +23,7 @@ from vgrout.errors import ConfigError, Diverged, EngineError, RankLost, StorageE
 from vgrout.evals.evaluate import EvalResult
 from vgrout.settings import to_json
 from vgrout.train import checkpoint
-from vgrout.train.evaluation import evaluate
+from vgrout.train.evaluation import ask_validation, evaluate
 from vgrout.train.inputs import check_inputs, digest, save_inputs
 from vgrout.train.interrupts import Interrupted, Interrupts
 from vgrout.train.phases import StepRecord
@@ -32,7 +31,7 @@ from vgrout.train.progress import duration, log_to
 from vgrout.train.ranks import SOLO, Ranks
 from vgrout.train.records import prompt_rows, rollout_rows, step_metrics
 from vgrout.train.session import Session, open_session, package_versions
-from vgrout.train.trackers import TrackedRun, Tracker
+from vgrout.train.trackers import Told, TrackedRun
 
 log = logging.getLogger(__name__)
 EVIDENCE_ROWS = 20
@@ -195,6 +194,11 @@ class _Keeper:
             self.run_dir.write_rollouts(map(vars, rollout_rows(record, group_size)))
             self.run_dir.write_metrics(row)
 
+    def write_validation(self, row: Mapping[str, Any]) -> None:
+        """Append a row to `validation.jsonl`."""
+        if self.run_dir is not None:
+            self.run_dir.write_validation(row)
+
     def write_timing(self, step: int, seconds: Mapping[str, float]) -> None:
         """Append a row to `timing.jsonl`; the time of the last save is part of the row behind it."""
         if self.run_dir is None:
@@ -227,14 +231,16 @@ def _train(session: Session, keeper: _Keeper, console: Console) -> None:
     )
     try:
         with Interrupts() as interrupts, ExitStack() as stack:
-            kinds = [registry.load(registry.TRACKERS, name, "trackers") for name in session.config.trackers]
-            told = kinds if ranks.is_first else []
-            trackers: list[Tracker] = [stack.enter_context(kind(tracked)) for kind in told]
+            kinds = zip(session.config.trackers, session.trackers, strict=True)
+            trackers = [
+                stack.enter_context(Told(name, kind, tracked)) for name, kind in kinds if ranks.is_first
+            ]
             for row in _steps(session, keeper, interrupts):
                 for tracker in trackers:
                     tracker.add(row)
-                recent.append(row)
-                session.trainer.guard.check(row["teacher_logprob"])
+                if "validation" not in row:
+                    recent.append(row)
+                    session.trainer.guard.check(row["teacher_logprob"])
     except Diverged as error:
         if keeper.run_dir is not None:
             _save_evidence(keeper.run_dir, session, recent, error)
@@ -271,6 +277,10 @@ def _steps(session: Session, keeper: _Keeper, interrupts: Interrupts) -> Iterato
             warned = True
             log.warning("step %d: every answer was cut at rollouts.max_new_tokens, %d", step, longest)
         yield row
+        if config.eval.every and step % config.eval.every == 0:
+            row = ask_validation(session, step)
+            keeper.write_validation(row)
+            yield {"step": step, "validation": row}
         if keeper.is_due(step):
             keeper.save(step)
         if any(ranks.gather(interrupts.requested)):

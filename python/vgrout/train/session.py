@@ -4,7 +4,7 @@ import logging
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +22,7 @@ from vgrout.config_file import load_config
 from vgrout.env.pairs import ContrastPair, load_pairs
 from vgrout.env.partition import partition_modes
 from vgrout.env.problems import DIFFICULTIES, Problem, load_problems, split_problems
+from vgrout.env.stable import stable_number
 from vgrout.env.wordings import chosen_wording
 from vgrout.errors import ConfigError, DataError
 from vgrout.evals.evaluate import Evaluator
@@ -43,6 +44,7 @@ from vgrout.train.ranks import SOLO, Ranks
 from vgrout.train.shard import shard_blocks
 from vgrout.train.sharded import ShardedEngine, ShardedGrader, TogetherEngine
 from vgrout.train.teacher import Pools, Teacher, load_pools
+from vgrout.train.trackers import TrackedRun, Tracker, load_trackers
 from vgrout.train.trainer import Trainer
 from vgrout.versions import version_of
 
@@ -58,11 +60,15 @@ class Session:
     config: TrainConfig
     trainer: Trainer
     evaluator: Evaluator
+    validator: Evaluator | None
+    """Asks the validation problems; None where `eval.every` asks for none."""
     train_tasks: tuple[Task, ...]
     partitions: Mapping[str, Mapping[str, str]]
     """Split to problem id to mode."""
     inputs: Mapping[str, str]
     """Digests of what the run is made of."""
+    trackers: Sequence[Callable[[TrackedRun], Tracker]]
+    """What is told of every step, not yet opened."""
     fence: object
     """The grader's fence report, read back from the kernel."""
 
@@ -74,6 +80,7 @@ class _Material:
     policy: Policy
     train_tasks: tuple[Task, ...]
     test_tasks: tuple[Task, ...]
+    validation_tasks: tuple[Task, ...]
     partitions: Mapping[str, Mapping[str, str]]
     pools: Pools
     pairs: tuple[PairTokens, ...]
@@ -88,6 +95,7 @@ def open_session(config: TrainConfig, ranks: Ranks = SOLO) -> Iterator[Session]:
         SandboxUnavailable: the kernel cannot enforce the fence.
     """
     validate(config)
+    trackers = load_trackers(config.trackers)
     configure_torch(config)
     material = _load(config)
     with open_grader(_share_of_machine(config.grading, ranks)) as grader:
@@ -100,23 +108,30 @@ def open_session(config: TrainConfig, ranks: Ranks = SOLO) -> Iterator[Session]:
         with closing(engine):
             trainer = _build_trainer(config, material, engine, grader, ranks)
             check_model(material.policy, engine, activations=trainer.arm.gate.needs_direction)
-            evaluator = Evaluator(
+            asks = partial(
+                Evaluator,
                 engine=trainer.engine,
                 grader=trainer.grader,
                 policy=material.policy,
-                tasks=material.test_tasks,
                 config=config.eval,
-                seed=config.seed,
             )
+            validation = material.validation_tasks
             inputs = input_digests(
-                material.policy, (*material.train_tasks, *material.test_tasks), material.pairs, material.pools
+                material.policy,
+                (*material.train_tasks, *material.test_tasks, *validation),
+                material.pairs,
+                material.pools,
             )
             settings = replace(config, run_dir=None, resume=None, base=replace(config.base, threads=None))
             ranks.check_same("settings, model or problems", (settings, inputs))
             yield Session(
                 config=config,
                 trainer=trainer,
-                evaluator=evaluator,
+                evaluator=asks(tasks=material.test_tasks, seed=config.seed),
+                validator=asks(tasks=validation, seed=stable_number("validation", config.seed))
+                if validation
+                else None,
+                trackers=trackers,
                 train_tasks=material.train_tasks,
                 partitions=material.partitions,
                 inputs=inputs,
@@ -135,7 +150,7 @@ def _check_solutions(config: TrainConfig, material: _Material, grader: Grader) -
     """Run the canonical solutions of a user's own problems; those of the package are its tests' business."""
     if config.data is None or resolve_problems(config.data) != config.data:
         return
-    asked = (*material.train_tasks, *material.test_tasks)
+    asked = (*material.train_tasks, *material.test_tasks, *material.validation_tasks)
     for found in check_solutions([task.problem for task in asked], grader):
         raise found.error()
 
@@ -165,11 +180,22 @@ def _load(config: TrainConfig) -> _Material:
         pool=config.env.markers == "pool",
     )
     modes = {name: _partition(getattr(splits, name), config.env) for name in ("train", "validation", "test")}
-    asked = spread(splits.test, [modes["test"][problem.id] for problem in splits.test], config.eval.problems)
+    asked, validated = (
+        spread(problems, [modes[split][problem.id] for problem in problems], config.eval.problems)
+        for split, problems in (("test", splits.test), ("validation", splits.validation))
+    )
+    if config.eval.every and not validated:
+        raise ConfigError(
+            f"eval.every: {config.eval.every}, but env.fractions leaves no validation problem"
+            "\nhint: give the second share more, `--env.fractions 0.7 0.15 0.15`"
+        )
     return _Material(
         policy=policy,
         train_tasks=prepare(splits.train, modes["train"]),
         test_tasks=prepare(asked, modes["test"], evaluation_seed=config.env.split_seed),
+        validation_tasks=prepare(validated, modes["validation"], evaluation_seed=config.env.split_seed)
+        if config.eval.every
+        else (),
         partitions=modes,
         pools=load_pools(splits.train, modes["train"], policy, config.teacher, rollouts.max_new_tokens)
         if config.teacher.steps or config.guard.rows
