@@ -48,6 +48,9 @@ class BaseConfig:
     """Longest prompt plus completion, in tokens; None takes the model's own `max_position_embeddings`."""
     threads: Annotated[int, Ge(1), Le(1024)] | None = None
     """CPU threads of torch; None is torch's choice, or 1 for the tiny model: its operators are small."""
+    checkpointing: bool = False
+    """Gradient checkpointing of the decoder blocks: each keeps its input alone for the backward, which makes the rest again.
+    A fraction of the memory for some more time; prompts are then read once for every answer in the training forward."""
     shard: bool = False
     """On several ranks: cut the decoder blocks over them, for a base that no one of them can hold. It brings memory and
     no speed: all ranks read all rows together."""

@@ -1,5 +1,7 @@
 """Reading each prompt and each equal row once changes neither values nor gradients."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from adapter_models import gradients, mask_of, randomise, tiny_qwen3
 from vgrout.adapters import Lora2r
 from vgrout.grpo import completion_logprobs_and_entropy
 from vgrout.policy.policy import Policy
+from vgrout.policy.recompute import enable_recomputing
 from vgrout.policy.tokens import batch_rows, pad_rows
 from vgrout.routing import pooled_activations
 from vgrout.train.forward import (
@@ -60,6 +63,13 @@ def exact_norm(module):
     return norm
 
 
+@pytest.fixture
+def recomputed(policy):
+    """The same policy, whose blocks keep their inputs alone."""
+    enable_recomputing(policy.model, "tiny")
+    return replace(policy, checkpoints=True)
+
+
 def batch_of(rows=ROWS):
     return pad_rows(
         [PROMPTS[prompt] for prompt, _, _ in rows],
@@ -72,6 +82,37 @@ def alone(prompt, completion):
     """One row by itself: token ids and where its completion lies."""
     ids = torch.tensor([[*PROMPTS[prompt], *completion]])
     return ids, torch.arange(ids.shape[1])[None] >= len(PROMPTS[prompt])
+
+
+def test_recomputed_blocks_change_neither_values_nor_gradients(policy, recomputed):
+    tokens, found = batch_of(), []
+    weights = torch.linspace(-1.0, 1.5, 7 * 6, dtype=torch.float64).reshape(7, 6)
+    kept: list[int] = []
+    for each in (policy, recomputed):
+        kept.append(0)
+
+        def count(tensor):
+            kept[-1] += tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            logprobs, entropy = row_logprobs_and_entropy(each, tokens, mask_of(ZONES), temperature=0.7)
+        (logprobs * weights).sum().backward()
+        found.append((logprobs.detach(), entropy, gradients(each.adapter)))
+        for parameter in each.adapter.parameters():
+            parameter.grad = None
+    torch.testing.assert_close(found[0], found[1], rtol=1e-12, atol=1e-12)
+    assert kept[1] < kept[0] / 3, "activations are kept after all"
+    assert not any(module.training for module in policy.model.modules())
+
+
+def test_forwards_without_gradient_share_prompts_also_where_blocks_recompute(policy, recomputed):
+    tokens = batch_of()
+    with torch.no_grad():
+        first, second = (
+            row_logprobs(each, tokens, mask_of(ZONES), temperature=0.7) for each in (policy, recomputed)
+        )
+    assert torch.equal(first, second)
 
 
 def test_values_and_gradients_are_those_of_the_rows_read_one_by_one(policy):

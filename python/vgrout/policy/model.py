@@ -14,6 +14,7 @@ from vgrout.config import AdapterConfig, BaseConfig
 from vgrout.errors import ConfigError
 from vgrout.policy.chat import turn_end
 from vgrout.policy.policy import Policy
+from vgrout.policy.recompute import enable_recomputing
 from vgrout.policy.tiny_model import byte_tokenizer, tiny_model
 
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
@@ -72,6 +73,8 @@ def load_policy(
     model = model.to(target)
     if tokenizer.chat_template is None:
         raise ConfigError(f"model: {name} has no chat template\nhint: take the instruction-tuned variant")
+    if base.checkpointing:
+        enable_recomputing(model, name)
     end_ids = _end_ids(model, tokenizer)
     if not end_ids:
         raise ConfigError(f"model: {name} names no end token in its tokenizer or generation config")
@@ -86,6 +89,7 @@ def load_policy(
         context_tokens=_context(name, model, base.context_tokens),
         end_ids=end_ids,
         pad_id=int(pad_id),
+        checkpoints=base.checkpointing,
     )
 
 

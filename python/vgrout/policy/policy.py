@@ -33,6 +33,8 @@ class Policy:
     end_ids: tuple[int, ...]
     """Tokens that end an answer; the first one closes demonstrations."""
     pad_id: int
+    checkpoints: bool = False
+    """Training forwards keep the inputs of decoder blocks alone and make the rest again; see `policy.recompute`."""
 
     def prompt_ids(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Token ids of a chat that waits for the assistant's answer."""

@@ -4,9 +4,11 @@ The prompt's keys and values are kept with their graph and shared by its complet
 are those of reading it again in every row. Rows that are equal to the last token are read once as well; both only
 where the rows' masks are equal, too.
 
-A recurrent layer overwrites its state, which its gradient would still need: models with one read every row whole.
+A recurrent layer overwrites its state, which its gradient would still need: models with one read every row whole. So do
+forwards whose blocks are made again in the backward (`base.checkpointing`): a cache would be filled twice.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +22,7 @@ from vgrout.adapters import RouteMask
 from vgrout.grpo import hidden_logprobs_and_entropy
 from vgrout.policy.cache import filled_cache, new_cache, select_rows
 from vgrout.policy.policy import Policy
+from vgrout.policy.recompute import recomputing
 from vgrout.policy.tokens import PromptTokens, TokenBatch
 
 
@@ -98,7 +101,7 @@ def _read_prompts(policy: Policy, tokens: TokenBatch, mask: RouteMask | None) ->
     prompts, prompt_mask, place = _distinct(tokens.prompt_of[completions], completion_mask)
     distinct = tokens.prompts.select(prompts)
     read = None
-    if not policy.is_recurrent:
+    if not (policy.is_recurrent or _recomputes(policy)):
         output = _decode(
             policy,
             prompt_mask,
@@ -125,7 +128,8 @@ def _decode(
     cache: DynamicCache | None,
 ) -> Any:
     """The decoder's output for `ids`; `seen` is over what the cache holds as well."""
-    with policy.adapter.disabled() if mask is None else policy.adapter.routing(mask):
+    masked = policy.adapter.disabled() if mask is None else policy.adapter.routing(mask)
+    with masked, recomputing(policy.model) if _recomputes(policy) else nullcontext():
         return policy.model.base_model(  # type: ignore[operator]
             input_ids=ids,
             attention_mask=seen.long(),
@@ -133,6 +137,10 @@ def _decode(
             past_key_values=cache,
             use_cache=cache is not None,
         )
+
+
+def _recomputes(policy: Policy) -> bool:
+    return policy.checkpoints and torch.is_grad_enabled()
 
 
 def _read_completions(policy: Policy, prefix: _Prefix, ids: Int[Tensor, "n l"]) -> Float[Tensor, "n m D"]:
