@@ -53,13 +53,16 @@ def test_a_difference_is_the_classes_to_tell(grader, test):
 
 
 def test_nothing_but_its_own_is_compared_by_a_class(grader):
-    always = POINT.format(equal="True", hash="1") + "def f(x):\n    return Point(x, x)\n"
+    always = POINT.format(equal="True", hash="1")
+    always += "    def __add__(self, other):\n        return self.__class__(1, 2)\ndef f(x):\n    return Point(x, x)\n"
     tests = [
         "assert Point(1, 2) != None",
         "assert not Point(1, 2) == (3, 4)",
         "assert f(1) != Point(3, 4)",
         "assert f(1) == Point(3, 4)",
         "assert f(1) == 3",
+        "assert Point(1, 2) + Point(1, 2) == 3",
+        "assert Point(1, 2) + Point(1, 2) != 3",
         "assert 3 == f(1)",
         "assert f(1) in [3, 4]",
         "assert hash(f(1)) == 1",

@@ -320,20 +320,26 @@ class AnswerSide(Side):
             if self.is_rich(value, able):
                 able.append(RICH)
             base = next((base for base in BASES if is_based and issubclass(kind, base)), None)
-            return ("handle", [self.number_of(value), able, *([packer.item(held(value, base))] if base else [])])
+            return (
+                "handle",
+                [self.number_of(value), able, *([packer.item(held(value, base))] if base else [])],
+            )
         return None
 
     def is_rich(self, value, able):
         """Whether an object has anything that a value could be asked for; the judge asks it for none if not."""
         kind = type(value)
-        if callable(value) or issubclass(kind, BASES) or set(able) - SAME_IN_ALL_ROLES:
+        if callable(value) or issubclass(kind, BASES) or {name.removeprefix(LACKS) for name in able} - SAME_IN_ALL_ROLES:
             return True
         # A field that holds data is none of a value's methods, whatever its name.
         parts = [vars(base) for base in kind.__mro__] + [getattr(value, "__dict__", {})]
         if any("__getattr__" in part for part in parts):
             return True
         names = {
-            name for part in parts for name, each in part.items() if callable(each) or type(each) is classmethod
+            name
+            for part in parts
+            for name, each in part.items()
+            if callable(each) or type(each) is classmethod
         }
         return not self.methods.isdisjoint(names)
 

@@ -3,7 +3,20 @@
 import random as _random
 
 # Methods of these, as the language has them, do nothing but reckon with or change their own object.
-RECKONERS = (list, set, dict, _collections.deque, str, bytes, int, float, tuple, frozenset, range, _re.Pattern)
+RECKONERS = (
+    list,
+    set,
+    dict,
+    _collections.deque,
+    str,
+    bytes,
+    int,
+    float,
+    tuple,
+    frozenset,
+    range,
+    _re.Pattern,
+)
 
 
 def is_mock(value):

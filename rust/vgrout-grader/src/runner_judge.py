@@ -247,16 +247,21 @@ class Judge(Side):
             is_graded = asked._Proxy__called == (self.graded if self.method else "Solution")
             known = {"role": AS_GRADED if is_graded else AS_OWN}
             self.made |= {number} - self.rich.keys()  # and none that is known already
-        elif operation in COPIES and is_own(asked):
-            known = {"role": asked._Proxy__role}
-            self.made |= {number} - self.rich.keys()
+        elif operation in RESULTS and is_own(asked) and number not in self.rich:
+            # What its operators make anew of the test's own objects is such an object.
+            known = {"role": AS_OWN}
+            self.made.add(number)
+        elif operation == "get" and asked._Proxy__role == AS_CLASS:
+            self.made |= {number} - self.rich.keys()  # a constant that the test names
         elif asked._Proxy__role == AS_OWN:
             if operation == "get":
                 known = {"owner": asked._Proxy__number}
-            elif (operation == "__enter__" or operation in IN_PLACE) and number == asked._Proxy__number:
+            elif (operation == "__enter__" or operation in RESULTS) and number == asked._Proxy__number:
                 known = {"role": AS_OWN}
         elif operation == "call" and number == asked._Proxy__owner:
-            known = {"role": AS_OWN}  # a method that returns its own object, so that calls can be strung together
+            known = {
+                "role": AS_OWN
+            }  # a method that returns its own object, so that calls can be strung together
         unpacker.objects[item[0]] = self.meet(unpacker, content, **known)
 
     @staticmethod

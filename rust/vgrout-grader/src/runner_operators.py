@@ -23,13 +23,18 @@ ITEMS = {
     "__reversed__": lambda value: Packer.drawn(reversed(value)),
 }
 ARITHMETIC = (
-    {f"__{name}__": getattr(_operator, f"__{name}__") for name in [*_BINARY, *"neg pos abs invert index".split()]}
+    {
+        f"__{name}__": getattr(_operator, f"__{name}__")
+        for name in [*_BINARY, *"neg pos abs invert index".split()]
+    }
     | {f"__r{name}__": _reflected(getattr(_operator, f"__{name}__")) for name in _BINARY}
     | {f"__{kind.__name__}__": kind for kind in (int, float, complex, bytes, round, divmod)}
     | {f"__{name}__": getattr(_math, name) for name in ("trunc", "floor", "ceil")}
     | {"__rdivmod__": _reflected(divmod), "__pow__": pow, "__length_hint__": _operator.length_hint}
 )
 COPIES = {"__copy__": _copy.copy, "__deepcopy__": _copy.deepcopy}
+# Those that make an object of the class.
+RESULTS = ARITHMETIC.keys() | IN_PLACE.keys() | COPIES.keys()
 # Asked of any object: what it says of itself, what a call does, and where a block begins and ends.
 OF_ANY = {
     "__bool__": bool,
@@ -51,6 +56,8 @@ OPERATIONS = (
     | {"__hash__": hash, "__next__": lambda value: Packer.drawn(_itertools.islice(value, 1))}
 )
 CALL, CLASS_ITEMS, RICH = "__call__", "__class_getitem__", "rich"
+# Before an operator that a class says it has not, as one with `__eq__` alone has no `__hash__`.
+LACKS = "no "
 # What an object may have in any role and still be one and the same in all of them.
 SAME_IN_ALL_ROLES = {*COMPARISONS, *OF_ANY, *COPIES, "__hash__", CALL}
 DEFINED = {*OPERATIONS, CALL} - {"__bool__", "__str__", "__repr__", "__dir__", *COPIES}
@@ -58,24 +65,26 @@ DEFINED = {*OPERATIONS, CALL} - {"__bool__", "__str__", "__repr__", "__dir__", *
 ENUMERATIONS = frozenset(
     value for value in vars(_enum).values() if isinstance(value, type) and issubclass(value, _enum.Enum)
 )
-OF_ENUMERATIONS = {id(method) for kind in ENUMERATIONS for method in vars(kind).values()}
+OF_ENUMERATIONS = {id(method) for kind in ENUMERATIONS for method in vars(kind).values() if callable(method)}
 IS_WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 OF_RAISED = DEFINED | {"__bool__", "__repr__"}
 OF_BUILT_IN = frozenset({CALL, "__next__", "__enter__", "__exit__", *ITEMS})
 
 
 def defined_by(value):
-    """The operators that an object's class defines, other than as the language or an enumeration does.
+    """The operators that an object's class defines, or says it lacks, other than as the language or an enumeration does.
 
     What a class that derives from a built-in one has of that one is read from the value it holds.
     """
     kind = type(value)
-    found = set()
+    found: dict[str, bool] = {}
     for base in kind.__mro__[:-1]:
         members = base.__dict__
         names = DEFINED if base.__flags__ & IS_WRITTEN_IN_PYTHON else OF_BUILT_IN
         if base not in BASES:
-            found.update(name for name in names.intersection(members) if id(members[name]) not in OF_ENUMERATIONS)
+            for name in names.intersection(members):
+                if id(members[name]) not in OF_ENUMERATIONS:
+                    found.setdefault(name, members[name] is not None)
     if isinstance(value, type) and any(CLASS_ITEMS in base.__dict__ for base in value.__mro__):
-        found.add(CLASS_ITEMS)
-    return sorted(found)
+        found[CLASS_ITEMS] = True
+    return sorted(name if is_there else f"{LACKS}{name}" for name, is_there in found.items())

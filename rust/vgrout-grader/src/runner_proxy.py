@@ -141,9 +141,17 @@ def _next(self):
     return found[0]
 
 
-def _exit(self, kind, _error, _trace):
-    # Whatever it says, it hides no failure of the test's, and what that would tell is not told.
-    _access("__exit__")(self, kind)
+def _exit(self, kind, error, _trace):
+    # It is told the class alone, hides no failed assertion, and as a value hides nothing.
+    hides = bool(_access("__exit__")(self, kind))
+    if hides and error is not None and (isinstance(error, AssertionError) or not is_own(self)):
+        self._Proxy__judge.refuse("`__exit__` of the answer's hides a failure of the test's")
+    return hides
+
+
+def _unread(self):
+    # `int` and `float` read a text without asking it.
+    self._Proxy__judge.refuse("a text of the answer's own class, where a number is made of it")
 
 
 def _drawn(method):
@@ -162,8 +170,9 @@ def _of_data(name, operation):
 
     def method(self, *others):
         for other in others:
-            if is_proxy(other) and (other._Proxy__base is None or other_way in other._Proxy__defined):
-                return NotImplemented  # it holds nothing, or knows better
+            is_better = is_proxy(other) and type(other) is not type(self) and other_way in other._Proxy__defined
+            if is_better or (is_proxy(other) and other._Proxy__base is None):
+                return NotImplemented  # it knows better, or holds nothing
         return operation(_held(self), *[_held(other) if is_proxy(other) else other for other in others])
 
     return method
@@ -180,10 +189,17 @@ def _of_container(name, operation):
     return method
 
 
-MIRRORED = dict(zip("__lt__ __le__ __eq__ __ne__ __gt__ __ge__".split(), "__gt__ __ge__ __eq__ __ne__ __lt__ __le__".split()))
+MIRRORED = dict(
+    zip(
+        "__lt__ __le__ __eq__ __ne__ __gt__ __ge__".split(),
+        "__gt__ __ge__ __eq__ __ne__ __lt__ __le__".split(),
+    )
+)
 MIRRORED |= {f"__{name}__": f"__r{name}__" for name in [*_BINARY, "divmod"]}
-for _name in ("__bool__", "__str__", "__repr__", "__dir__", *COPIES):
-    setattr(Proxy, _name, lambda self, *_, _name=_name: _access(_name)(self))
+for _name in ("__bool__", "__str__", "__repr__", "__dir__", "__format__"):
+    setattr(Proxy, _name, _access(_name))
+for _name in COPIES:
+    setattr(Proxy, _name, lambda self, *_, _name=_name: _access(_name)(self))  # no memo crosses
 DOC = property(lambda self: self._Proxy__judge.ask("get", self, ("__doc__",), {}))
 # By the method that does it: of what a class defines, and of what it has of a built-in one.
 OF_CLASS = {name: _of_own(name) for name in OPERATIONS} | {
@@ -207,15 +223,23 @@ PROXIES = {}
 
 def proxy_class(defined, base):
     """The class of proxies for objects whose class defines these operators and derives from this built-in class."""
-    defined = frozenset(OF_CLASS.keys() & set(defined))
+    lacking = {f"{LACKS}{name}" for name in OF_CLASS} & set(defined)
+    defined = frozenset(OF_CLASS.keys() & set(defined) | lacking)
     if (defined, base) not in PROXIES:
         members = {"__slots__": (), "__doc__": DOC, "__hash__": Proxy.__hash__}
         members |= {"_Proxy__defined": defined, "_Proxy__base": base}
         if base is not None:
-            members |= {name: OF_DATA[name] for name in OF_DATA if hasattr(base, name)}
+            members |= {
+                name: operation if getattr(base, name) else None
+                for name, operation in OF_DATA.items()
+                if hasattr(base, name)
+            }
+            if base in (str, bytes, bytearray):
+                members |= dict.fromkeys(("__int__", "__float__", "__complex__"), _unread)
             # What it is an instance of, for those who ask.
             members["__class__"] = property(lambda self: type(_held(self)))
-        members |= {name: OF_CLASS[name] for name in defined}
+        members |= {name: OF_CLASS[name] for name in defined - lacking}
+        members |= dict.fromkeys(name.removeprefix(LACKS) for name in lacking)
         if CLASS_ITEMS in defined:
             members.setdefault("__getitem__", members.pop(CLASS_ITEMS))
         if "__next__" in defined:

@@ -126,6 +126,7 @@ CONTAINERS = [
     "[inf, -inf, 0]",
 ]
 
+
 def namespace():
     scope = {}
     exec(PRELUDE, scope)
