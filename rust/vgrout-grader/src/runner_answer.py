@@ -79,7 +79,7 @@ class Side:
                 break
             number = self.number_of(base) if issubclass(base, BaseException) else None
             if number is not None:
-                below += [name, number, " ".join(sorted(OF_RAISED.intersection(base.__dict__)))]
+                below += [name, number, ",".join(sorted(operators_in(base, OF_RAISED)))]
         return [known, *below]
 
     def pack_call(self, arguments, keywords):

@@ -344,7 +344,7 @@ class Judge(Side):
             kind = self.exceptions.setdefault(known, type(name, bases, {"__str__": said}))
         for name, number, operators in reversed(list(zip(*[iter(below)] * 3, strict=True))):
             if number not in self.exceptions:
-                self.exceptions[number] = raised(self, str(name), kind, number, operators.split())
+                self.exceptions[number] = raised(self, str(name), kind, number, operators.split(","))
             kind = self.exceptions[number]
         return kind
 

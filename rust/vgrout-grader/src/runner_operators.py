@@ -77,14 +77,21 @@ def defined_by(value):
     What a class that derives from a built-in one has of that one is read from the value it holds.
     """
     kind = type(value)
-    found: dict[str, bool] = {}
+    found: dict[str, str] = {}
     for base in kind.__mro__[:-1]:
-        members = base.__dict__
-        names = DEFINED if base.__flags__ & IS_WRITTEN_IN_PYTHON else OF_BUILT_IN
         if base not in BASES:
-            for name in names.intersection(members):
-                if id(members[name]) not in OF_ENUMERATIONS:
-                    found.setdefault(name, members[name] is not None)
+            names = DEFINED if base.__flags__ & IS_WRITTEN_IN_PYTHON else OF_BUILT_IN
+            for said in operators_in(base, names):
+                found.setdefault(said.removeprefix(LACKS), said)
     if isinstance(value, type) and any(CLASS_ITEMS in base.__dict__ for base in value.__mro__):
-        found[CLASS_ITEMS] = True
-    return sorted(name if is_there else f"{LACKS}{name}" for name, is_there in found.items())
+        found[CLASS_ITEMS] = CLASS_ITEMS
+    return sorted(found.values())
+
+
+def operators_in(kind, names):
+    """Those of the names that a class's own body defines, with `LACKS` before those that it says it lacks."""
+    return [
+        name if kind.__dict__[name] is not None else f"{LACKS}{name}"
+        for name in names.intersection(kind.__dict__)
+        if id(kind.__dict__[name]) not in OF_ENUMERATIONS
+    ]

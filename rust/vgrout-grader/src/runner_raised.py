@@ -32,6 +32,7 @@ def raised(judge, name, kind, number, operators):
     def refusing(operator):
         return lambda *_: judge.refuse(f"`{operator}` of an exception of the answer's")
 
-    members = {operator: refusing(operator) for operator in operators if operator in OF_RAISED}
+    members = {operator: refusing(operator) for operator in OF_RAISED.intersection(operators)}
+    members |= {operator: None for operator in OF_RAISED if f"{LACKS}{operator}" in operators}
     members |= {"_Raised__of": (judge, number), "__str__": said, "__getattr__": _method}
     return Raised(name, (kind,), members)
