@@ -15,7 +15,6 @@ from vgrout import Grader
 from vgrout.artifacts import (
     METRICS,
     ROLLOUTS,
-    SCHEMAS,
     TIMING,
     RunDir,
     default_run_dir,
@@ -24,6 +23,10 @@ from vgrout.artifacts import (
     write_json_atomic,
 )
 from vgrout.errors import ConfigError, DataError, StorageError
+
+
+EVERY_STEP = (METRICS, ROLLOUTS, TIMING)
+"""Files that are there from the beginning, with rows of every step."""
 
 
 def new_run(path: Path) -> RunDir:
@@ -115,7 +118,7 @@ def test_every_line_is_strict_json_of_this_schema_version(tmp_path: Path) -> Non
         run.write_metrics({"step": 1, "loss": math.nan, "score_percentiles": {"p5": -math.inf}})
         run.write_timing({"step": 1, "seconds": {"sample": 0.25}, "total_seconds": 0.5})
         run.write_rollouts([rollout(1)])
-        for schema in SCHEMAS:
+        for schema in EVERY_STEP:
             row = json.loads((run.path / schema.file).read_text(), parse_constant=refuse)
             assert row["schema"] == schema.version
             assert list(row) == ["schema", *(field.name for field in schema.fields)]
@@ -172,7 +175,7 @@ def test_resumed_files_equal_those_of_an_uninterrupted_run(tmp_path: Path) -> No
             run.write_rollouts([rollout(step), rollout(step, 1)])
             run.write_metrics({"step": step, "loss": 1 / step})
             run.write_timing({"step": step, "total_seconds": 1.0})
-    for schema in SCHEMAS:
+    for schema in EVERY_STEP:
         assert (tmp_path / "cut" / schema.file).read_bytes() == (
             tmp_path / "whole" / schema.file
         ).read_bytes()
@@ -181,7 +184,7 @@ def test_resumed_files_equal_those_of_an_uninterrupted_run(tmp_path: Path) -> No
 @pytest.mark.parametrize("tail", [b'{"schema":1,"step":3,"lo', b'{"schema":1,"step":3,"x":"\xc3', b"{", b"3"])
 def test_row_cut_short_by_a_kill_is_left_out_and_dropped(tmp_path: Path, tail: bytes) -> None:
     interrupted_run(tmp_path / "a", steps=2)
-    for schema in SCHEMAS:
+    for schema in EVERY_STEP:
         file = tmp_path / "a" / schema.file
         whole = file.read_bytes()
         file.write_bytes(whole + tail)
@@ -202,7 +205,7 @@ def test_complete_last_row_without_newline_is_kept(tmp_path: Path) -> None:
 def test_resume_at_step_zero_starts_empty_files(tmp_path: Path) -> None:
     interrupted_run(tmp_path / "a", steps=2)
     with resumed(tmp_path / "a", 0):
-        assert {s.file: steps_of(tmp_path / "a", s) for s in SCHEMAS} == {s.file: [] for s in SCHEMAS}
+        assert {s.file: steps_of(tmp_path / "a", s) for s in EVERY_STEP} == {s.file: [] for s in EVERY_STEP}
 
 
 def test_resume_refuses_metrics_that_stop_before_the_checkpoint(tmp_path: Path) -> None:

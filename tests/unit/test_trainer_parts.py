@@ -250,7 +250,9 @@ def test_old_logprobs_are_of_the_policy_that_sampled_each_row(rows_and_model):
     policy, sampled_by = rows_and_model
     rows = sampled_by(*MIXED)
     old_logprobs, _ = score_rollouts(policy, rows, temperature=0.7)
-    assert torch.equal(behaviour_logprobs(policy, rows, temperature=0.7), old_logprobs)
+    # One forward reads a token more than the other, and a processor may sum it otherwise.
+    alone = behaviour_logprobs(policy, rows, temperature=0.7)
+    torch.testing.assert_close(alone, old_logprobs, rtol=0, atol=1e-5)
     for row, ablated in enumerate(rows.ablated.tolist()):
         with torch.no_grad(), policy.adapter.routing(RouteMask.sampled(torch.tensor([ablated]))):
             assert torch.allclose(old_logprobs[row], solo_logprobs(policy, rows, row), atol=1e-5)

@@ -329,7 +329,7 @@ class AnswerSide(Side):
     def is_rich(self, value, able):
         """Whether an object has anything that a value could be asked for; the judge asks it for none if not."""
         kind = type(value)
-        if callable(value) or issubclass(kind, BASES) or {name.removeprefix(LACKS) for name in able} - SAME_IN_ALL_ROLES:
+        if callable(value) or issubclass(kind, BASES) or set(able) - SAME_IN_ALL_ROLES:
             return True
         # A field that holds data is none of a value's methods, whatever its name.
         parts = [vars(base) for base in kind.__mro__] + [getattr(value, "__dict__", {})]

@@ -143,7 +143,8 @@ class Judge(Side):
 
     def proxy(self, number, abilities, held=None, role=None, called=None, owner=None):
         """The one proxy of an object in a role."""
-        if not self.rich.setdefault(number, RICH in abilities):
+        is_rich = RICH in abilities or held is not None or not set(abilities) <= SAME_IN_ALL_ROLES
+        if not self.rich.setdefault(number, is_rich):
             role, owner = AS_ANY, None
         elif role is None:
             role = AS_VALUE

@@ -60,6 +60,7 @@ CALL, CLASS_ITEMS, RICH = "__call__", "__class_getitem__", "rich"
 LACKS = "no "
 # What an object may have in any role and still be one and the same in all of them.
 SAME_IN_ALL_ROLES = {*COMPARISONS, *OF_ANY, *COPIES, "__hash__", CALL}
+SAME_IN_ALL_ROLES |= {f"{LACKS}{name}" for name in SAME_IN_ALL_ROLES}
 DEFINED = {*OPERATIONS, CALL} - {"__bool__", "__str__", "__repr__", "__dir__", *COPIES}
 # The library's own enumerations, which set their methods in each class: they make of operators what the values make.
 ENUMERATIONS = frozenset(
