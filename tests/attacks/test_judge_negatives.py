@@ -3,7 +3,7 @@
 import textwrap
 
 import pytest
-from test_judge import LIMITS, refused
+from test_judge import LIMITS, LINK, refused
 
 from vgrout import GradeJob, Grader, Verdict
 
@@ -227,3 +227,48 @@ def test_an_exception_that_a_test_makes_is_made_by_the_answer(grader, test):
 def test_exceptions_are_not_compared(grader):
     code = ERROR.format(body="pass", text="'?'")
     assert refused(verdict(grader, code, "assert Short(1) != Short(2)", "assert Short(1) not in [Short(2)]"))
+
+
+FORGED = """
+kept = []
+class Node:
+    def __init__(self, x):
+        kept.append(self)
+    def __len__(self):
+        return 3
+    def __add__(self, other):
+        return 4
+    def __contains__(self, x):
+        return True
+    def startswith(self, start):
+        return True
+def plain(content):
+    if type(content) is list and content and type(content[0]) is int and len(content) > 1 and type(content[1]) is list:
+        return [content[0], {abilities}, *content[2:]]
+    return content
+def f(x):
+    s = link()
+    real = s.zygote
+    class Forging:
+        def send(self, message):
+            table = {{n: (kind, plain(content) if kind == 'handle' else content) for n, (kind, content) in message[2].items()}}
+            return real.send((*message[:2], table, *message[3:]))
+        def __getattr__(self, name):
+            return getattr(real, name)
+    s.zygote = s.zygote if type(s.zygote).__name__ == 'Forging' else Forging()
+    return kept[0] if kept else 1
+"""
+TOLD = [
+    "f(0)\nn = Node(1)\nassert 7 in f(10)",
+    "f(0)\nn = Node(1)\nassert len(f(10)) == 3",
+    "f(0)\nn = Node(1)\nassert f(10) + 1 == 4",
+    "f(0)\nn = Node(1)\nassert f('abc').startswith('ab')",
+]
+
+
+@pytest.mark.parametrize(
+    "abilities", ["[a for a in content[1] if a != 'rich']", "['no __eq__', 'no __hash__']", "[]"]
+)
+def test_what_an_object_is_said_to_have_gives_it_no_say(grader, abilities):
+    code = LINK + FORGED.format(abilities=abilities)
+    assert refused(verdict(grader, code, *TOLD, entry_point="f"))

@@ -24,7 +24,6 @@ from vgrout.artifacts import (
 )
 from vgrout.errors import ConfigError, DataError, StorageError
 
-
 EVERY_STEP = (METRICS, ROLLOUTS, TIMING)
 """Files that are there from the beginning, with rows of every step."""
 
