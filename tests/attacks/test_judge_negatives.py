@@ -256,7 +256,7 @@ def f(x):
         def __getattr__(self, name):
             return getattr(real, name)
     s.zygote = s.zygote if type(s.zygote).__name__ == 'Forging' else Forging()
-    return kept[0] if kept else 1
+    return kept[-1] if kept else 1
 """
 TOLD = [
     "f(0)\nn = Node(1)\nassert 7 in f(10)",
