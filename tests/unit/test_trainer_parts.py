@@ -270,6 +270,19 @@ def test_activations_are_taken_with_the_quarantine_ablated_whoever_sampled(rows_
     assert mixed.shape == (4, len(policy.adapter.module_names), policy.adapter.rank)
 
 
+def test_activations_may_be_those_of_the_forward_that_gives_the_old_logprobs(rows_and_model):
+    policy, sampled_by = rows_and_model
+    rows = sampled_by(*MIXED)
+    old, scored = score_rollouts(policy, rows, temperature=0.7, ablated=False)
+    wanted, read_again = score_rollouts(policy, rows, temperature=0.7)
+    assert torch.equal(old, wanted)
+    same = [
+        torch.allclose(one, other, atol=1e-6)
+        for one, other in zip(scored.pooled, read_again.pooled, strict=True)
+    ]
+    assert same == list(MIXED)
+
+
 def test_reference_logprobs_are_the_base_models(rows_and_model):
     policy, sampled_by = rows_and_model
     rows = sampled_by(*MIXED)

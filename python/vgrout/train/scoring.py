@@ -8,7 +8,7 @@ must come from the policy that sampled it, quarantine on, or the importance rati
 must come from the policy without quarantine: the direction was extracted from that one, and what the quarantine has
 learned would otherwise shift the inputs of every later layer. So rows of full-policy groups are read a second time,
 quarantine ablated and without the output head; deploy-mode rows get both from one forward. Only gates that need a
-direction pay for it.
+direction pay for it, and `gate.activations = "sampling"` takes what the first forward has instead.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,12 @@ from vgrout.train.ranks import SOLO, Ranks
 
 
 def score_rollouts(
-    policy: Policy, rows: RowBatches, *, temperature: float, ranks: Ranks = SOLO
+    policy: Policy, rows: RowBatches, *, temperature: float, ranks: Ranks = SOLO, ablated: bool = True
 ) -> tuple[Float[Tensor, "K L"], Scored]:
-    """Old log-probs under the policy that sampled each row, and activations with the quarantine ablated."""
+    """Old log-probs under the policy that sampled each row, and activations.
+
+    These are of the model with the quarantine ablated, or where not `ablated` of the policy that sampled the row.
+    """
 
     @torch.no_grad()
     def score(batch: MicroBatch) -> tuple[Tensor, Tensor]:
@@ -38,7 +41,7 @@ def score_rollouts(
             policy, batch.tokens, mask, temperature=temperature
         )
         again = mask.quarantine_on.nonzero().squeeze(-1)
-        if len(again):
+        if ablated and len(again):
             activations[again] = row_activations(policy, batch.tokens, again)
         return values, activations
 

@@ -190,7 +190,13 @@ class Trainer:
         with self._timed("scoring"):
             old, scored = None, Scored(pooled=torch.zeros(len(indices), 0, 0, device=self.policy.device))
             if self.arm.gate.needs_direction:
-                old, scored = score_rollouts(self.policy, rows, temperature=temperature, ranks=self.ranks)
+                old, scored = score_rollouts(
+                    self.policy,
+                    rows,
+                    temperature=temperature,
+                    ranks=self.ranks,
+                    ablated=self.config.gate.activations == "ablated",
+                )
             decision = self.arm.route(scored, take(graded.diagnostics, indices.numpy()), rows.ablated)
             if old is None and bool(differs(decision.mask, rows.ablated).any()):
                 old = behaviour_logprobs(self.policy, rows, temperature=temperature, ranks=self.ranks)
