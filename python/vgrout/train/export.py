@@ -69,7 +69,7 @@ def export_run(
         StorageError: the disk refuses it.
     """
     log_to(console)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists():
         raise ConfigError(f"out: {out} exists\nhint: give a new folder")
     config = load_config(path / "config.json")
     saved, _ = checkpoint.load_last(path)
