@@ -198,6 +198,9 @@ class OptimConfig:
     """A block without gradient in a step is bit-identical after it (moments and decay included)."""
     rows_per_batch: Count = 8
     """Rows of one forward and backward; changes memory, not the result."""
+    tokens_per_batch: Count | None = None
+    """Tokens of one forward and backward, prompts once and padding included, in the place of rows: the memory is the same
+    whatever the lengths. None counts rows."""
 
 
 @dataclass(frozen=True, kw_only=True)

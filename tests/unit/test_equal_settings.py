@@ -25,6 +25,7 @@ def plain(tmp_path_factory):
     [
         {"optim__rows_per_batch": 1},
         {"optim__rows_per_batch": 3},
+        {"optim__tokens_per_batch": 500},
         {"rollouts__rows_per_batch": 3},
         {"base__checkpointing": True},
         {"base__attention": "eager"},

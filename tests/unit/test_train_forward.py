@@ -185,6 +185,30 @@ def test_the_mask_of_a_shared_prompt_is_its_rows(policy):
     assert any(bool(parameter.grad.any()) for parameter in grads["quarantine"])
 
 
+@pytest.mark.parametrize("budget", [1, 20, 45, 10_000])
+def test_a_budget_of_tokens_is_kept_but_for_rows_that_are_longer(budget):
+    prompts = [PROMPTS[prompt] for prompt, _, _ in ROWS]
+    completions = [completion for _, completion, _ in ROWS]
+    rows = batch_rows(
+        prompts,
+        completions,
+        [False] * len(ROWS),
+        rows_per_batch=1,
+        tokens_per_batch=budget,
+        device=torch.device("cpu"),
+    )
+    sizes = [
+        (
+            batch.tokens.prompts.input_ids.numel() + batch.tokens.completions.numel(),
+            len(batch.tokens.completions),
+        )
+        for batch in rows.batches
+    ]
+    assert all(tokens <= budget or count == 1 for tokens, count in sizes)
+    assert len(sizes) == {1: 5, 10_000: 1}.get(budget, len(sizes))
+    assert sorted(torch.cat([batch.rows for batch in rows.batches]).tolist()) == list(range(len(ROWS)))
+
+
 @pytest.mark.parametrize(("size", "batches"), [(8, 1), (2, 4), (1, 7)])
 def test_batches_hold_so_many_different_rows(size, batches):
     prompts = [PROMPTS[prompt] for prompt, _, _ in ROWS] * 3

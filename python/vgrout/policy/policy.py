@@ -93,6 +93,7 @@ class Policy:
         *,
         rows_per_batch: int,
         lengths: Sequence[int] | None = None,
+        tokens_per_batch: int | None = None,
     ) -> RowBatches:
         """Rows of this model's tokens in batches of like length, on its device; see `batch_rows`."""
         return batch_rows(
@@ -102,4 +103,5 @@ class Policy:
             rows_per_batch=rows_per_batch,
             device=self.device,
             lengths=lengths,
+            tokens_per_batch=tokens_per_batch,
         )

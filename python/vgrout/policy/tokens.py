@@ -149,20 +149,22 @@ def batch_rows(
     rows_per_batch: int,
     device: torch.device,
     lengths: Sequence[int] | None = None,
+    tokens_per_batch: int | None = None,
 ) -> RowBatches:
     """Batch rows, `rows_per_batch` different ones together, so that few tokens are padding or read twice.
 
-    Rows are ordered by `lengths` instead where several calls must share batches.
+    With `tokens_per_batch` as many as hold so many tokens in their place, padding included and prompts once; a row that is
+    longer stands alone. Rows are ordered by `lengths` instead where several calls must share batches.
     """
     members: dict[_RowKey, list[int]] = {}
     for row, key in enumerate(_keys(prompts, completions)):
         members.setdefault(key, []).append(row)
     if lengths is None:
-        order = _cheapest_order(list(members), rows_per_batch)
+        order = _cheapest_order(list(members), rows_per_batch, tokens_per_batch)
     else:
         order = sorted(members, key=lambda key: lengths[members[key][0]])
     batches = []
-    for keys in _cut(order, rows_per_batch):
+    for keys in _cut(order, rows_per_batch, tokens_per_batch):
         rows = [row for key in keys for row in members[key]]
         tokens = _pad_keys([key for key in keys for _ in members[key]], device=device)
         mask = torch.tensor([ablated[row] for row in rows], dtype=torch.bool)
@@ -171,24 +173,31 @@ def batch_rows(
     return RowBatches(batches=tuple(batches), width=max(lengths_of_rows), tokens=max(sum(lengths_of_rows), 1))
 
 
-def _cut(order: Sequence[_RowKey], size: int) -> list[Sequence[_RowKey]]:
-    return [order[start : start + size] for start in range(0, len(order), size)]
+def _cost(rows: Sequence[_RowKey]) -> int:
+    """Tokens that a forward over these rows reads: each prompt once, padding included."""
+    prompts = {prompt for prompt, _ in rows}
+    return len(prompts) * max(map(len, prompts)) + len(rows) * max(len(ids) for _, ids in rows)
 
 
-def _cheapest_order(rows: Sequence[_RowKey], rows_per_batch: int) -> list[_RowKey]:
+def _cut(order: Sequence[_RowKey], size: int, budget: int | None) -> list[Sequence[_RowKey]]:
+    if budget is None:
+        return [order[start : start + size] for start in range(0, len(order), size)]
+    batches: list[list[_RowKey]] = []
+    for row in order:
+        if batches and _cost([*batches[-1], row]) <= budget:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return list(batches)
+
+
+def _cheapest_order(rows: Sequence[_RowKey], rows_per_batch: int, budget: int | None) -> list[_RowKey]:
     """By length, which pads least, or prompt by prompt, which reads least twice: whichever needs fewer tokens."""
     longest: dict[tuple[int, ...], int] = {}
     for prompt, ids in rows:
         longest[prompt] = max(longest.get(prompt, 0), len(ids))
-
-    def cost(order: list[_RowKey]) -> int:
-        total = 0
-        for batch in _cut(order, rows_per_batch):
-            prompts = {prompt for prompt, _ in batch}
-            total += len(prompts) * max(map(len, prompts)) + len(batch) * max(len(ids) for _, ids in batch)
-        return total
-
     by_completion = sorted(rows, key=lambda row: (len(row[1]), len(row[0])))
     by_sum = sorted(rows, key=lambda row: len(row[0]) + len(row[1]))
     by_prompt = sorted(rows, key=lambda row: (longest[row[0]], row[0], len(row[1])))
-    return min((by_completion, by_sum, by_prompt), key=cost)
+    orders = (by_completion, by_sum, by_prompt)
+    return min(orders, key=lambda order: sum(map(_cost, _cut(order, rows_per_batch, budget))))

@@ -23,7 +23,8 @@ SYMBOLS = (
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _NO_PART = {
     "schema", "intervention", "seed", "routeA_random_v_seed", "run_dir", "resume", "device",
-    "checkpoint_every", "checkpoint_minutes", "base.threads", "grading.workers", "rollouts.rows_per_batch", "optim.rows_per_batch",
+    "checkpoint_every", "checkpoint_minutes", "base.threads", "grading.workers", "rollouts.rows_per_batch",
+    "optim.rows_per_batch", "optim.tokens_per_batch", "eval.every", "trackers",
 }  # fmt: skip
 """Settings in which runs of one arm may differ: seeds, places and how the machine is used."""
 

@@ -181,6 +181,7 @@ class Trainer:
             [answer.completion for answer in answers],
             [answer.ablated for answer in answers],
             rows_per_batch=self.config.optim.rows_per_batch,
+            tokens_per_batch=self.config.optim.tokens_per_batch,
         )
         return indices, rows
 
