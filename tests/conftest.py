@@ -1,6 +1,7 @@
 """Shared test set-up: shape checks on, two torch threads, where the sample data is."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from jaxtyping import install_import_hook
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# In the background of a shell Ctrl-C is ignored, and would be in every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Shapes are checked in tests only; production pays nothing.
 install_import_hook(["vgrout.adapters", "vgrout.routing", "vgrout.grpo"], "beartype.beartype")

@@ -13,7 +13,6 @@ PRELUDE = """
 import json, os, signal, sys, threading, time
 from vgrout import GradeJob, Grader, GraderError, Limits
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background of a shell ignores it
 TESTS = ["assert Solution().add(1, 2) == 3", "assert Solution().add(2, 2) == 4"]
 
 def job(body, **options):
