@@ -19,6 +19,10 @@ TESTS = (
     "tests/unit/test_native_values.py",
     "tests/unit/test_score_buffer.py",
     *(f"tests/unit/test_grader_{part}.py" for part in PARTS),
+    "tests/unit/test_judge_designs.py",
+    "tests/unit/test_judge_operators.py",
+    "tests/attacks/test_judge_negatives.py",
+    "tests/attacks/test_judge_differential.py",
 )
 SAYS = "import sys; print(sys.implementation.name, *sys.version_info[:2], sys.base_prefix)"
 
