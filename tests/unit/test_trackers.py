@@ -74,8 +74,12 @@ def test_each_is_told_of_every_step_and_goes_on_with_a_resumed_run(told, tmp_pat
         assert "by_mode/gt_only/rollouts" in second
         assert any("validation/deployed_exploited" in call[2] for call in own if isinstance(call[1], int))
         assert own[-1][1] == "end"
-    assert next(call for call in told if call[:2] == ("wandb", "begin"))[2]["id"] == "run"
     tiny_run(tiny_config(tmp_path / "run", trackers=names, steps=3, resume=tmp_path / "run", **VALIDATED))
+    ids = [call[2]["id"] for call in told if call[:2] == ("wandb", "begin")]
+    assert ids == [(tmp_path / "run" / "wandb-id.txt").read_text().strip()] * 2
+    names = [call[2]["name"] for call in told if call[:2] == ("trackio", "begin")]
+    assert names[0] == names[1]
+    assert names[0].startswith("run-")
     begun = [call[2] for call in told if call[:2] == ("mlflow", "begin")]
     assert begun == [None, "7f"]
     assert sum(call[:2] == ("mlflow", "settings") for call in told) == 1

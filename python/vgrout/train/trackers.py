@@ -1,6 +1,7 @@
 """What is told of every step beside the run directory's own files."""
 
 import logging
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -95,6 +96,14 @@ def load_trackers(names: Sequence[str]) -> list[Callable[[TrackedRun], Tracker]]
                 f"trackers: {name} needs a package that is not installed: {error}\nhint: `pip install 'vgrout[{name}]'`"
             ) from error
     return found
+
+
+def own_id(run: TrackedRun, program: str) -> str:
+    """What a program knows this run by: drawn once and kept in the run's folder, since other runs may have its name."""
+    file = run.path / f"{program}-id.txt"
+    if not file.is_file():
+        file.write_text(f"{uuid.uuid4().hex[:8]}\n", encoding="utf-8")
+    return file.read_text(encoding="utf-8").strip()
 
 
 def numbers(row: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

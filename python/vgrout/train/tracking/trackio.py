@@ -7,16 +7,20 @@ from typing import Any, Self
 import trackio
 
 from vgrout.settings import to_json
-from vgrout.train.trackers import TrackedRun, numbers
+from vgrout.train.trackers import TrackedRun, numbers, own_id
 
 
 class Trackio:
-    """One run of the project `vgrout`, named for the run's folder."""
+    """One run of the project `vgrout`, named for the run's folder and an id."""
 
     def __init__(self, run: TrackedRun) -> None:
         """Open the run; a resumed one goes on in the same place."""
         self._run = trackio.init(
-            project="vgrout", name=run.path.name, config=to_json(run.config), resume="allow", embed=False
+            project="vgrout",
+            name=f"{run.path.name}-{own_id(run, 'trackio')}",
+            config=to_json(run.config),
+            resume="allow",
+            embed=False,
         )
 
     def __enter__(self) -> Self:

@@ -7,7 +7,7 @@ from typing import Any, Self
 import wandb
 
 from vgrout.settings import to_json
-from vgrout.train.trackers import TrackedRun, numbers
+from vgrout.train.trackers import TrackedRun, numbers, own_id
 
 
 class Wandb:
@@ -18,7 +18,7 @@ class Wandb:
         self._run = wandb.init(
             project=wandb.Settings().project or "vgrout",
             name=run.path.name,
-            id=run.path.name,
+            id=own_id(run, "wandb"),
             resume="allow",
             dir=str(run.path),
             config=to_json(run.config),
