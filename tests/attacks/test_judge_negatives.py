@@ -275,3 +275,28 @@ TOLD = [
 def test_what_an_object_is_said_to_have_gives_it_no_say(grader, abilities):
     code = LINK + FORGED.format(abilities=abilities)
     assert refused(verdict(grader, code, *TOLD, entry_point="f"))
+
+
+HASHED = "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass N:\n    v: int\n"
+MORE = [
+    (HASHED + "class G:\n    def __init__(self):\n        self.kept = set()\n    def add(self, n):\n        self.kept.add(n)\n    def remove(self, n):\n        pass\n    def all(self):\n        return set(self.kept)", "g = G()\na = N(1)\ng.add(a)\ng.remove(a)\nassert a not in g.all() and N(1) not in g.all()"),
+    (HASHED + "def f(n):\n    return {N(1)}", "assert f(1) != {N(1)}"),
+    ("class Res(Exception):\n    def startswith(self, start):\n        return True\n    def issubset(self, other):\n        return True\ndef f(x):\n    return Res()", "assert f('abc').startswith('ab')"),
+    ("class Res(Exception):\n    def issubset(self, other):\n        return True\ndef f(x):\n    return [Res()]", "assert f(1)[0].issubset({1}) or 0"),
+    ("AppError = SystemExit\ndef f(x):\n    return 1", "assert f(1) in (1,)\nraise AppError"),
+    ("def f(x):\n    return SystemExit", "try:\n    raise f('x')\nexcept ValueError:\n    pass"),
+    ("def f(x):\n    return KeyboardInterrupt", "raise f('x')"),
+    ("import datetime\nclass Day(datetime.date):\n    pass", "assert Day(2020, 1, 1) != Day(2020, 1, 1)"),
+    ("from decimal import Decimal\nclass Sum(Decimal):\n    pass", "try:\n    Sum(1) + Sum(2)\nexcept TypeError:\n    pass\nelse:\n    assert False"),
+    ("from types import SimpleNamespace\nclass Ns(SimpleNamespace):\n    pass", "assert Ns(a=1) not in [Ns(a=1)]"),
+    ("class App(Exception):\n    pass\nclass Wrong(App, ValueError):\n    pass\ndef v():\n    raise Wrong\ndef a():\n    raise App", "try:\n    v()\nexcept Wrong:\n    pass\ntry:\n    a()\nexcept ValueError:\n    pass"),
+    ("class Mix:\n    def __eq__(self, other):\n        return True\n    def __len__(self):\n        return 1\nclass MyErr(Mix, Exception):\n    pass", "assert MyErr('a') != MyErr('b')"),
+    ("import enum\nclass P:\n    _name_ = 'a'\n    def __init__(self, x):\n        pass\n    __hash__ = enum.Enum.__hash__", "assert hash(P(1)) != hash(P(2))"),
+    ("class It:\n    def __next__(self):\n        return 1", "from collections.abc import Iterator\nassert isinstance(It(), Iterator)"),
+    ("class P:\n    pass", "assert hasattr(P(), '__slots__')"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "test"), MORE)
+def test_further_wrong_answers(grader, code, test):
+    assert refused(verdict(grader, code, test))

@@ -14,14 +14,6 @@ def deeper(levels):
     sys.setrecursionlimit(sys.getrecursionlimit() + levels * NESTED_FRAMES)
 
 
-SAID = "__text"
-
-
-def said(self):
-    """The text of an exception whose class the other side has."""
-    return self.__dict__[SAID] if SAID in self.__dict__ else Exception.__str__(self)
-
-
 class Gone(BaseException):
     """The other side is gone."""
 
@@ -66,21 +58,37 @@ class Side:
         return None if issubclass(kind, BASES) else packer.attributes(value, name)
 
     def lineage(self, kind):
-        """A class of exceptions: the first of its bases that both sides know, then down to it, each with its number."""
-        known, below = "Exception", []
-        for base in kind.__mro__:
-            name = name_of(base)
-            if base in EXCEPTIONS.values() or self.classes.get(name) is base:
-                known = name
-                break
-            module = sys.modules.get(str(base.__module__))
-            if base.__module__ != "__main__" and getattr(module, name, None) is base:
-                known = f"{base.__module__}:{name}:{name_of(built_in(base))}"
-                break
-            number = self.number_of(base) if issubclass(base, BaseException) else None
-            if number is not None:
-                below += [name, number, ",".join(sorted(operators_in(base, OF_RAISED)))]
-        return [known, *below]
+        """A class of exceptions and all above it, bases first.
+
+        One that both sides know is its name; another is name, number, operators and the places of its bases in the list.
+        """
+        records, places = [], {}
+
+        def place_of(base):
+            if id(base) not in places:
+                record = self.known_name(base)
+                if record is None:
+                    above = [place_of(each) for each in base.__bases__ if issubclass(each, BaseException)]
+                    number = self.number_of(base)
+                    if number is None:  # the test's own, as the first of what it is
+                        return above[0]
+                    record = [name_of(base), number, operators_of_exception(base), above]
+                places[id(base)] = len(records)
+                records.append(record)
+            return places[id(base)]
+
+        last = place_of(kind)
+        return records[: last + 1]
+
+    def known_name(self, kind):
+        """By which name the other side knows a class of exceptions; None where it does not."""
+        name = name_of(kind)
+        if kind in EXCEPTIONS.values() or self.classes.get(name) is kind:
+            return name
+        module = sys.modules.get(str(kind.__module__))
+        if kind.__module__ != "__main__" and getattr(module, name, None) is kind:
+            return f"{kind.__module__}:{name}:{name_of(built_in(kind))}"
+        return None
 
     def pack_call(self, arguments, keywords):
         packer = Packer(self)
@@ -111,6 +119,10 @@ class Side:
         except Exception:
             return False
         return True
+
+    def by_name(self, name):
+        """What a name of the language stands for."""
+        return BY_NAME[name]
 
     def is_stand_in(self, name, value):
         """Whether an attribute is there for a method that a test asks of values: the judge says."""
@@ -252,7 +264,7 @@ class AnswerSide(Side):
                 self.made = (value,)
             return value
         if operation == "data":
-            return next(held(target, base) for base in BASES if isinstance(target, base))
+            return next(held(target, base) for base in DERIVED if isinstance(target, base))
         if operation == "get":
             value = getattr(target, arguments[0])
             self.meet_members(target, [value])
@@ -319,7 +331,7 @@ class AnswerSide(Side):
             able = defined_by(value)
             if self.is_rich(value, able):
                 able.append(RICH)
-            base = next((base for base in BASES if is_based and issubclass(kind, base)), None)
+            base = next((base for base in DERIVED if is_based and issubclass(kind, base)), None)
             return (
                 "handle",
                 [self.number_of(value), able, *([packer.item(held(value, base))] if base else [])],
@@ -358,12 +370,10 @@ class AnswerSide(Side):
         raise CannotCross(kind)
 
     def exception(self, lineage):
-        known, *below = lineage
-        if below:
-            return self.resolve(below[1])
-        if known in self.classes:
-            return self.classes[known]
-        return EXCEPTIONS.get(known, Exception)
+        last = lineage[-1]
+        if type(last) is list:
+            return self.resolve(last[1])
+        return self.classes.get(last, EXCEPTIONS.get(last, Exception))
 
     def caller(self, number):
         """A function of the test's, as the answer may call it."""

@@ -87,6 +87,14 @@ def attributes_of(error):
     return [pair for pair in pairs if pair[1] is not None]
 
 
+SAID = "__text"
+
+
+def said(self):
+    """The text of an exception whose class the other side has."""
+    return self.__dict__[SAID] if SAID in self.__dict__ else Exception.__str__(self)
+
+
 ENDINGS = (StopIteration, StopAsyncIteration)
 
 

@@ -41,7 +41,6 @@ class Judge(Side):
         self.errors = {}
         self.tickets = _itertools.count()
         self.proxies, self.rich, self.made = {}, {GRADED: True}, set()
-        self.is_unpacking = False
         self.depth = 0
         self.gone = False
         if graded:
@@ -214,7 +213,6 @@ class Judge(Side):
             if kind == "bad":
                 self.refuse(str(item))
             unpacker = Unpacker(self, changed, packer.objects, twins)
-            self.is_unpacking = True
             if kind == "value":
                 self.admit(unpacker, item, operation, asked)
                 value = unpacker.item(item)
@@ -229,7 +227,6 @@ class Judge(Side):
             self.refuse(describe(error))
         finally:
             self.depth -= 1
-            self.is_unpacking = False
         self.asked += operation not in NO_QUESTION
         if kind == "raise":
             self.raised = value
@@ -278,7 +275,7 @@ class Judge(Side):
         if type(number) is not int or not set(map(type, abilities)) <= {str} or len(held) > 1:
             raise CannotCross("handle")
         held = unpacker.items(held)
-        if not set(map(type, held)) <= set(BASES):
+        if not set(map(type, held)) <= set(DERIVED):
             raise CannotCross("handle")
         return self.proxy(number, abilities, *held, **known)
 
@@ -291,11 +288,7 @@ class Judge(Side):
 
     def call_back(self, table, number, items, flat):
         """The answer calls a function of the test's."""
-        self.is_unpacking = True
-        try:
-            unpacker, arguments, keywords = self.unpack_call(table, items, flat)
-        finally:
-            self.is_unpacking = False
+        unpacker, arguments, keywords = self.unpack_call(table, items, flat)
         if number not in self.function_of.values():
             self.refuse("a function of another test")
         function = self.functions[number]
@@ -329,7 +322,13 @@ class Judge(Side):
         return self.unpack_error(unpacker, lineage, arguments, attributes, text)
 
     def exception(self, lineage):
-        known, *below = lineage
+        kinds = []
+        for record in lineage:
+            kinds.append(self.known(record) if type(record) is str else self.own_exception(kinds, *record))
+        return kinds[-1]
+
+    def known(self, known):
+        """The class of exceptions of a name; one that ends programs, loops or tests ends none here."""
         name, base = known, Exception
         kind = self.classes.get(known, EXCEPTIONS.get(known))
         if ":" in known:
@@ -339,15 +338,23 @@ class Judge(Side):
             base = EXCEPTIONS[base]
             if module == "__main__" or module.startswith("unittest"):
                 kind = None
-        if not is_harmless(kind):
-            # One that ends programs, loops or tests, such as KeyboardInterrupt, ends none here.
-            bases = (base if is_harmless(base) else Exception,)
-            kind = self.exceptions.setdefault(known, type(name, bases, {"__str__": said}))
-        for name, number, operators in reversed(list(zip(*[iter(below)] * 3, strict=True))):
-            if number not in self.exceptions:
-                self.exceptions[number] = raised(self, str(name), kind, number, operators.split(","))
-            kind = self.exceptions[number]
-        return kind
+        if is_harmless(kind):
+            return kind
+        bases = (base if is_harmless(base) else Exception,)
+        return self.exceptions.setdefault(known, type(name, bases, {"__str__": said}))
+
+    def own_exception(self, kinds, name, number, operators, above):
+        if number not in self.exceptions:
+            bases = tuple(dict.fromkeys(kinds[place] for place in above))
+            self.exceptions[number] = raised(self, str(name), bases, number, operators.split(","))
+        return self.exceptions[number]
+
+    def by_name(self, name):
+        """An exception that would end the test, or all tests, is no value of the answer's."""
+        value = BY_NAME[name]
+        if isinstance(value, type) and issubclass(value, BaseException) and not is_harmless(value):
+            raise CannotCross(name)
+        return value
 
     def is_setup_class(self, kind, name):
         return self.classes.get(name) is kind

@@ -78,11 +78,11 @@ def defined_by(value):
     What a class that derives from a built-in one has of that one is read from the value it holds.
     """
     kind = type(value)
+    is_written = kind.__flags__ & IS_WRITTEN_IN_PYTHON
     found: dict[str, str] = {}
     for base in kind.__mro__[:-1]:
-        if base not in BASES:
-            names = DEFINED if base.__flags__ & IS_WRITTEN_IN_PYTHON else OF_BUILT_IN
-            for said in operators_in(base, names):
+        if base not in DERIVED:
+            for said in operators_in(base, DEFINED if is_written else OF_BUILT_IN):
                 found.setdefault(said.removeprefix(LACKS), said)
     if isinstance(value, type) and any(CLASS_ITEMS in base.__dict__ for base in value.__mro__):
         found[CLASS_ITEMS] = CLASS_ITEMS
@@ -91,8 +91,15 @@ def defined_by(value):
 
 def operators_in(kind, names):
     """Those of the names that a class's own body defines, with `LACKS` before those that it says it lacks."""
+    library = OF_ENUMERATIONS if issubclass(kind, _enum.Enum) else ()
     return [
         name if kind.__dict__[name] is not None else f"{LACKS}{name}"
         for name in names.intersection(kind.__dict__)
-        if id(kind.__dict__[name]) not in OF_ENUMERATIONS
+        if id(kind.__dict__[name]) not in library
     ]
+
+
+def operators_of_exception(kind):
+    """The operators that a class of exceptions and what is mixed into it define, as one text."""
+    mixed = [base for base in kind.__mro__[:-1] if base is kind or not issubclass(base, BaseException)]
+    return ",".join(sorted({said for base in mixed for said in operators_in(base, OF_RAISED)}))

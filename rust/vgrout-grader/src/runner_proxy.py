@@ -79,6 +79,9 @@ class Proxy:
         return is_proxy(kind) and self.__judge.ask("issubclass", self, (kind,), {}) is True
 
 
+del Proxy.__slots__
+
+
 def is_value(role, called):
     """Whether an object stands for a value: what the test did not make, or names as it would a constant."""
     return role in (AS_VALUE, AS_ANY) or (called is not None and called.isupper())
@@ -116,10 +119,6 @@ def _of_own(name):
 
     def method(self, *others):
         judge = self._Proxy__judge
-        if judge.is_unpacking and name == "__hash__":
-            return hash(self._Proxy__number)
-        if judge.is_unpacking and name == "__eq__":
-            return _is_one(self, *others)
         if not is_own(self):
             judge.refuse(f"an object of the answer's whose class defines `{name}`, where a value is expected")
         if is_comparison and not all(is_proxy(other) and is_own(other) for other in others):
@@ -170,7 +169,9 @@ def _of_data(name, operation):
 
     def method(self, *others):
         for other in others:
-            is_better = is_proxy(other) and type(other) is not type(self) and other_way in other._Proxy__defined
+            is_better = (
+                is_proxy(other) and type(other) is not type(self) and other_way in other._Proxy__defined
+            )
             if is_better or (is_proxy(other) and other._Proxy__base is None):
                 return NotImplemented  # it knows better, or holds nothing
         return operation(_held(self), *[_held(other) if is_proxy(other) else other for other in others])
@@ -242,9 +243,10 @@ def proxy_class(defined, base):
         members |= dict.fromkeys(name.removeprefix(LACKS) for name in lacking)
         if CLASS_ITEMS in defined:
             members.setdefault("__getitem__", members.pop(CLASS_ITEMS))
-        if "__next__" in defined:
+        if {"__next__", "__iter__"} <= defined:
             members["__iter__"] = lambda self: self
         PROXIES[defined, base] = type("Proxy", (Proxy,), members)
+        del PROXIES[defined, base].__slots__  # what the answer's class has of it, the answer says
     return PROXIES[defined, base]
 
 

@@ -23,11 +23,16 @@ def _method(self, name):
     if is_private(name):
         raise AttributeError(name)
     value = getattr(type(self), name)
-    return _functools.partial(value, self) if callable(value) else value
+    if not callable(value):
+        return value
+    judge = type(self)._Raised__of[0]
+    if name in judge.methods:
+        judge.refuse(f"an exception of the answer's where a value's `{name}` is asked")
+    return _functools.partial(value, self)
 
 
-def raised(judge, name, kind, number, operators):
-    """A class `name` below `kind` for the one of this number, of whose operators none may be asked."""
+def raised(judge, name, bases, number, operators):
+    """A class `name` below `bases` for the one of this number, of whose operators none may be asked."""
 
     def refusing(operator):
         return lambda *_: judge.refuse(f"`{operator}` of an exception of the answer's")
@@ -35,4 +40,7 @@ def raised(judge, name, kind, number, operators):
     members = {operator: refusing(operator) for operator in OF_RAISED.intersection(operators)}
     members |= {operator: None for operator in OF_RAISED if f"{LACKS}{operator}" in operators}
     members |= {"_Raised__of": (judge, number), "__str__": said, "__getattr__": _method}
-    return Raised(name, (kind,), members)
+    try:
+        return Raised(name, bases, members)
+    except TypeError:  # bases that are others here do not always go together
+        return Raised(name, bases[:1], members)

@@ -38,6 +38,8 @@ for _kind in (str, bytes, int, float, list, tuple, dict, set, frozenset):
     }
 NAMES = {id(value): name for name, value in BY_NAME.items()}
 BASES = (int, float, str, list, tuple, dict, set, frozenset, bytes, bytearray, _collections.deque)
+# What a design may derive from that reckons by what it holds.
+DERIVED = (_collections.OrderedDict, _collections.Counter, *BASES)
 DICTS = {kind.__name__: kind for kind in (dict, _collections.OrderedDict, _collections.Counter)}
 # Views of every mapping; a class that derives from one of these is drawn as it.
 VIEWS = {
@@ -105,7 +107,7 @@ def held(value, base):
         return float.__pos__(value)
     if base is str:
         return str.__str__(value)
-    return dict(dict.items(value)) if base is dict else base(base.__iter__(value))
+    return base(dict(base.items(value))) if issubclass(base, dict) else base(base.__iter__(value))
 
 
 class Packer:
@@ -339,7 +341,7 @@ class Unpacker:
         if kind == "library":
             return of_library(*content)
         if kind == "name":
-            return BY_NAME[content]
+            return self.side.by_name(content)
         if kind == "record":
             return tuple.__new__(self.side.classes[content[0]], self.items(content[1:]))
         if kind == "member" and issubclass(self.side.classes[content[0]], _enum.Enum):
