@@ -281,7 +281,7 @@ class AnswerSide(Side):
             value = OPERATIONS[operation](target, *arguments)
             if operation in COPIES and type(value) is type(target):
                 self.made = (value,)
-            self.meet_members(target, value if operation == "__iter__" else [value])
+            self.meet_members(target, value if type(value) is list else [value])
             return value
         return target
 

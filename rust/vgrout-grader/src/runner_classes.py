@@ -69,7 +69,8 @@ CAUSE = "__cause__"
 
 def attributes_of(error):
     """Pairs of name and value of what an exception says beside its arguments; what cannot be read is left out."""
-    names = dict.fromkeys(members_of(error)) | dict.fromkeys(getattr(error, "__dict__", {}))
+    own = getattr(error, "__dict__", {})
+    names = dict.fromkeys(members_of(error)) | dict.fromkeys(own)
     for base in type(error).__mro__:
         if base.__module__ == "__main__":
             names |= {
@@ -84,7 +85,7 @@ def attributes_of(error):
                 pairs.append((name, getattr(error, name)))
             except Exception:
                 pass
-    return [pair for pair in pairs if pair[1] is not None]
+    return [pair for pair in pairs if pair[1] is not None or pair[0] in own]
 
 
 SAID = "__text"

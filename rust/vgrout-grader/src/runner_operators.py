@@ -9,6 +9,18 @@ def _reflected(operation):
     return lambda one, other: operation(other, one)
 
 
+def _itself_or_drawn(value, iterator):
+    return value if iterator is value else Packer.drawn(iterator)
+
+
+def _one_more(value):
+    """The next element, in a list; an empty one at the end. Nothing asks for a new iterator."""
+    try:
+        return [value.__next__()]
+    except StopIteration:
+        return []
+
+
 _BINARY = "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul".split()
 COMPARISONS = {f"__{name}__": getattr(_operator, f"__{name}__") for name in "lt le eq ne gt ge".split()}
 IN_PLACE = {f"__i{name}__": getattr(_operator, f"__i{name}__") for name in _BINARY}
@@ -18,7 +30,7 @@ ITEMS = {
     "__setitem__": lambda value, key, item: _operator.setitem(value, key, item),
     "__delitem__": lambda value, key: _operator.delitem(value, key),
     "__len__": len,
-    "__iter__": lambda value: Packer.drawn(value),
+    "__iter__": lambda value: _itself_or_drawn(value, iter(value)),
     "__contains__": lambda value, item: item in value,
     "__reversed__": lambda value: Packer.drawn(reversed(value)),
 }
@@ -53,7 +65,7 @@ OPERATIONS = (
     | ARITHMETIC
     | COPIES
     | OF_ANY
-    | {"__hash__": hash, "__next__": lambda value: Packer.drawn(_itertools.islice(value, 1))}
+    | {"__hash__": hash, "__next__": lambda value: _one_more(value)}
 )
 CALL, CLASS_ITEMS, RICH = "__call__", "__class_getitem__", "rich"
 # Before an operator that a class says it has not, as one with `__eq__` alone has no `__hash__`.

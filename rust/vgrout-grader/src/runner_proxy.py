@@ -154,7 +154,11 @@ def _unread(self):
 
 
 def _drawn(method):
-    return lambda self: iter(method(self))
+    def draw(self):
+        found = method(self)
+        return self if _is_one(self, found) else iter(found)
+
+    return draw
 
 
 def _held(self):
@@ -243,8 +247,6 @@ def proxy_class(defined, base):
         members |= dict.fromkeys(name.removeprefix(LACKS) for name in lacking)
         if CLASS_ITEMS in defined:
             members.setdefault("__getitem__", members.pop(CLASS_ITEMS))
-        if {"__next__", "__iter__"} <= defined:
-            members["__iter__"] = lambda self: self
         PROXIES[defined, base] = type("Proxy", (Proxy,), members)
         del PROXIES[defined, base].__slots__  # what the answer's class has of it, the answer says
     return PROXIES[defined, base]

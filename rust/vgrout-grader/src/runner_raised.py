@@ -5,12 +5,18 @@ class Raised(type):
     # The class of such a class.
 
     def __call__(cls, *arguments, **keywords):
-        return _answers_own(cls)(*arguments, **keywords)
+        made = _answers_own(cls)(*arguments, **keywords)
+        if not isinstance(made, BaseException):
+            cls._Raised__of[0].refuse("what a class of exceptions makes is none")
+        return made
 
     def __getattr__(cls, name):
         if is_private(name):
             raise AttributeError(name)
-        return getattr(_answers_own(cls), name)
+        value, judge = getattr(_answers_own(cls), name), cls._Raised__of[0]
+        if callable(value) and name in judge.methods:
+            judge.refuse(f"an exception of the answer's where a value's `{name}` is asked")
+        return value
 
 
 def _answers_own(kind):
@@ -23,12 +29,7 @@ def _method(self, name):
     if is_private(name):
         raise AttributeError(name)
     value = getattr(type(self), name)
-    if not callable(value):
-        return value
-    judge = type(self)._Raised__of[0]
-    if name in judge.methods:
-        judge.refuse(f"an exception of the answer's where a value's `{name}` is asked")
-    return _functools.partial(value, self)
+    return _functools.partial(value, self) if callable(value) else value
 
 
 def raised(judge, name, bases, number, operators):

@@ -362,12 +362,18 @@ class Unpacker:
             set.update(value, items)
         elif kind == "bytearray":
             value[:] = content.encode("latin-1")
+        elif kind == "array":
+            value[:] = _array.array(content[0], content[1:])
         elif kind == "deque":
             items = self.items(content[1:])
             _collections.deque.clear(value)
             _collections.deque.extend(value, items)
         elif kind == "object" and self.side.is_plain_object(value):
-            for name, each in pairs_of(self.items(content[1:])):
+            pairs = list(pairs_of(self.items(content[1:])))
+            for name in getattr(value, "__dict__", {}).keys() - {name for name, _ in pairs}:
+                if not (is_private(name) or is_cached(type(value), name)):
+                    object.__delattr__(value, name)
+            for name, each in pairs:
                 is_stand_in = self.side.is_stand_in(name, each) and getattr(value, name, None) is not each
                 if is_private(name) or is_made_by_class(type(value), name) or is_stand_in:
                     raise CannotCross(f"{content[0]}.{name}")
@@ -385,4 +391,4 @@ class Unpacker:
 
 
 SHELLS = {"list": list, "set": set, "bytearray": bytearray, "defaultdict": _collections.defaultdict} | DICTS
-CHANGEABLE = frozenset({*SHELLS, "deque", "object"})
+CHANGEABLE = frozenset({*SHELLS, "array", "deque", "object"})
