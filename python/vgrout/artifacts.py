@@ -140,9 +140,15 @@ class RunDir:
             try:
                 make_folder(path, "--run-dir")
             except FileExistsError as error:
+                begun = (path / "config.json").is_file() and not (path / CHECKPOINT).is_file()
+                remedy = (
+                    "move it away: its run ended before its first checkpoint"
+                    if begun
+                    else "continue that run with --resume"
+                )
                 raise ConfigError(
                     f"--run-dir: {path} exists, expected a path that does not"
-                    "\nhint: name another directory, or continue that run with --resume"
+                    f"\nhint: name another directory, or {remedy}"
                 ) from error
         with ExitStack() as undo:
             undo.callback(shutil.rmtree, path)

@@ -1,10 +1,40 @@
-"""The progress bar of whatever takes long: on a terminal only."""
+"""The progress bar of whatever takes long, on a terminal only; and a console that outlives its reader."""
 
+import sys
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class _Lasting:
+    """A text stream whose reader may go, or whose disk may fill: what is written then is dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush what can be flushed."""
+        try:
+            self._stream.flush()
+        except OSError:
+            pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def lasting_console(*, quiet: bool = False) -> Console:
+    """A console on stderr for what must not end because nobody reads it any more."""
+    return Console(file=_Lasting(sys.stderr), quiet=quiet)  # type: ignore[arg-type]
 
 
 class Bar:

@@ -1,6 +1,8 @@
 """The table of steps fits the console, and a long step is not silent."""
 
 import io
+import subprocess
+import sys
 import threading
 import time
 
@@ -70,3 +72,27 @@ def test_a_long_step_is_not_silent(monkeypatch, tmp_path, is_terminal):
     if not is_terminal:
         assert "2/4  grading 3/8" in said
         assert "3/4  grading 3/8" in said
+
+
+def test_a_run_outlives_its_reader(tmp_path):
+    command = f"{sys.executable} -m vgrout train smoke --steps 2 --run-dir {tmp_path / 'run'} --eval.problems 2 --eval.samples 1"
+    ended = subprocess.run(
+        ["bash", "-c", f"{command} 2>&1 >{tmp_path / 'out'} | head -1; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, (ended.stdout, ended.stderr)
+    assert "setting up" in ended.stdout
+    assert (tmp_path / "run" / "checkpoint.pt").is_file()
+    assert "deployed" in (tmp_path / "out").read_text()
+    full = subprocess.run(
+        ["bash", "-c", f"{command.replace('/run', '/full')} 2>/dev/full"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert full.returncode == 0
+    assert "run directory" in full.stdout

@@ -103,13 +103,12 @@ def _parse(preset: str, flags: Sequence[str], default: TrainConfig) -> TrainConf
 
 
 def _train(config: TrainConfig) -> int:
-    from rich.console import Console
-
+    from vgrout.bars import lasting_console
     from vgrout.train.torchrun import joined_ranks, name_rank
 
     with joined_ranks(config) as ranks:
         try:
-            return _train_on(ranks, config, Console(stderr=True, quiet=not ranks.is_first))
+            return _train_on(ranks, config, lasting_console(quiet=not ranks.is_first))
         except BaseException as error:
             if ranks.first_to_tell():
                 name_rank(error, ranks.rank)
