@@ -1,6 +1,7 @@
 """The progress bar of whatever takes long, on a terminal only; and a console that outlives its reader."""
 
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TextIO
 
@@ -23,10 +24,8 @@ class _Lasting:
 
     def flush(self) -> None:
         """Flush what can be flushed."""
-        try:
+        with suppress(OSError):
             self._stream.flush()
-        except OSError:
-            pass
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

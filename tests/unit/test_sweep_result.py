@@ -11,6 +11,7 @@ from rich.console import Console
 from sweep_fake_jobs import plan_of
 from sweep_samples import BASES, RATES, decision_plan, write_run
 
+from vgrout.cli import main
 from vgrout.commands import sweep as command
 from vgrout.errors import ConfigError, DataError
 from vgrout.sweep.bases import parse_card, read_bases
@@ -321,3 +322,16 @@ def test_last_row_is_the_last_whole_one(tmp_path: Path) -> None:
     row = last_row(file)
     assert row is not None
     assert row["step"] == 2
+
+
+def test_flags_of_the_runs_are_checked_before_anything_is_written(tmp_path, capsys):
+    out = tmp_path / "sweep"
+    arguments = ["sweep", "first-effect", "--preset", "smoke", "--out", str(out), "--"]
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments, "--nosuch", "1"])
+    assert stop.value.code == 2
+    assert main([*arguments, "--steps", "0"]) == 2
+    said = "".join(capsys.readouterr())
+    assert "nosuch" in said
+    assert "steps: 0 is below 1" in said
+    assert not out.exists()

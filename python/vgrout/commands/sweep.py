@@ -12,6 +12,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from vgrout.commands.train import parse_config
+from vgrout.config import validate
 from vgrout.env.pairs import load_pairs
 from vgrout.errors import ConfigError, DataError, StorageError
 from vgrout.flags import DONE, FAILED, INTERRUPTED, fitted, table
@@ -91,6 +93,9 @@ def run(arguments: Sequence[str]) -> int:
     of_pairs = {pair.mechanism for pair in load_pairs(config.gate.pairs)}
     modes = [mode for mode in config.env.modes if mode in of_pairs]
     plan = make_plan(flags.name, flags.preset, modes=modes, seeds=flags.seeds, extra=extra)
+    if extra:
+        # Once, before anything is written, in the place of once in every run.
+        validate(parse_config(flags.preset, [*plan.cells[0].flags, *extra]))
     with SweepFolder.open(flags.out or default_out(flags.name), plan, numbered=flags.out is None) as folder:
         out = folder.path
         again = ["vgrout", "sweep", *_with_out(own, out), *(["--", *extra] if extra else [])]
