@@ -3,37 +3,34 @@
 import sys
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-class _Lasting:
-    """A text stream whose reader may go, or whose disk may fill: what is written then is dropped."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+class _LastingStderr:
+    """stderr, as it is at each moment; its reader may go, or its disk fill: what is written then is dropped."""
 
     def write(self, text: str) -> int:
         """Write what can be written."""
         try:
-            return self._stream.write(text)
-        except OSError:
+            return sys.stderr.write(text)
+        except (OSError, ValueError):
             return len(text)
 
     def flush(self) -> None:
         """Flush what can be flushed."""
-        with suppress(OSError):
-            self._stream.flush()
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(sys.stderr, name)
 
 
 def lasting_console(*, quiet: bool = False) -> Console:
     """A console on stderr for what must not end because nobody reads it any more."""
-    return Console(file=_Lasting(sys.stderr), quiet=quiet)  # type: ignore[arg-type]
+    return Console(file=_LastingStderr(), quiet=quiet)  # type: ignore[arg-type]
 
 
 class Bar:
