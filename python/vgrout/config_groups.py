@@ -26,6 +26,7 @@ Positive = Annotated[float, Gt(0)]
 Share = Annotated[float, Ge(0), Le(1)]
 Mass = Annotated[float, Gt(0), Le(1)]
 
+Dtype = Literal["float32", "bfloat16"]
 OracleRest = Literal["match", "keep", "absorb"]
 WordingName = Literal["overwrite", "overwrite-detailed", "overwrite-aware", "modify-tests", "incontext-tests"]
 Extract = Literal["joined", "last", "raw"]
@@ -40,7 +41,7 @@ ALL_MODES = get_args(LoopholeMode)
 class BaseConfig:
     """The frozen base model; which one is `TrainConfig.model`."""
 
-    dtype: Literal["float32", "bfloat16"] = "bfloat16"
+    dtype: Dtype = "bfloat16"
     """Type of the base weights; the adapter's trainables are float32 either way."""
     attention: Literal["sdpa", "eager"] = "sdpa"
     """Attention implementation asked of transformers."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vgrout.config import Dtype
 from vgrout.flags import DONE, parse_flags, path_and_flags, without_path
 
 
@@ -22,7 +23,7 @@ class ExportFlags:
     """`deployed` leaves the quarantine out; `full` is the policy as it was trained."""
     merge: bool = False
     """Write a whole model, the policy in its weights, in place of a LoRA; how far it is from the policy is measured."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: Dtype = "float32"
     """Type of the numbers that are written. Small differences are lost in a merged bfloat16 model."""
     push_to_hub: str | None = None
     """Upload the folder to this repository of the Hugging Face hub afterwards, made private where there is none."""

@@ -108,14 +108,7 @@ def _token_surrogate(inputs: LossInputs) -> tuple[Float[Tensor, "B L"], Tensor]:
     logprobs = zeroed(inputs.logprobs, mask)
     log_ratio = logprobs - zeroed(inputs.old_logprobs, mask)
     surrogate, changed = _clipped(inputs, logprobs, log_ratio, inputs.advantages[:, None])
-    log_weight = _sampler_log_ratio(inputs)
-    if log_weight is not None:
-        if inputs.sampler_rule == "sequence-masked":
-            weight = _masked_weight(log_weight.sum(1, keepdim=True), inputs.importance_cap)
-        else:
-            weight = _truncated_weight(log_weight, inputs.importance_cap)
-        surrogate = surrogate * weight
-    return surrogate, changed
+    return _weighed(inputs, surrogate, by_answer=False), changed
 
 
 def _sequence_surrogate(inputs: LossInputs) -> tuple[Float[Tensor, "B L"], Tensor]:
@@ -125,33 +118,25 @@ def _sequence_surrogate(inputs: LossInputs) -> tuple[Float[Tensor, "B L"], Tenso
     means = zeroed(inputs.logprobs, mask).sum(1, keepdim=True) / length
     old = zeroed(inputs.old_logprobs, mask).sum(1, keepdim=True) / length
     surrogate, changed = _clipped(inputs, means, means - old, inputs.advantages[:, None])
-    log_weight = _sampler_log_ratio(inputs)
-    if log_weight is not None:
-        summed = log_weight.sum(1, keepdim=True)
-        if inputs.sampler_rule == "sequence-masked":
-            weight = _masked_weight(summed, inputs.importance_cap)
-        else:
-            weight = _truncated_weight(summed / length, inputs.importance_cap)
-        surrogate = surrogate * weight
+    surrogate = _weighed(inputs, surrogate, by_answer=True)
     return surrogate.expand(mask.shape), changed.expand(mask.shape)
 
 
-def _sampler_log_ratio(inputs: LossInputs) -> Float[Tensor, "B L"] | None:
-    """The trainer's behaviour policy against the engine's, in nats; 0 for tokens that no engine drew."""
+def _weighed(inputs: LossInputs, surrogate: Tensor, *, by_answer: bool) -> Tensor:
+    """Times the sampler's weight: the trainer's behaviour policy against the engine's, 1 where no engine drew."""
     sampler = inputs.sampler_logprobs
     if sampler is None or inputs.sampler_rule == "none":
-        return None
-    drawn = inputs.completion_mask & ~sampler.isnan()
-    return torch.where(drawn, inputs.old_logprobs.detach() - sampler, torch.zeros_like(sampler))
-
-
-def _truncated_weight(log_ratio: Tensor, cap: float) -> Tensor:
-    return log_ratio.clamp(-_MAX_LOG_RATIO, _MAX_LOG_RATIO).exp().clamp(max=cap)
-
-
-def _masked_weight(log_ratio: Tensor, cap: float) -> Tensor:
+        return surrogate
+    mask, cap = inputs.completion_mask, inputs.importance_cap
+    drawn = mask & ~sampler.isnan()
+    log_ratio = torch.where(drawn, inputs.old_logprobs.detach() - sampler, torch.zeros_like(sampler))
+    masks = inputs.sampler_rule == "sequence-masked"
+    if masks or by_answer:
+        log_ratio = log_ratio.sum(1, keepdim=True)
+    if by_answer and not masks:
+        log_ratio = log_ratio / mask.sum(1, keepdim=True).clamp(min=1)
     ratio = log_ratio.clamp(-_MAX_LOG_RATIO, _MAX_LOG_RATIO).exp()
-    return torch.where(ratio > cap, torch.zeros_like(ratio), ratio)
+    return surrogate * (torch.where(ratio > cap, 0.0, ratio) if masks else ratio.clamp(max=cap))
 
 
 def _per_slot(inputs: LossInputs, values: Float[Tensor, "B L"]) -> Float[Tensor, ""]:

@@ -1,7 +1,7 @@
 """A run's policy as files that other programs load: a LoRA for PEFT and vLLM, or a whole model."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from vgrout import registry
 from vgrout.adapters import RouteMask, merged, write_adapter
-from vgrout.config import TrainConfig
+from vgrout.config import Dtype, TrainConfig
 from vgrout.config_file import load_config
 from vgrout.env.pairs import load_pairs
 from vgrout.errors import ConfigError, VgroutError
@@ -28,7 +28,6 @@ from vgrout.train.session import configure_torch
 
 log = logging.getLogger(__name__)
 PolicyChoice = Literal["deployed", "full"]
-Dtype = Literal["float32", "bfloat16"]
 TEXTS = 8
 """Answers on which a merged model is compared with the adapted one."""
 
@@ -75,7 +74,7 @@ def export_run(
     saved, _ = checkpoint.load_last(path)
     configure_torch(config)
     # Merging needs weights that small differences are not lost in; those of a bfloat16 base are exact in float32.
-    base = config.base if not merge else type(config.base)(dtype="float32", attention=config.base.attention)
+    base = replace(config.base, dtype="float32") if merge else config.base
     loaded = load_policy(config.model, base, config.adapter, device=device, seed=config.seed)
     loaded.adapter.load_state_dict(dict(saved.adapter))
     ablates = bool(registry.load(registry.ARMS, config.intervention, "intervention").ablates_at_deployment)

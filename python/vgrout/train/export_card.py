@@ -56,7 +56,7 @@ def card(
             if drift is not None
             else []
         ),
-        *_how(config, rank),
+        *_how(config.model, rank, packaged=packaged),
         *_results(run, policy, step),
         "## Settings",
         "",
@@ -66,14 +66,14 @@ def card(
     return "\n".join(lines)
 
 
-def _how(config: TrainConfig, rank: int | None) -> list[str]:
+def _how(model: str | None, rank: int | None, *, packaged: bool) -> list[str]:
     if rank is None:
         code = ["model = AutoModelForCausalLM.from_pretrained(FOLDER)"]
         head = ["from transformers import AutoModelForCausalLM"]
     else:
-        name = f'"{config.model}"' if config.model else "BASE"
+        name = f'"{model}"' if model else "BASE"
         head = ["from peft import PeftModel", "from transformers import AutoModelForCausalLM"]
-        if config.model and builtin_model(config.model) is not None:
+        if packaged:
             name = f"builtin_model({name})"
             head.append("from vgrout.builtin import builtin_model")
         code = [

@@ -1,7 +1,5 @@
 # The answer's end of the exchange with its judge.
 
-import itertools as _itertools
-
 NESTED_CALLS = 150
 # Frames of one such call.
 NESTED_FRAMES = 12
@@ -329,7 +327,7 @@ class AnswerSide(Side):
             return None
         if kind.__module__ == "__main__" or kind is object or callable(value):
             able = defined_by(value)
-            if self.is_rich(value, able):
+            if self.is_rich(value):
                 able.append(RICH)
             base = next((base for base in DERIVED if is_based and issubclass(kind, base)), None)
             return (
@@ -338,10 +336,10 @@ class AnswerSide(Side):
             )
         return None
 
-    def is_rich(self, value, able):
-        """Whether an object has anything that a value could be asked for; the judge asks it for none if not."""
+    def is_rich(self, value):
+        """Whether an object has anything that a value could be asked for, beside what the judge tells from its operators."""
         kind = type(value)
-        if callable(value) or issubclass(kind, BASES) or set(able) - SAME_IN_ALL_ROLES:
+        if callable(value):
             return True
         # A field that holds data is none of a value's methods, whatever its name.
         parts = [vars(base) for base in kind.__mro__] + [getattr(value, "__dict__", {})]

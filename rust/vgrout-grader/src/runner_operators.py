@@ -9,7 +9,9 @@ def _reflected(operation):
     return lambda one, other: operation(other, one)
 
 
-def _itself_or_drawn(value, iterator):
+def _iterated(value):
+    """What is iterated over, in a list; the object itself where it is its own iterator."""
+    iterator = iter(value)
     return value if iterator is value else Packer.drawn(iterator)
 
 
@@ -26,12 +28,12 @@ COMPARISONS = {f"__{name}__": getattr(_operator, f"__{name}__") for name in "lt 
 IN_PLACE = {f"__i{name}__": getattr(_operator, f"__i{name}__") for name in _BINARY}
 # Items of a container, and whether and how many there are.
 ITEMS = {
-    "__getitem__": lambda value, key: value[key],
-    "__setitem__": lambda value, key, item: _operator.setitem(value, key, item),
-    "__delitem__": lambda value, key: _operator.delitem(value, key),
+    "__getitem__": _operator.getitem,
+    "__setitem__": _operator.setitem,
+    "__delitem__": _operator.delitem,
     "__len__": len,
-    "__iter__": lambda value: _itself_or_drawn(value, iter(value)),
-    "__contains__": lambda value, item: item in value,
+    "__iter__": _iterated,
+    "__contains__": _operator.contains,
     "__reversed__": lambda value: Packer.drawn(reversed(value)),
 }
 ARITHMETIC = (
@@ -65,7 +67,7 @@ OPERATIONS = (
     | ARITHMETIC
     | COPIES
     | OF_ANY
-    | {"__hash__": hash, "__next__": lambda value: _one_more(value)}
+    | {"__hash__": hash, "__next__": _one_more}
 )
 CALL, CLASS_ITEMS, RICH = "__call__", "__class_getitem__", "rich"
 # Before an operator that a class says it has not, as one with `__eq__` alone has no `__hash__`.

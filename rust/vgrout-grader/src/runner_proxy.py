@@ -223,13 +223,14 @@ OF_DATA = (
 for _name in ("__iter__", "__reversed__"):
     OF_CLASS[_name], OF_DATA[_name] = _drawn(OF_CLASS[_name]), _drawn(OF_DATA[_name])
 OF_DATA["__format__"] = lambda self, form: format(_held(self), form) if form else str(self)
+# What may be said of a class: that it defines an operator, or that it lacks one.
+KNOWN = frozenset(OF_CLASS) | {f"{LACKS}{name}" for name in OF_CLASS}
 PROXIES = {}
 
 
 def proxy_class(defined, base):
     """The class of proxies for objects whose class defines these operators and derives from this built-in class."""
-    lacking = {f"{LACKS}{name}" for name in OF_CLASS} & set(defined)
-    defined = frozenset(OF_CLASS.keys() & set(defined) | lacking)
+    defined = KNOWN.intersection(defined)
     if (defined, base) not in PROXIES:
         members = {"__slots__": (), "__doc__": DOC, "__hash__": Proxy.__hash__}
         members |= {"_Proxy__defined": defined, "_Proxy__base": base}
@@ -243,8 +244,7 @@ def proxy_class(defined, base):
                 members |= dict.fromkeys(("__int__", "__float__", "__complex__"), _unread)
             # What it is an instance of, for those who ask.
             members["__class__"] = property(lambda self: type(_held(self)))
-        members |= {name: OF_CLASS[name] for name in defined - lacking}
-        members |= dict.fromkeys(name.removeprefix(LACKS) for name in lacking)
+        members |= {name.removeprefix(LACKS): OF_CLASS.get(name) for name in defined}
         if CLASS_ITEMS in defined:
             members.setdefault("__getitem__", members.pop(CLASS_ITEMS))
         PROXIES[defined, base] = type("Proxy", (Proxy,), members)

@@ -2,22 +2,19 @@
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from vgrout.train.trackers import TrackedRun, numbers
+from vgrout.train.trackers import TrackedRun, Tracker, numbers
 
 
-class TensorBoard:
+class TensorBoard(Tracker):
     """Scalars of every step, in `tensorboard/` of the run's folder."""
 
     def __init__(self, run: TrackedRun) -> None:
         """A resumed run's later steps take the place of those that it makes again."""
         self._writer = SummaryWriter(str(run.path / "tensorboard"), purge_step=run.done + 1)
-
-    def __enter__(self) -> Self:
-        return self
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Write a row's numbers."""

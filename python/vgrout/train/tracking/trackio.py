@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import trackio
 
 from vgrout.settings import to_json
-from vgrout.train.trackers import TrackedRun, numbers, own_id
+from vgrout.train.trackers import TrackedRun, Tracker, numbers, own_id
 
 
-class Trackio:
+class Trackio(Tracker):
     """One run of the project `vgrout`, named for the run's folder and an id."""
 
     def __init__(self, run: TrackedRun) -> None:
@@ -22,9 +22,6 @@ class Trackio:
             resume="allow",
             embed=False,
         )
-
-    def __enter__(self) -> Self:
-        return self
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Log a row's numbers."""

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import wandb
 
 from vgrout.settings import to_json
-from vgrout.train.trackers import TrackedRun, numbers, own_id
+from vgrout.train.trackers import TrackedRun, Tracker, numbers, own_id
 
 
-class Wandb:
+class Wandb(Tracker):
     """One run of the project `vgrout`, or of `WANDB_PROJECT`, named for the run's folder."""
 
     def __init__(self, run: TrackedRun) -> None:
@@ -23,9 +23,6 @@ class Wandb:
             dir=str(run.path),
             config=to_json(run.config),
         )
-
-    def __enter__(self) -> Self:
-        return self
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Log a row's numbers."""
