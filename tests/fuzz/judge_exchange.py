@@ -17,12 +17,14 @@ PARTS = (
     "runner_stub",
     "runner_classes",
     "runner_values",
+    "runner_shared",
     "runner_operators",
     "runner_answer",
     "runner_guard",
     "runner_proxy",
     "runner_raised",
     "runner_callable",
+    "runner_identity",
     "runner_judge",
 )
 KINDS = [

@@ -45,6 +45,8 @@ const RUNNER: &str = concat!(
     "\n\n",
     include_str!("runner_values.py"),
     "\n\n",
+    include_str!("runner_shared.py"),
+    "\n\n",
     include_str!("runner_operators.py"),
     "\n\n",
     include_str!("runner_answer.py"),
@@ -56,6 +58,8 @@ const RUNNER: &str = concat!(
     include_str!("runner_raised.py"),
     "\n\n",
     include_str!("runner_callable.py"),
+    "\n\n",
+    include_str!("runner_identity.py"),
     "\n\n",
     include_str!("runner_judge.py"),
     "\n\nFILES = Files()\n"

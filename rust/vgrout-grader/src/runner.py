@@ -95,11 +95,13 @@ def serve(zygote):
         if role == "judges" and guard is None:
             guard = Guard()
             guard.install()  # before setup code could keep what it takes away
+            install_identity()
         failure = ""
         module = types.ModuleType("__main__")
         module.__file__ = HOME + "/answer.py"
         try:
-            exec(compile(source, "<setup>", "exec", dont_inherit=True), module.__dict__)
+            make = with_identity if role == "judges" else as_written
+            exec(make(source, "<setup>"), module.__dict__)
             sys.__stdout__.flush()  # what is left in the buffer would be printed by every rollout
         except BaseException as error:
             failure = describe(error) + line_of(error, source)
@@ -109,6 +111,10 @@ def serve(zygote):
     box = [item[1]]
     item = None
     child(zygote, box, module, guard)
+
+
+def as_written(source, name):
+    return compile(source, name, "exec", dont_inherit=True)
 
 
 def child(zygote, box, module, guard):

@@ -26,6 +26,7 @@ class Side:
             for name, value in setup.items()
             if isinstance(value, type) and value.__module__ == "__main__" and value.__name__ == name
         }
+        self.shared = Shared(self)
         # What a test asks of values and of objects of the setup's classes.
         self.methods = METHODS | methods_of(self.classes.values())
 
@@ -41,7 +42,8 @@ class Side:
 
     def describe_of_setup(self, packer, value):
         """An object of one of the setup code's classes, or such a class of exceptions; None for anything else."""
-        if isinstance(value, type) and issubclass(value, BaseException) and value not in EXCEPTIONS.values():
+        is_error = isinstance(value, type) and issubclass(value, BaseException)
+        if is_error and not is_one_of(value, EXCEPTIONS.values()):
             return ("exception", self.lineage(value))
         if issubclass(type(value), Exception):
             return ("error", [] if packer.is_trial else self.pack_error(packer, value))
@@ -81,7 +83,7 @@ class Side:
     def known_name(self, kind):
         """By which name the other side knows a class of exceptions; None where it does not."""
         name = name_of(kind)
-        if kind in EXCEPTIONS.values() or self.classes.get(name) is kind:
+        if is_one_of(kind, EXCEPTIONS.values()) or self.classes.get(name) is kind:
             return name
         module = sys.modules.get(str(kind.__module__))
         if kind.__module__ != "__main__" and getattr(module, name, None) is kind:
@@ -165,6 +167,7 @@ class AnswerSide(Side):
         self.callers = {}
         self.made = ()
         self.handles = [None]
+        self.told = []
         self.handle_of = {}
         self.graded = run.graded
         self.own = {name for name, value in run.namespace.items() if setup.get(name, self) is not value}
@@ -194,44 +197,46 @@ class AnswerSide(Side):
             if self.sentinel is not None:
                 flags, self.flags = self.flags, []
                 self.run.record(SENTINEL, rest[0], "1" if flags and all(flags) else "0")
+            kind = "ended" if all(map(is_as_told, self.told)) else "changed"
             # What one test made says nothing to the next.
-            self.handle_of, self.made = {}, ()
-            return self.send("ended", ticket)
+            self.handle_of, self.told, self.made, self.shared = {}, [], (), Shared(self)
+            return self.send(kind, ticket)
         table, target, items, flat = rest
         unpacker = None
         try:
             unpacker, arguments, keywords = self.unpack_call(table, items, flat)
-            value = self.perform(operation, self.resolve(target), arguments, keywords)
+            outcome = [self.perform(operation, self.resolve(target), arguments, keywords)]
+            arguments.clear()
+            keywords.clear()
         except SystemExit as error:
             self.run.stop_at_exit(MODULE_LEVEL - 1, error)
         except Gone:
             raise
         except BaseException as error:
-            self.reply(ticket, table, unpacker, "raise", error)
+            self.reply(ticket, table, unpacker, "raise", [error])
         else:
-            self.reply(ticket, table, unpacker, "value", value)
+            self.reply(ticket, table, unpacker, "value", outcome)
         return None
 
-    def reply(self, ticket, table, unpacker, kind, value):
-        """The outcome, and those arguments that are no longer what they were."""
-        known = (
-            []
-            if unpacker is None
-            else [unpacker.objects.get(number, unpacker) for number in range(len(table))]
-        )
-        packer = Packer(self, known)
+    def reply(self, ticket, table, unpacker, kind, outcome):
+        """The outcome, those arguments that are no longer what they were, and what is kept of all these."""
+        objects = {} if unpacker is None else unpacker.objects
+        packer = Packer(self, [objects.get(number, unpacker) for number in range(len(table))])
         try:
             if kind == "raise":
-                item = [*self.pack_error(packer, value), getattr(value, "_judge_ticket", None)]
+                item = [*self.pack_error(packer, outcome[0]), getattr(outcome[0], "_judge_ticket", None)]
             else:
-                item = packer.item(value)
-            for number, value in enumerate(known):
-                before = table[number]
-                if before[0] in CHANGEABLE and value is not unpacker:
-                    after = packer.describe(value)
+                item = packer.item(outcome.pop())
+            for number, before in table.items():
+                if before[0] in CHANGEABLE and 0 <= number in objects:
+                    after = packer.describe(objects[number])
                     if not is_same(before, after):
                         packer.table[number] = after
-            self.send(kind, ticket, packer.finish(), item)
+            packer.finish()
+            objects.clear()
+            # The trace of an exception holds all that the call had.
+            kept = self.shared.keep(packer.objects) if kind == "value" else ([], [])
+            self.send(kind, ticket, packer.table, item, *kept)
         except Gone:
             raise
         except (CannotCross, ValueError, RecursionError, MemoryError) as error:
@@ -242,7 +247,7 @@ class AnswerSide(Side):
             # A generator raises when it is drawn.
             packer = Packer(self)
             item = [*self.pack_error(packer, error), None]
-            self.send("raise", ticket, packer.finish(), item)
+            self.send("raise", ticket, packer.finish(), item, [], [])
 
     def resolve(self, target):
         """The object of a number or a name; the graded name's is what stands there now."""
@@ -327,13 +332,13 @@ class AnswerSide(Side):
             return None
         if kind.__module__ == "__main__" or kind is object or callable(value):
             able = defined_by(value)
+            if id(value) not in self.handle_of:
+                self.told.append((value, able[:]))
+            number = self.number_of(value)
             if self.is_rich(value):
                 able.append(RICH)
             base = next((base for base in DERIVED if is_based and issubclass(kind, base)), None)
-            return (
-                "handle",
-                [self.number_of(value), able, *([packer.item(held(value, base))] if base else [])],
-            )
+            return ("handle", [number, able, *([packer.item(held(value, base))] if base else [])])
         return None
 
     def is_rich(self, value):

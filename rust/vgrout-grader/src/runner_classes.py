@@ -10,6 +10,11 @@ EXCEPTIONS = {
 }
 
 
+def is_one_of(kind, kinds):
+    """By identity: a class of classes may say that it is equal to any."""
+    return any(kind is each for each in kinds)
+
+
 def is_cached(kind, name):
     """Whether the class makes an attribute of this name anew where it is missing."""
     return any(type(base.__dict__.get(name)) is _functools.cached_property for base in kind.__mro__)
@@ -35,6 +40,27 @@ def is_made_by_class(kind, name):
     return False
 
 
+def fields_of(value):
+    """What an object of the setup code's classes holds, by name."""
+    found = {}
+    for base in reversed(type(value).__mro__[:-1]):
+        # A field may be the class's own until an instance sets it.
+        for field, default in base.__dict__.items():
+            if not field.startswith("_") and not is_the_classes(base, field, default):
+                found[field] = default
+        slots = base.__dict__.get("__slots__", ())
+        for slot in (slots,) if isinstance(slots, str) else slots:
+            try:
+                found[slot] = object.__getattribute__(value, slot)
+            except AttributeError:
+                pass
+    try:
+        found.update(object.__getattribute__(value, "__dict__"))
+    except AttributeError:
+        pass
+    return found
+
+
 class _Slotted:
     __slots__ = ("slot",)
 
@@ -44,7 +70,7 @@ MEMBER = type(_Slotted.slot)
 
 def built_in(kind):
     """The built-in class that a class of exceptions is or derives from."""
-    return next(base for base in kind.__mro__ if base in EXCEPTIONS.values())
+    return next(base for base in kind.__mro__ if is_one_of(base, EXCEPTIONS.values()))
 
 
 def members_of(error):

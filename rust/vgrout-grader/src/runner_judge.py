@@ -25,22 +25,21 @@ class Builtins(dict):
         return self.judge.named(name)
 
 
-class Judge(Side):
+class Judge(OfRaised, Side):
     """The judge's child: runs the tests, each by itself, and asks the answer's child for what it needs of it."""
 
     def __init__(self, zygote, namespace, graded, method, entry_point, guard):
         super().__init__(zygote, dict(namespace))
+        self.exceptions = {}
         self.guard = guard
         self.graded = graded
         self.method = method
         self.entry_point = entry_point
         self.names = frozenset()
         self.functions = []
-        self.function_of = {}
-        self.exceptions = {}
         self.errors = {}
         self.tickets = _itertools.count()
-        self.proxies, self.rich, self.made = {}, {GRADED: True}, set()
+        self.forget()
         self.depth = 0
         self.gone = False
         if graded:
@@ -69,7 +68,8 @@ class Judge(Side):
                     return
                 self.bad = None
                 try:
-                    self.exchange("ended", index)
+                    if self.exchange("ended", index)[0] != "ended":
+                        self.refuse("an object of the answer's whose class gets other operators")
                 except BadReturn:
                     found = BAD_TYPE, index, self.bad
                 self.zygote.record(*found)
@@ -89,11 +89,14 @@ class Judge(Side):
             else frozenset()
         )
 
+    def forget(self):
+        """What one test made says nothing to the next."""
+        self.proxies, self.rich, self.made, self.ones = {}, {GRADED: True}, set(), {}
+        self.function_of, self.shared = {}, Shared(self)
+
     def judge(self, index, source):
         self.asked, self.raised, self.bad, self.unknown = 0, None, None, None
-        # What one test made says nothing to the next.
-        self.proxies, self.rich, self.made = {}, {GRADED: True}, set()
-        self.function_of = {}
+        self.forget()
         if self.graded:
             self.proxies[GRADED, self.candidate._Proxy__role] = self.candidate
         module = _types.ModuleType("__main__")
@@ -105,7 +108,7 @@ class Judge(Side):
         sys.modules["__main__"] = module
         failure = None
         try:
-            REAL["exec"](REAL["compile"](source, "<test>", "exec", dont_inherit=True), scope)
+            REAL["exec"](with_identity(source, "<test>"), scope)
             check = scope.get("check")
             if (
                 not self.asked
@@ -209,7 +212,7 @@ class Judge(Side):
         twins = self.twins(packer.objects)
         self.depth += 1
         try:
-            kind, _, changed, item = self.exchange(operation, table, target, items, flat)
+            kind, _, changed, item, *news = self.exchange(operation, table, target, items, flat)
             if kind == "bad":
                 self.refuse(str(item))
             unpacker = Unpacker(self, changed, packer.objects, twins)
@@ -221,6 +224,7 @@ class Judge(Side):
             else:
                 self.refuse("no reply")
             unpacker.finish()
+            self.shared.met(unpacker, *news)
         except (Gone, BadReturn):
             raise
         except BaseException as error:  # a message that means nothing
@@ -321,41 +325,6 @@ class Judge(Side):
             return self.errors[ticket]
         return self.unpack_error(unpacker, lineage, arguments, attributes, text)
 
-    def exception(self, lineage):
-        kinds = []
-        for record in lineage:
-            kinds.append(self.known(record) if type(record) is str else self.own_exception(kinds, *record))
-        return kinds[-1]
-
-    def known(self, known):
-        """The class of exceptions of a name; one that ends programs, loops or tests ends none here."""
-        name, base = known, Exception
-        kind = self.classes.get(known, EXCEPTIONS.get(known))
-        if ":" in known:
-            # A module that nobody has loaded here has no class that the test could mean.
-            module, name, base = known.split(":")
-            kind = vars(sys.modules.get(module, _types)).get(name)
-            base = EXCEPTIONS[base]
-            if module == "__main__" or module.startswith("unittest"):
-                kind = None
-        if is_harmless(kind):
-            return kind
-        bases = (base if is_harmless(base) else Exception,)
-        return self.exceptions.setdefault(known, type(name, bases, {"__str__": said}))
-
-    def own_exception(self, kinds, name, number, operators, above):
-        if number not in self.exceptions:
-            bases = tuple(dict.fromkeys(kinds[place] for place in above))
-            self.exceptions[number] = raised(self, str(name), bases, number, operators.split(","))
-        return self.exceptions[number]
-
-    def by_name(self, name):
-        """An exception that would end the test, or all tests, is no value of the answer's."""
-        value = BY_NAME[name]
-        if isinstance(value, type) and issubclass(value, BaseException) and not is_harmless(value):
-            raise CannotCross(name)
-        return value
-
     def is_setup_class(self, kind, name):
         return self.classes.get(name) is kind
 
@@ -364,12 +333,6 @@ class Judge(Side):
         if issubclass(kind, _enum.Enum):
             raise CannotCross(name)
         return object.__new__(kind)
-
-    def number_of(self, kind):
-        for number, known in self.exceptions.items():
-            if known is kind:
-                return number
-        return None
 
     def describe(self, packer, value):
         if is_proxy(value):

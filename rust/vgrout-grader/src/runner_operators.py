@@ -95,12 +95,18 @@ def defined_by(value):
     is_written = kind.__flags__ & IS_WRITTEN_IN_PYTHON
     found: dict[str, str] = {}
     for base in kind.__mro__[:-1]:
-        if base not in DERIVED:
+        if not is_one_of(base, DERIVED):
             for said in operators_in(base, DEFINED if is_written else OF_BUILT_IN):
                 found.setdefault(said.removeprefix(LACKS), said)
     if isinstance(value, type) and any(CLASS_ITEMS in base.__dict__ for base in value.__mro__):
         found[CLASS_ITEMS] = CLASS_ITEMS
     return sorted(found.values())
+
+
+def is_as_told(told):
+    """Whether an object's class still has the operators that the judge was told of."""
+    value, able = told
+    return defined_by(value) == able
 
 
 def operators_in(kind, names):

@@ -117,7 +117,7 @@ class Packer:
         self.side = side
         self.is_trial = is_trial
         self.objects = list(known)
-        self.numbers = {id(value): number for number, value in enumerate(self.objects)}
+        self.numbers = {id(value): number for number, value in enumerate(self.objects)} | side.shared.numbers
         self.table = {}
         self.waiting = []
 
@@ -139,7 +139,9 @@ class Packer:
         return self.items([part for pair in pairs for part in pair])
 
     def finish(self):
-        """Describe every object that was met."""
+        """Describe every object that was met, and what has changed of those that both sides hold."""
+        if not self.is_trial:
+            self.side.shared.tell(self)
         while self.waiting:
             number, value = self.waiting.pop()
             self.table[number] = self.describe(value)
@@ -187,24 +189,10 @@ class Packer:
 
     def attributes(self, value, name):
         """An object of the setup code's class `name`."""
-        found = {}
-        for base in reversed(type(value).__mro__[:-1]):
-            # A field may be the class's own until an instance sets it.
-            for field, default in base.__dict__.items():
-                if not field.startswith("_") and not is_the_classes(base, field, default):
-                    found[field] = default
-            slots = base.__dict__.get("__slots__", ())
-            for slot in (slots,) if isinstance(slots, str) else slots:
-                try:
-                    found[slot] = object.__getattribute__(value, slot)
-                except AttributeError:
-                    pass
-        try:
-            found.update(object.__getattribute__(value, "__dict__"))
-        except AttributeError:
-            pass
         kept = [
-            pair for pair in found.items() if not is_private(pair[0]) and not is_cached(type(value), pair[0])
+            pair
+            for pair in fields_of(value).items()
+            if not is_private(pair[0]) and not is_cached(type(value), pair[0])
         ]
         return ("object", [name, *self.pairs(kept)])
 
@@ -254,8 +242,8 @@ class Unpacker:
         """`twins` stand for some of the known objects wherever the reply itself refers to them."""
         self.side = side
         self.table = table
-        self.objects = dict(enumerate(known))
-        self.known = len(self.objects)
+        self.known = len(known)
+        self.objects = dict(enumerate(known)) | side.shared.values
         self.originals = {}
         for number, twin in (twins or {}).items():
             key = self.originals[number] = object()
@@ -291,6 +279,7 @@ class Unpacker:
                 self.hashed.append(entry)
             else:
                 self.fill(*entry)
+        self.side.shared.told(self.table)
 
     def later(self, value, kind, content):
         hashes = kind in ("set", "defaultdict") or kind in DICTS
