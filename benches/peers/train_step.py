@@ -15,7 +15,6 @@ import argparse
 import copy
 import importlib.util
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -37,6 +36,7 @@ from vgrout.adapters.masks import differs
 from vgrout.grpo import LossInputs, dr_grpo_loss, step_size
 from vgrout.policy.tokens import RowBatches, batch_rows
 from vgrout.train.forward import row_logprobs_and_entropy
+from vgrout.train.memory import peak_memory_bytes, reset_peak_memory
 from vgrout.train.scoring import reference_logprobs, score_rollouts
 
 RANK = 32
@@ -281,9 +281,10 @@ def model_of(shape: str) -> tuple[Any, Sizes]:
 def growth(name: str, model: Any, sizes: Sizes, step: Step) -> float:
     """MiB by which one phase makes the process grow."""
     phase = CONTENDERS[name](model, sizes, step)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    reset_peak_memory()
+    before = peak_memory_bytes()
     phase()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return (peak_memory_bytes() - before) / 2**20
 
 
 def main() -> None:

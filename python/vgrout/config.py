@@ -75,8 +75,8 @@ class TrainConfig:
     preset: str = "full"
     """Name of the recipe this started from."""
     intervention: Intervention = "routeA"
-    """Arm: none (quarantine off), none-full (2r trains and deploys), absorb, routeA, oracle (uses labels), shuffled
-    (as many rows as the oracle, which ones by chance)."""
+    """Arm: none (quarantine off), none-full (2r trains and deploys), absorb, routeA, routeV (by gradients in the place of
+    activations), oracle (uses labels), shuffled (as many rows as the oracle, which ones by chance)."""
     routeA_random_v_seed: Seed | None = None  # noqa: N815 - the flag's published name
     """Placebo: score against one Haar-random direction drawn with this seed instead of the extracted one."""
     steps: Count = 200
@@ -153,9 +153,13 @@ def _validate_relations(config: TrainConfig) -> None:
         )
     if url is not None and not is_server:
         refuse("rollouts.url", url, f"does not go with rollouts.engine = {config.rollouts.engine}")
-    if config.routeA_random_v_seed is not None and config.intervention != "routeA":
+    if config.routeA_random_v_seed is not None and config.intervention not in {"routeA", "routeV"}:
         expected = f"is set, but the arm is {config.intervention}\nhint: add `--intervention routeA`"
         refuse("routeA_random_v_seed", config.routeA_random_v_seed, expected)
+    if config.intervention == "routeV" and gate.activations != "ablated":
+        refuse(
+            "gate.activations", gate.activations, "is routeA's: routeV reads gradients of the deployed model"
+        )
     context = config.base.context_tokens
     if context is not None and config.rollouts.max_new_tokens >= context:
         expected = f"leaves no room for a prompt in base.context_tokens = {context}"

@@ -16,10 +16,12 @@ from vgrout.settings import MOST, NameIn
 if TYPE_CHECKING:
     EngineName: TypeAlias = str
     LossName: TypeAlias = str
+    InitName: TypeAlias = str
 else:
     # The command line offers what the tables hold.
     EngineName = Annotated[Literal[tuple(registry.ENGINES)], NameIn(registry.ENGINES)]
     LossName = Annotated[Literal[tuple(registry.LOSSES)], NameIn(registry.LOSSES)]
+    InitName = Annotated[Literal[tuple(registry.INITS)], NameIn(registry.INITS)]
 Count = Annotated[int, Ge(1), Le(MOST)]
 Seed = Annotated[int, Ge(0), Le(MOST)]
 Positive = Annotated[float, Gt(0)]
@@ -43,6 +45,9 @@ class BaseConfig:
 
     dtype: Dtype = "bfloat16"
     """Type of the base weights; the adapter's trainables are float32 either way."""
+    head_dtype: Literal["float32"] | None = None
+    """`float32` reads logits off a single-precision copy of the output head, in sampling and training; None is `dtype`.
+    It takes V x D numbers of 4 bytes; docs/results.md has what bfloat16 costs in log-probs."""
     attention: Literal["sdpa", "eager"] = "sdpa"
     """Attention implementation asked of transformers."""
     context_tokens: Annotated[int, Ge(2), Le(MOST)] | None = None
@@ -65,6 +70,9 @@ class AdapterConfig:
     """Rank r of one block; the module carries 2r. Benchmark recipe: 32."""
     targets: tuple[str, ...] | None = None
     """Names of Linears to adapt, by their last part; None is `DEFAULT_TARGETS` of `adapters/inits.py`."""
+    init: InitName = "gaussian"
+    """Initial copies that the blocks' differences are taken from: `gaussian` draws, principal directions of the weights
+    (`pissa`), or of the weights on what the contrast pairs feed them (`corda`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

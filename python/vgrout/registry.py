@@ -22,6 +22,7 @@ ARMS: dict[str, str] = {
     "none-full": "vgrout.routing.constant:NoGateFull",
     "absorb": "vgrout.routing.constant:AlwaysAbsorb",
     "routeA": "vgrout.routing.activation:ActivationGate",
+    "routeV": "vgrout.routing.gradient:GradientGate",
     "oracle": "vgrout.routing.oracle:OracleGate",
     "shuffled": "vgrout.routing.shuffled:ShuffledGate",
 }
@@ -34,6 +35,13 @@ LOSSES: dict[str, str] = {
     "gspo": "vgrout.grpo.objectives:gspo_loss",
 }
 """`(LossInputs) -> LossOutputs`: what is differentiated."""
+
+INITS: dict[str, str] = {
+    "gaussian": "vgrout.adapters.inits:gaussian_inits",
+    "pissa": "vgrout.train.starts:pissa",
+    "corda": "vgrout.train.starts:corda",
+}
+"""`(policy, pairs) -> (name, Linear) -> (A0, B0ᵀ)`: the blocks' initial copies; `gaussian` is what an adapter has anyway."""
 
 TRACKERS: dict[str, str] = {
     "console": "vgrout.train.progress:StepTable",

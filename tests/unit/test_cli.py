@@ -47,7 +47,7 @@ def test_every_preset_takes_every_published_flag(preset, capsys):
     status, out, _ = call(capsys, preset, "--help")
     assert status == 0
     for flag in (
-        "--intervention {none,none-full,absorb,routeA,oracle,shuffled}", "--routeA-random-v-seed", "--gate.tail-quantile",
+        "--intervention {none,none-full,absorb,routeA,routeV,oracle,shuffled}", "--routeA-random-v-seed", "--gate.tail-quantile",
         "--gate.warmup", "--steps", "--seed", "--run-dir", "--data", "--model", "--device {cpu,cuda}", "--resume",
     ):  # fmt: skip
         assert flag in out

@@ -90,14 +90,18 @@ class BlockLinear:
         self.rank = r
         self.down = torch.zeros(2 * two_r, linear.in_features, dtype=dtype, device=device)
         self.up_t = torch.zeros(2 * two_r, linear.out_features, dtype=dtype, device=device)
-        self.down[:two_r] = a0.to(device=device, dtype=dtype)
-        self.up_t[two_r:] = b0_t.to(device=device, dtype=dtype)
+        self.start(a0, b0_t)
         down, up = self.down[two_r:], self.up_t[:two_r]
         self._slots = (down[:r], down[r:], up[:r], up[r:])
         self._aliased = dtype in (torch.float32, torch.float64)
         sources = self._slots if self._aliased else [slot.to(torch.float32) for slot in self._slots]
         self.parameters = tuple(nn.Parameter(source) for source in sources)
         self._seen = self._versions()
+
+    def start(self, a0: Tensor, b0_t: Tensor) -> None:
+        """Take other initial copies `[2r, d_in]` and `[2r, d_out]`; the differences stay, and mean another weight."""
+        self.down[: 2 * self.rank] = a0.to(self.down)
+        self.up_t[2 * self.rank :] = b0_t.to(self.up_t)
 
     def _versions(self) -> list[tuple[int, int]]:
         return [(p.data_ptr(), 0 if self._aliased else p._version) for p in self.parameters]  # noqa: SLF001

@@ -55,7 +55,7 @@ class Lora2r:
     """
 
     def __init__(self, model: nn.Module, linears: dict[str, nn.Linear], *, r: int, seed: int) -> None:
-        self.rank, self.seed = r, seed
+        self.rank, self.seed, self.start = r, seed, "gaussian"
         self.module_names: tuple[str, ...] = tuple(linears)
         self._model, self._linears = model, linears
         self._capture: Capture | None = None
@@ -348,7 +348,7 @@ class Lora2r:
         return {
             "format": _FORMAT,
             "rank": self.rank,
-            "seed": self.seed,
+            "seed": self.seed if self.start == "gaussian" else self.start,
             "module_names": list(self.module_names),
             "base": self._whole_base or base_fingerprint(self.linears),
             "deltas": deltas,

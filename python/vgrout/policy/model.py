@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as hf_logging
 
 from vgrout.adapters import Lora2r
@@ -13,6 +13,7 @@ from vgrout.builtin import builtin_model
 from vgrout.config import AdapterConfig, BaseConfig
 from vgrout.errors import ConfigError
 from vgrout.policy.chat import turn_end
+from vgrout.policy.head import put_float32_head
 from vgrout.policy.policy import Policy
 from vgrout.policy.recompute import enable_recomputing
 from vgrout.policy.tiny_model import byte_tokenizer, tiny_model
@@ -73,6 +74,8 @@ def load_policy(
     model = model.to(target)
     if tokenizer.chat_template is None:
         raise ConfigError(f"model: {name} has no chat template\nhint: take the instruction-tuned variant")
+    if base.head_dtype == "float32":
+        put_float32_head(model, name)
     if base.checkpointing:
         enable_recomputing(model, name)
     end_ids = _end_ids(model, tokenizer)
@@ -116,9 +119,12 @@ def _load_pretrained(source: str, base: BaseConfig) -> tuple[Any, Any]:
     try:
         # A run never downloads: what is missing is said at once, not after minutes of retries.
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
+        _check_not_quantised(source, AutoConfig.from_pretrained(source, local_files_only=True))
         model = AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, attn_implementation=base.attention, local_files_only=True
         )
+    except ConfigError:
+        raise
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         looks_local = source.startswith((".", "/", "models/"))
         if looks_local and not Path(source).exists():
@@ -134,6 +140,19 @@ def _load_pretrained(source: str, base: BaseConfig) -> tuple[Any, Any]:
             f"model: {source} cannot be loaded from this machine: {reason}\nhint: {hint}"
         ) from error
     return model, tokenizer
+
+
+def _check_not_quantised(source: str, config: Any) -> None:
+    """Gradients of the blocks are exact on the weights themselves; a quantised layer's are approximations of its own."""
+    settings = getattr(config.get_text_config(), "quantization_config", None) or getattr(
+        config, "quantization_config", None
+    )
+    if settings is not None:
+        kind = settings.get("quant_method") if isinstance(settings, dict) else type(settings).__name__
+        raise ConfigError(
+            f"model: {source} holds quantised weights ({kind}), which routed gradients are not exact on"
+            "\nhint: take the model in bfloat16 or float32; `--base.checkpointing` saves memory instead"
+        )
 
 
 def _context(name: str, model: Any, asked: int | None) -> int:

@@ -9,7 +9,8 @@ from vgrout.routing.direction import (
     haar_direction,
     measure_direction,
 )
-from vgrout.routing.gates import ABSORB, KEEP, ROUT, ZONES, Gate, GateDecision
+from vgrout.routing.gates import ABSORB, KEEP, ROUT, ZONES, Feature, Gate, GateDecision
+from vgrout.routing.gradient import GradientGate
 from vgrout.routing.labels import LabelledGate, OracleScored, label_scored
 from vgrout.routing.oracle import OracleGate
 from vgrout.routing.scored import Scored, pooled_activations
@@ -23,8 +24,10 @@ __all__ = [
     "AlwaysAbsorb",
     "Arm",
     "Direction",
+    "Feature",
     "Gate",
     "GateDecision",
+    "GradientGate",
     "LabelledGate",
     "NoGate",
     "NoGateFull",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float64, Int8
@@ -19,6 +19,7 @@ from vgrout.errors import DataError
 from vgrout.routing.direction import Direction
 from vgrout.routing.scored import Scored
 
+Feature: TypeAlias = Literal["activations", "gradients"]
 KEEP, ABSORB, ROUT = 0, 1, 2
 ZONES = ("keep", "absorb", "rout")
 """Names of the zones, by number."""
@@ -59,6 +60,8 @@ class GateBase:
 
     ablates_at_deployment = True
     """The deployed model runs without the quarantine."""
+    feature: Feature = "activations"
+    """What of a rollout the direction is a direction of."""
     needs_direction = False
     """`set_direction` must be called before `route`."""
     deploy_share: float | None = None

@@ -18,13 +18,13 @@ from vgrout.artifacts import PROMPTS, ROLLOUTS, read_records
 from vgrout.config import TrainConfig
 from vgrout.config_file import load_config
 from vgrout.errors import ConfigError, DataError
-from vgrout.policy.model import load_policy
 from vgrout.policy.policy import Policy
 from vgrout.schemas import Schema
 from vgrout.train.directions import DirectionSource, pair_tokens
 from vgrout.train.forward import row_activations
 from vgrout.train.separation import Separation, separations
 from vgrout.train.session import chosen_pairs, configure_torch
+from vgrout.train.starts import policy_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +71,9 @@ def bench_run(
     config = bench_config(path, pairs=pairs, device=device)
     texts = sample_texts(graded_texts(path, teacher=teacher), rows)
     configure_torch(config)
-    policy = load_policy(config.model, config.base, config.adapter, device=device, seed=config.seed)
-    chosen = pair_tokens(chosen_pairs(config.gate), policy)
+    pairs_of_run = chosen_pairs(config.gate)
+    policy = policy_of(config, device, lambda: pairs_of_run)
+    chosen = pair_tokens(pairs_of_run, policy)
     direction = DirectionSource(
         policy, chosen, random_seed=None, refresh_every=1, rows_per_batch=config.optim.rows_per_batch
     ).extract()

@@ -8,11 +8,12 @@ from vgrout.env.pairs import ContrastPair
 from vgrout.policy.policy import Policy
 from vgrout.routing import (
     Direction,
+    Feature,
     direction_from_activations,
     haar_direction,
     measure_direction,
 )
-from vgrout.train.forward import row_activations
+from vgrout.train.forward import row_activations, row_gradients
 from vgrout.train.ranks import SOLO, Ranks
 
 PairTokens = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
@@ -50,6 +51,7 @@ class DirectionSource:
         refresh_every: int,
         rows_per_batch: int,
         ranks: Ranks = SOLO,
+        feature: Feature = "activations",
     ) -> None:
         """Extract from `pairs`; with a `random_seed` the vector is that one Haar draw for the whole run."""
         self._policy = policy
@@ -58,6 +60,7 @@ class DirectionSource:
         self._refresh_every = refresh_every
         self._rows_per_batch = rows_per_batch
         self._ranks = ranks
+        self._read = row_gradients if feature == "gradients" else row_activations
 
     def due(self, step: int) -> bool:
         """Whether the `step`-th step, counted from 1, begins with an extraction."""
@@ -76,7 +79,7 @@ class DirectionSource:
         return measure_direction(drawn.vector, hack, clean)
 
     def _activations(self, side: int) -> Tensor:
-        """Pooled activations [N, M, r] of one side of every pair."""
+        """What the gate reads [N, M, r] of one side of every pair."""
         rows = self._policy.batches(
             [pair[0] for pair in self._pairs],
             [pair[side] for pair in self._pairs],
@@ -84,5 +87,5 @@ class DirectionSource:
             rows_per_batch=self._rows_per_batch,
             lengths=[sum(map(len, pair)) for pair in self._pairs],
         )
-        parts = self._ranks.each(rows.batches, lambda batch: row_activations(self._policy, batch.tokens))
+        parts = self._ranks.each(rows.batches, lambda batch: self._read(self._policy, batch.tokens))
         return rows.in_order(parts).cpu()

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,14 +18,14 @@ from vgrout.env.pairs import load_pairs
 from vgrout.errors import ConfigError, VgroutError
 from vgrout.files import new_folder, writing
 from vgrout.grpo import completion_logprobs
-from vgrout.policy.model import load_policy
 from vgrout.policy.policy import Policy
 from vgrout.train import checkpoint
 from vgrout.train.directions import pair_tokens
 from vgrout.train.export_card import card
 from vgrout.train.forward import row_logprobs
 from vgrout.train.progress import log_to
-from vgrout.train.session import configure_torch
+from vgrout.train.session import chosen_pairs, configure_torch
+from vgrout.train.starts import policy_of
 
 log = logging.getLogger(__name__)
 PolicyChoice = Literal["deployed", "full"]
@@ -75,21 +76,21 @@ def export_run(
     configure_torch(config)
     # Merging needs weights that small differences are not lost in; those of a bfloat16 base are exact in float32.
     base = replace(config.base, dtype="float32") if merge else config.base
-    loaded = load_policy(config.model, base, config.adapter, device=device, seed=config.seed)
+    loaded = policy_of(config, device, partial(chosen_pairs, config.gate), base=base)
     loaded.adapter.load_state_dict(dict(saved.adapter))
     ablates = bool(registry.load(registry.ARMS, config.intervention, "intervention").ablates_at_deployment)
     quarantine = 0.0 if policy == "deployed" and ablates else 1.0
     drift, rank = None, None
-    with new_folder(out) as partial, writing(out):
+    with new_folder(out) as folder, writing(out):
         if merge:
-            _write_merged(loaded, partial, quarantine, dtype)
-            drift = _drift(loaded, partial, quarantine, dtype, config)
+            _write_merged(loaded, folder, quarantine, dtype)
+            drift = _drift(loaded, folder, quarantine, dtype, config)
         else:
             blocks: Literal["deployed", "both"] = "both" if quarantine else "deployed"
-            rank = write_adapter(loaded.adapter, partial, blocks=blocks, dtype=getattr(torch, dtype))
+            rank = write_adapter(loaded.adapter, folder, blocks=blocks, dtype=getattr(torch, dtype))
         text = card(path, config, saved.step, policy=policy, quarantine=quarantine, rank=rank, drift=drift)
-        (partial / "README.md").write_text(text, encoding="utf-8")
-        for file in partial.iterdir():
+        (folder / "README.md").write_text(text, encoding="utf-8")
+        for file in folder.iterdir():
             file.chmod(0o644)  # safetensors keeps its files to their owner
     size = sum(file.stat().st_size for file in out.iterdir() if file.is_file())
     return Exported(folder=out, step=saved.step, policy=policy, rank=rank, megabytes=size / 1e6, drift=drift)

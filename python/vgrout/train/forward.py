@@ -8,13 +8,15 @@ A recurrent layer overwrites its state, which its gradient would still need: mod
 forwards whose blocks are made again in the backward (`base.checkpointing`): a cache would be filled twice.
 """
 
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from transformers import DynamicCache
 
@@ -66,6 +68,55 @@ def row_activations(
         tokens = replace(tokens, row_of=tokens.row_of[rows])
     prefix = _read_prompts(policy, tokens, RouteMask.keep(len(tokens.row_of), policy.device))
     return _capture_completions(policy, tokens, prefix)[1]
+
+
+def row_gradients(
+    policy: Policy, tokens: TokenBatch, rows: Int[Tensor, " b"] | None = None
+) -> Float[Tensor, "b M r"]:
+    """What each row's mean log-probability would pull at the bottleneck, pooled over its completion, of the deployed model.
+
+    Of a block that computes B A x, a factor on each of its r columns has the gradient Σ_t (Bᵀ g_t) ⊙ (A x_t), where g_t is
+    the gradient at the Linear's output. No parameter's gradient is touched; the prompt's part is left out.
+    """
+    if rows is not None:
+        tokens = replace(tokens, row_of=tokens.row_of[rows])
+    adapter, rank = policy.adapter, policy.adapter.rank
+    pooled = torch.zeros(len(tokens.row_of), len(adapter.linears), rank, device=policy.device)
+    if tokens.completions.shape[1] < 2:
+        return pooled  # one token follows from the prompt alone
+    policy = replace(policy, checkpoints=False)  # the prompts' cache is to be gone on from
+    with torch.no_grad():
+        prefix = _read_prompts(policy, tokens, RouteMask.keep(len(tokens.row_of), policy.device))
+    with torch.enable_grad(), _watching(adapter.linears) as seen:
+        states = _read_completions(policy, prefix, tokens.completions[prefix.completions, :-1])
+        logprobs = _score(policy, tokens, prefix, states, 1.0, entropy=False, by_row=False)[0]
+        counts = tokens.token_mask[prefix.completions].sum(dim=1)
+        slopes = torch.autograd.grad((logprobs.sum(dim=1) / counts).sum(), [output for _, output in seen])
+    columns = tokens.token_mask[prefix.completions, 1:, None]
+    width = columns.shape[1]
+    with torch.no_grad():
+        for index, (layer, (inputs, _), slope) in enumerate(zip(adapter.layers, seen, slopes, strict=True)):
+            weights = layer.weights()
+            down, up = weights["a"][:rank], (weights["b0_t"] + weights["delta_b_t"])[:rank]
+            product = (slope[:, -width:].to(up) @ up.T) * (inputs[:, -width:].to(down) @ down.T)
+            pooled[:, index] = (product * columns).sum(dim=1)[prefix.rows]
+    return pooled
+
+
+@contextmanager
+def _watching(linears: Sequence[nn.Linear]) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    """Inputs and outputs, the adapter's part included, of Linears in the forward inside, in their order."""
+    seen: list[tuple[Tensor, Tensor]] = [(torch.empty(0), torch.empty(0))] * len(linears)
+
+    def keep(index: int, _module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        seen[index] = args[0].detach(), output
+
+    handles = [linear.register_forward_hook(partial(keep, index)) for index, linear in enumerate(linears)]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,8 +241,9 @@ def _score(
     temperature: float,
     *,
     entropy: bool,
+    by_row: bool = True,
 ) -> tuple[Float[Tensor, "b L"], Float[Tensor, "b L"]]:
-    """The rows' log-probabilities and entropies from the states before each token."""
+    """Log-probabilities and entropies from the states before each token, of the rows or of the n that were read."""
     values = hidden_logprobs_and_entropy(
         policy.model,
         states,
@@ -200,4 +252,4 @@ def _score(
         temperature=temperature,
         entropy=entropy,
     )
-    return values[0][prefix.rows], values[1][prefix.rows]
+    return (values[0][prefix.rows], values[1][prefix.rows]) if by_row else values

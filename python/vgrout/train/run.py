@@ -1,8 +1,6 @@
 """A run from config to result: the steps, what is written between them, and the evaluation at the end."""
 
 import logging
-import resource
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -26,6 +24,7 @@ from vgrout.train import checkpoint
 from vgrout.train.evaluation import ask_validation, evaluate
 from vgrout.train.inputs import check_inputs, digest, save_inputs
 from vgrout.train.interrupts import Interrupted, Interrupts
+from vgrout.train.memory import peak_memory_bytes
 from vgrout.train.phases import StepRecord
 from vgrout.train.progress import duration, log_to
 from vgrout.train.ranks import SOLO, Ranks
@@ -208,13 +207,12 @@ class _Keeper:
         phases |= self._seconds
         self._seconds = {}
         device_bytes = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
-        scale = 1 if sys.platform == "darwin" else 1024
         self.run_dir.write_timing(
             {
                 "step": step,
                 "seconds": {name: round(value, 6) for name, value in phases.items()},
                 "total_seconds": total,
-                "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale,
+                "peak_memory_bytes": peak_memory_bytes(),
                 "peak_device_bytes": device_bytes,
                 "time_utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
             }

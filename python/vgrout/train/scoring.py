@@ -21,22 +21,36 @@ from vgrout.adapters import RouteMask
 from vgrout.policy.policy import Policy
 from vgrout.policy.tokens import MicroBatch, RowBatches
 from vgrout.rollouts.base import Answer
-from vgrout.routing import Scored
-from vgrout.train.forward import row_activations, row_logprobs, row_logprobs_and_activations
+from vgrout.routing import Feature, Scored
+from vgrout.train.forward import (
+    row_activations,
+    row_gradients,
+    row_logprobs,
+    row_logprobs_and_activations,
+)
 from vgrout.train.ranks import SOLO, Ranks
 
 
 def score_rollouts(
-    policy: Policy, rows: RowBatches, *, temperature: float, ranks: Ranks = SOLO, ablated: bool = True
+    policy: Policy,
+    rows: RowBatches,
+    *,
+    temperature: float,
+    ranks: Ranks = SOLO,
+    ablated: bool = True,
+    feature: Feature = "activations",
 ) -> tuple[Float[Tensor, "K L"], Scored]:
-    """Old log-probs under the policy that sampled each row, and activations.
+    """Old log-probs under the policy that sampled each row, and what the gate reads.
 
-    These are of the model with the quarantine ablated, or where not `ablated` of the policy that sampled the row.
+    That is of the model with the quarantine ablated; activations, where not `ablated`, of the policy that sampled the row.
     """
 
     @torch.no_grad()
     def score(batch: MicroBatch) -> tuple[Tensor, Tensor]:
         mask = RouteMask.sampled(batch.ablated).to(policy.device)
+        if feature == "gradients":
+            logprobs = row_logprobs(policy, batch.tokens, mask, temperature=temperature)
+            return logprobs, row_gradients(policy, batch.tokens)
         values, activations = row_logprobs_and_activations(
             policy, batch.tokens, mask, temperature=temperature
         )

@@ -27,7 +27,6 @@ from vgrout.env.wordings import chosen_wording
 from vgrout.errors import ConfigError, DataError
 from vgrout.evals.evaluate import Evaluator
 from vgrout.grading import Grader, open_grader
-from vgrout.policy.model import load_policy
 from vgrout.policy.policy import Policy
 from vgrout.policy.showings import AnswerGrader, Task, prepare_tasks
 from vgrout.policy.tokens import RowBatches
@@ -41,8 +40,8 @@ from vgrout.train.inputs import input_digests
 from vgrout.train.probe import check_model
 from vgrout.train.prompts import PromptSource
 from vgrout.train.ranks import SOLO, Ranks
-from vgrout.train.shard import shard_blocks
 from vgrout.train.sharded import ShardedEngine, ShardedGrader, TogetherEngine
+from vgrout.train.starts import policy_of
 from vgrout.train.teacher import Pools, Teacher, load_pools
 from vgrout.train.trackers import TrackedRun, Tracker, load_trackers
 from vgrout.train.trainer import Trainer
@@ -160,14 +159,7 @@ def _load(config: TrainConfig) -> _Material:
     problems = easiest(load_problems(config.data), config.env.easiest)
     splits = split_problems(problems, config.env.split_seed, config.env.fractions)
     pairs = chosen_pairs(config.gate)
-    policy = load_policy(
-        config.model,
-        config.base,
-        config.adapter,
-        device=config.device,
-        seed=config.seed,
-        place=shard_blocks if config.base.shard else None,
-    )
+    policy = policy_of(config, config.device, lambda: pairs)
     _tell_targets(policy, config.adapter)
     _start_from(config.start_from, policy.adapter)
     rollouts = config.rollouts
@@ -238,6 +230,7 @@ def _build_trainer(
             refresh_every=config.gate.refresh_every,
             rows_per_batch=optim.rows_per_batch,
             ranks=ranks,
+            feature=arm.gate.feature,
         )
     watched = _watched_rows(config, policy, arm, teacher, material.train_tasks)
     return Trainer(

@@ -197,6 +197,7 @@ class Trainer:
                     temperature=temperature,
                     ranks=self.ranks,
                     ablated=self.config.gate.activations == "ablated",
+                    feature=self.arm.gate.feature,
                 )
             decision = self.arm.route(scored, take(graded.diagnostics, indices.numpy()), rows.ablated)
             if old is None and bool(differs(decision.mask, rows.ablated).any()):
