@@ -1,7 +1,7 @@
 """What the trainer asks of a rollout engine, and what it gets back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from vgrout.errors import ShapeError
@@ -38,6 +38,16 @@ class SampleRequest:
                 f"{len(self.ablated)} policies, expected as many of each"
             )
 
+    def part(self, start: int, end: int) -> "SampleRequest":
+        """The request for the prompts from `start` up to `end`, whose answers are those that the whole would have."""
+        return replace(
+            self,
+            prompts=self.prompts[start:end],
+            counts=self.counts[start:end],
+            ablated=self.ablated[start:end],
+            first_row=self.first_row + sum(self.counts[:start]),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
@@ -66,6 +76,9 @@ Rollouts = tuple[Answer, ...]
 
 class RolloutEngine(Protocol):
     """Draws answers from the current policy."""
+
+    rows_together: int | None
+    """Answers that it draws at a time; None where it takes what it is asked for at once, and best so."""
 
     def sample(self, request: SampleRequest, progress: Callable[[int], None] | None = None) -> Rollouts:
         """Answers prompt by prompt, each prompt's together, in the request's order.

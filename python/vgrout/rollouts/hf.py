@@ -61,7 +61,7 @@ class HfEngine:
         """Decode up to `config.rows_per_batch` rows together."""
         self._policy = policy
         self._merges = can_merge(policy.adapter)
-        self._rows_per_batch = config.rows_per_batch
+        self.rows_together: int | None = config.rows_per_batch
 
     def sample(self, request: SampleRequest, progress: Callable[[int], None] | None = None) -> Rollouts:
         """Answers prompt by prompt, each prompt's together, in the request's order.
@@ -79,8 +79,9 @@ class HfEngine:
             if progress is not None:
                 progress(len(answers) + ended)
 
-        for start in range(0, len(owners), self._rows_per_batch):
-            chunk = slice(start, start + self._rows_per_batch)
+        together = self.rows_together or len(owners)
+        for start in range(0, len(owners), together):
+            chunk = slice(start, start + together)
             policies = {request.ablated[owner] for owner in owners[chunk]}
             if self._merges and len(policies) == 1:
                 quarantine = 0.0 if policies == {True} else request.quarantine_scale

@@ -19,6 +19,8 @@ class ShardedEngine:
     An answer's random numbers hang on its place in the whole request, so that they are those of one process.
     """
 
+    rows_together = None
+
     def __init__(self, engine: RolloutEngine, ranks: Ranks) -> None:
         """Share out what `engine`, this rank's own, is asked."""
         self._engine, self._ranks = engine, ranks
@@ -44,6 +46,8 @@ class ShardedEngine:
 class TogetherEngine:
     """A `RolloutEngine` whose every forward needs all ranks: each draws everything, and the first one's answers hold."""
 
+    rows_together = None
+
     def __init__(self, engine: RolloutEngine, ranks: Ranks) -> None:
         """Ask `engine`, this rank's own."""
         self._engine, self._ranks = engine, ranks
@@ -65,14 +69,7 @@ def prompts_of(request: SampleRequest, rank: int, world: int) -> tuple[SampleReq
     """A rank's part of a request, whole groups, and the place of its first prompt."""
     count = len(request.prompts)
     start, end = count * rank // world, count * (rank + 1) // world
-    part = replace(
-        request,
-        prompts=request.prompts[start:end],
-        counts=request.counts[start:end],
-        ablated=request.ablated[start:end],
-        first_row=request.first_row + sum(request.counts[:start]),
-    )
-    return part, start
+    return request.part(start, end), start
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,10 @@
 """The training loop."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from vgrout.adapters import BlockOptimizer
 from vgrout.adapters.masks import differs
 from vgrout.config import TrainConfig
 from vgrout.env.stable import stable_number
-from vgrout.grading import Diagnostics, to_rewards
+from vgrout.grading import Diagnostics, Verdict, to_rewards
 from vgrout.grpo import (
     LossInputs,
     LossOutputs,
@@ -25,11 +26,12 @@ from vgrout.grpo import (
 from vgrout.policy.policy import Policy
 from vgrout.policy.showings import AnswerGrader, grade_answers
 from vgrout.policy.tokens import RowBatches
-from vgrout.rollouts.base import RolloutEngine, Rollouts, SampleRequest
+from vgrout.rollouts.base import Answer, RolloutEngine, Rollouts, SampleRequest
 from vgrout.routing import ROUT, Arm, Direction, GateDecision, Scored
 from vgrout.train.activity import Activity
 from vgrout.train.checkpoint import Checkpoint
 from vgrout.train.directions import DirectionSource
+from vgrout.train.drawing import draw_and_grade
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
 from vgrout.train.phases import Graded, PromptBatch, Routed, StepRecord
 from vgrout.train.prompts import PromptSource
@@ -76,8 +78,8 @@ class Trainer:
         self._seconds = {}
         self._refresh_direction(step)
         prompts = self.prompts.draw(step)
-        rollouts = self._sample(prompts)
-        graded = self._grade(prompts, rollouts)
+        rollouts, known = self._sample(prompts)
+        graded = self._grade(prompts, rollouts, known)
         kept = self._rows_worth_a_forward(prompts, rollouts, graded)
         routed, updated, logprobs = None, None, None
         if kept is not None:
@@ -138,8 +140,8 @@ class Trainer:
             self.direction, self.direction_step = self.directions.extract(), step
             self.arm.gate.set_direction(self.direction)
 
-    def _sample(self, prompts: PromptBatch) -> Rollouts:
-        """Draw every group from its policy, demonstrations in the place of some rows."""
+    def _sample(self, prompts: PromptBatch) -> tuple[Rollouts, dict[int, Verdict]]:
+        """Draw every group from its policy, demonstrations in the place of some rows; some are graded meanwhile."""
         settings = self.config.rollouts
         demos = self.teacher.choose(prompts)
         request = SampleRequest(
@@ -154,17 +156,31 @@ class Trainer:
         )
         with self._timed("rollouts", sum(request.counts)) as progress:
             self.engine.sync(prompts.step)
-            sampled = self.engine.sample(request, progress)
-        return mix(sampled, demos, prompts.ablated)
+            sampled, known = draw_and_grade(self.engine, request, partial(self._verdicts, prompts), progress)
+        return mix(sampled, demos, prompts.ablated), known
 
-    def _grade(self, prompts: PromptBatch, rollouts: Rollouts) -> Graded:
-        """Grade every answer in one call."""
+    def _grade(self, prompts: PromptBatch, rollouts: Rollouts, known: dict[int, Verdict]) -> Graded:
+        """Grade every answer that has no verdict yet in one call."""
         texts = tuple(self.policy.text(answer.completion) for answer in rollouts)
-        asked = [prompts.showings[answer.prompt_index] for answer in rollouts]
-        with self._timed("grading", len(texts)) as progress:
-            verdicts = grade_answers(self.grader, list(zip(asked, texts, strict=True)), progress)
-        rewards, diagnostics = to_rewards(verdicts)
+        rest = [answer for answer in rollouts if id(answer) not in known]
+        with self._timed("grading", len(rest)) as progress:
+            known = known | {
+                id(answer): verdict
+                for answer, verdict in zip(rest, self._verdicts(prompts, rest, progress), strict=True)
+            }
+        rewards, diagnostics = to_rewards(known[id(answer)] for answer in rollouts)
         return Graded(rewards=rewards.reward, diagnostics=diagnostics, texts=texts)
+
+    def _verdicts(
+        self,
+        prompts: PromptBatch,
+        answers: Sequence[Answer],
+        progress: Callable[[int], None] | None = None,
+    ) -> tuple[Verdict, ...]:
+        asked = [
+            (prompts.showings[answer.prompt_index], self.policy.text(answer.completion)) for answer in answers
+        ]
+        return grade_answers(self.grader, asked, progress)
 
     def _rows_worth_a_forward(
         self, prompts: PromptBatch, rollouts: Rollouts, graded: Graded
