@@ -53,7 +53,7 @@ class LoraEngine:
     whose groups all come from one policy pays for one.
     """
 
-    rows_together = None
+    rows_together: int | None = None
 
     def __init__(self, policy: Policy, config: RolloutConfig, backend: Backend, folder: Path) -> None:
         """Own `backend` from now on; `folder` holds the exports, and `backend` removes it.

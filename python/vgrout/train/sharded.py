@@ -19,7 +19,7 @@ class ShardedEngine:
     An answer's random numbers hang on its place in the whole request, so that they are those of one process.
     """
 
-    rows_together = None
+    rows_together: int | None = None
 
     def __init__(self, engine: RolloutEngine, ranks: Ranks) -> None:
         """Share out what `engine`, this rank's own, is asked."""
@@ -46,7 +46,7 @@ class ShardedEngine:
 class TogetherEngine:
     """A `RolloutEngine` whose every forward needs all ranks: each draws everything, and the first one's answers hold."""
 
-    rows_together = None
+    rows_together: int | None = None
 
     def __init__(self, engine: RolloutEngine, ranks: Ranks) -> None:
         """Ask `engine`, this rank's own."""

@@ -12,7 +12,6 @@ import torch
 from vgrout.adapters import BlockOptimizer
 from vgrout.adapters.masks import differs
 from vgrout.config import TrainConfig
-from vgrout.env.stable import stable_number
 from vgrout.grading import Diagnostics, Verdict, to_rewards
 from vgrout.grpo import (
     LossInputs,
@@ -26,12 +25,12 @@ from vgrout.grpo import (
 from vgrout.policy.policy import Policy
 from vgrout.policy.showings import AnswerGrader, grade_answers
 from vgrout.policy.tokens import RowBatches
-from vgrout.rollouts.base import Answer, RolloutEngine, Rollouts, SampleRequest
+from vgrout.rollouts.base import Answer, RolloutEngine, Rollouts
 from vgrout.routing import ROUT, Arm, Direction, GateDecision, Scored
 from vgrout.train.activity import Activity
 from vgrout.train.checkpoint import Checkpoint
 from vgrout.train.directions import DirectionSource
-from vgrout.train.drawing import draw_and_grade
+from vgrout.train.drawing import Progress, draw_and_grade, sample_request
 from vgrout.train.guards import DemonstrationWatch, DivergenceGuard
 from vgrout.train.phases import Graded, PromptBatch, Routed, StepRecord
 from vgrout.train.prompts import PromptSource
@@ -142,18 +141,8 @@ class Trainer:
 
     def _sample(self, prompts: PromptBatch) -> tuple[Rollouts, dict[int, Verdict]]:
         """Draw every group from its policy, demonstrations in the place of some rows; some are graded meanwhile."""
-        settings = self.config.rollouts
         demos = self.teacher.choose(prompts)
-        request = SampleRequest(
-            prompts=tuple(showing.ids for showing in prompts.showings),
-            counts=tuple(settings.group_size - len(group) for group in demos),
-            ablated=prompts.ablated,
-            max_new_tokens=settings.max_new_tokens,
-            temperature=settings.temperature,
-            top_p=settings.top_p,
-            top_k=settings.top_k,
-            seed=stable_number("sampler", self.config.seed, prompts.step) % 2**63,
-        )
+        request = sample_request(self.config, prompts, [len(group) for group in demos])
         with self._timed("rollouts", sum(request.counts)) as progress:
             self.engine.sync(prompts.step)
             sampled, known = draw_and_grade(self.engine, request, partial(self._verdicts, prompts), progress)
@@ -164,22 +153,15 @@ class Trainer:
         texts = tuple(self.policy.text(answer.completion) for answer in rollouts)
         rest = [answer for answer in rollouts if id(answer) not in known]
         with self._timed("grading", len(rest)) as progress:
-            known = known | {
-                id(answer): verdict
-                for answer, verdict in zip(rest, self._verdicts(prompts, rest, progress), strict=True)
-            }
+            verdicts = self._verdicts(prompts, rest, progress)
+        known |= {id(answer): verdict for answer, verdict in zip(rest, verdicts, strict=True)}
         rewards, diagnostics = to_rewards(known[id(answer)] for answer in rollouts)
         return Graded(rewards=rewards.reward, diagnostics=diagnostics, texts=texts)
 
     def _verdicts(
-        self,
-        prompts: PromptBatch,
-        answers: Sequence[Answer],
-        progress: Callable[[int], None] | None = None,
+        self, prompts: PromptBatch, answers: Sequence[Answer], progress: Progress | None = None
     ) -> tuple[Verdict, ...]:
-        asked = [
-            (prompts.showings[answer.prompt_index], self.policy.text(answer.completion)) for answer in answers
-        ]
+        asked = [(prompts.showings[one.prompt_index], self.policy.text(one.completion)) for one in answers]
         return grade_answers(self.grader, asked, progress)
 
     def _rows_worth_a_forward(
