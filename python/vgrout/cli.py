@@ -6,13 +6,12 @@ Exit status: 0 done, 2 bad input, 130 interrupted, 1 anything else.
 """
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vgrout.errors import ConfigError, DataError, SandboxUnavailable, StorageError, VgroutError
-from vgrout.flags import BAD_INPUT, DONE, FAILED, HELP, INTERRUPTED, complain, usage
+from vgrout.flags import BAD_INPUT, DONE, FAILED, HELP, INTERRUPTED, complain, usage, with_output
 from vgrout.versions import version_of
 
 
@@ -66,6 +65,16 @@ _REMEDIES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `vgrout`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return with_output(lambda: _answer(arguments))
+
+
+def train_main(argv: Sequence[str] | None = None) -> int:
+    """Run `vgrout-train`."""
+    return main(["train", *(sys.argv[1:] if argv is None else argv)])
+
+
+def _answer(arguments: list[str]) -> int:
+    """Do what the arguments ask for."""
     if not arguments or arguments[0] in HELP:
         sys.stdout.write(
             usage("vgrout COMMAND", {name: command.summary for name, command in COMMANDS.items()})
@@ -77,11 +86,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[0] not in COMMANDS:
         return complain(f"`{arguments[0]}` is no command", f"choose one of {', '.join(COMMANDS)}")
     return guarded(COMMANDS[arguments[0]], arguments[1:])
-
-
-def train_main(argv: Sequence[str] | None = None) -> int:
-    """Run `vgrout-train`."""
-    return main(["train", *(sys.argv[1:] if argv is None else argv)])
 
 
 def guarded(command: Command, arguments: Sequence[str]) -> int:
@@ -98,10 +102,6 @@ def guarded(command: Command, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`| head`) has gone; nothing is left to tell it, the interpreter's own flush included.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
 
 
 if __name__ == "__main__":
