@@ -290,15 +290,29 @@ def _start_from(path: Path | None, adapter: Lora2r) -> None:
     if (path / "adapter_config.json").is_file():
         adapter.load_state_dict({**adapter.state_dict(), "deltas": exported_deltas(adapter, path)})
         return
-    if load_config(path / "config.json").intervention == "none-full":
+    own = load_config(path / "config.json")
+    if own.intervention == "none-full":
         raise ConfigError(
             f"start_from: {path} deploys both blocks, so there is no ablated policy to start from"
         )
-    state = dict(checkpoint.load(path / CHECKPOINT).adapter)
+    file = path / CHECKPOINT
+    try:
+        saved = checkpoint.load(file)
+    except (ConfigError, DataError) as error:
+        what = str(error).partition("\n")[0]
+        raise type(error)(
+            f"start_from: {what}\nhint: name another run, or go on with that one first"
+        ) from error
+    checkpoint.check_settings(saved, file, own)
+    state = dict(saved.adapter)
     state["deltas"] = {
         name: value * 0 if "_quarantine" in name else value for name, value in state["deltas"].items()
     }
-    adapter.load_state_dict(state)
+    with checkpoint.fitting(
+        f"start_from: {file}",
+        "give the model, `--seed`, `--adapter.rank` and `--adapter.targets` of the run to start from",
+    ):
+        adapter.load_state_dict(state)
 
 
 def _partition(problems: Sequence[Problem], env: EnvConfig) -> dict[str, str]:
