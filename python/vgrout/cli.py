@@ -5,13 +5,18 @@ Nothing here imports torch before a run starts, so that `--help` answers at once
 Exit status: 0 done, 2 bad input, 130 interrupted, 1 anything else.
 """
 
+import atexit
+import gc
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from vgrout.errors import ConfigError, DataError, SandboxUnavailable, StorageError, VgroutError
 from vgrout.flags import BAD_INPUT, DONE, FAILED, HELP, INTERRUPTED, complain, usage, with_output
+from vgrout.stops import TerminatedAsInterrupted
 from vgrout.versions import version_of
 
 
@@ -65,6 +70,8 @@ _REMEDIES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `vgrout`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # The interpreter would look through all of torch once more before it ends, for a second or two.
+    atexit.register(gc.freeze)
     return with_output(lambda: _answer(arguments))
 
 
@@ -91,7 +98,9 @@ def _answer(arguments: list[str]) -> int:
 def guarded(command: Command, arguments: Sequence[str]) -> int:
     """Run a command and turn its errors into messages on stderr and an exit status."""
     try:
-        return command.run(arguments)
+        # A rank that waits for others learns of a signal too late, and is to end with them.
+        with nullcontext() if "WORLD_SIZE" in os.environ else TerminatedAsInterrupted():
+            return command.run(arguments)
     except ConfigError as error:
         return complain(str(error), f"`{command.help.format(*arguments[:1])}` lists every setting")
     except DataError as error:

@@ -5,6 +5,8 @@ import json
 import os
 import pty
 import re
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -166,6 +168,34 @@ def test_an_interrupt_exits_130_and_says_how_to_go_on(capsys, monkeypatch, tmp_p
     monkeypatch.setattr("vgrout.train.run.run", stop)
     status, _, err = call(capsys, "smoke")
     assert (status, err) == (130, message.format(run=tmp_path))
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("place", ["vgrout.train.run.open_session", "vgrout.train.torchrun.joined_ranks"])
+def test_a_sigterm_while_a_run_sets_up_says_what_is_kept(
+    capsys, monkeypatch, tmp_path, finished, place, resume
+):
+    def stop(*_arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("went on")
+
+    monkeypatch.setattr(place, stop)
+    run = shutil.copytree(finished, tmp_path / "run") if resume else tmp_path / "run"
+    status, _, err = call(capsys, "smoke", "--resume" if resume else "--run-dir", str(run))
+    kept, again = (f"{run} is as it was", "goes on with") if resume else ("nothing was written", "begins")
+    assert status == 130
+    assert err.endswith(f"interrupted while setting up; {kept}\nhint: the same command {again} it\n")
+    assert run.exists() == resume
+
+
+def test_a_sigterm_while_a_run_is_evaluated_says_how_to_go_on(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("vgrout.commands.train.parse_config", lambda preset, flags: config)
+    monkeypatch.setattr("vgrout.train.run.evaluate", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    config = tiny_config(tmp_path / "run", steps=1)
+    status, _, err = call(capsys, "smoke")
+    assert status == 130
+    said = f"interrupted; saved after step 1 in {config.run_dir}\nhint: every step is made; `vgrout evaluate "
+    assert said in err
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,16 @@ def run(arguments: Sequence[str]) -> int:
                 read = _read(arguments)
             except (ConfigError, DataError):
                 return BAD_INPUT
-    return read if isinstance(read, int) else _train(read)
+    if isinstance(read, int):
+        return read
+    try:
+        return _train(read)
+    except KeyboardInterrupt:
+        what, again = "nothing was written", "the same command begins it"
+        if read.resume is not None:
+            what, again = f"{read.resume} is as it was", "the same command goes on with it"
+        sys.stderr.write(f"interrupted while setting up; {what}\nhint: {again}\n")
+        return INTERRUPTED
 
 
 def _read(arguments: Sequence[str]) -> TrainConfig | int:

@@ -128,6 +128,8 @@ def _go(session: Session, keeper: "_Keeper", console: Console, start: float) -> 
         keeper.write_timing(keeper.saved, {"setup": time.perf_counter() - start})
         _train(session, keeper, console)
         deployed, as_trained = _evaluate(session, keeper, console)
+    except KeyboardInterrupt as error:
+        raise Interrupted(path, keeper.saved or None) from error
     except StorageError as error:
         again = "start it again under a new `--run-dir`"
         if keeper.saved:
@@ -250,8 +252,6 @@ def _train(session: Session, keeper: _Keeper, console: Console) -> None:
         # A rank that ends takes the others with it: not before the evidence is kept.
         ranks.gather(None)
         raise Diverged(f"{error}\nhint: the evidence is in {path / 'diverged.json'}") from error
-    except KeyboardInterrupt as error:
-        raise Interrupted(path, keeper.saved or None) from error
 
 
 def _steps(session: Session, keeper: _Keeper, interrupts: Interrupts) -> Iterator[Mapping[str, Any]]:
@@ -310,10 +310,7 @@ def _evaluate(session: Session, keeper: _Keeper, console: Console) -> tuple[Eval
     """Ask the held-out problems of the deployed and of the as-trained policy, and write `eval.json`."""
     start = time.perf_counter()
     steps = session.config.steps
-    try:
-        results = evaluate(session, steps, console)
-    except KeyboardInterrupt as error:
-        raise Interrupted(keeper.path, steps) from error
+    results = evaluate(session, steps, console)
     if keeper.run_dir is not None:
         keeper.run_dir.write_json("eval", results.to_json())
     keeper.write_timing(steps, {"evaluation": time.perf_counter() - start})
