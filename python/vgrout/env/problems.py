@@ -125,16 +125,23 @@ def scan_problems(path: Path | None = None) -> Iterator[Problem | DataError]:
         raise DataError(f"{path}: holds no problem\nhint: one JSON object stands on each line")
 
 
-def split_problems(problems: Sequence[Problem], seed: int, fractions: tuple[float, float, float]) -> Splits:
+def split_problems(
+    problems: Sequence[Problem],
+    seed: int,
+    fractions: tuple[float, float, float],
+    *,
+    needed: Sequence[SplitName] = ("train", "test"),
+) -> Splits:
     """Share the problems out over train, validation and test by a seeded order of their ids.
 
     A split with a positive fraction gets at least one problem; otherwise sizes are the nearest whole numbers. Where
-    every problem names its split, those are taken instead, in file order, and seed and fractions have no say.
+    every problem names its split, those are taken instead, in file order, and seed and fractions have no say; of
+    these splits those that are `needed` hold a problem.
 
     Raises:
         ConfigError: the fractions are negative or do not sum to 1.
         DataError: an id or statement would stand twice, there are fewer problems than splits, only some problems
-            name their split, or none is named for training or test.
+            name their split, or none is named for one that is needed.
     """
     if min(fractions) < 0 or not math.isclose(sum(fractions), 1.0, abs_tol=1e-9):
         raise ConfigError(f"env.fractions: {fractions} must be at least 0 each and sum to 1")
@@ -142,7 +149,7 @@ def split_problems(problems: Sequence[Problem], seed: int, fractions: tuple[floa
     if len(by_id) != len(problems):
         raise DataError(f"splits: {len(problems)} problems share {len(by_id)} ids")
     if any(problem.split for problem in problems):
-        return _named_splits(problems)
+        return _named_splits(problems, needed)
     order = stable_order(by_id, "split", seed)
     sizes = _sizes(len(order), fractions)
     bounds = (0, sizes[0], sizes[0] + sizes[1], len(order))
@@ -153,7 +160,7 @@ def split_problems(problems: Sequence[Problem], seed: int, fractions: tuple[floa
     return splits
 
 
-def _named_splits(problems: Sequence[Problem]) -> Splits:
+def _named_splits(problems: Sequence[Problem], needed: Sequence[SplitName]) -> Splits:
     """The splits that the problems name."""
     unnamed = [problem.id for problem in problems if problem.split is None]
     if unnamed:
@@ -162,7 +169,7 @@ def _named_splits(problems: Sequence[Problem]) -> Splits:
             f"{unnamed[0]!r} among these\nhint: give every row the field `split`, or none"
         )
     parts = {name: tuple(p for p in problems if p.split == name) for name in get_args(SplitName)}
-    for name in ("train", "test"):
+    for name in needed:
         if not parts[name]:
             raise DataError(f'splits: no problem names {name}\nhint: give some rows "split": "{name}"')
     splits = Splits(**parts)
@@ -180,7 +187,8 @@ def _sizes(total: int, fractions: tuple[float, float, float]) -> list[int]:
             largest = sizes.index(max(sizes))
             if sizes[largest] < 2:
                 raise DataError(
-                    f"splits: {total} problems cannot fill env.fractions {fractions}\nhint: give more problems"
+                    f"splits: {total} problems cannot fill env.fractions {fractions}"
+                    "\nhint: give more problems, or every row the field `split`"
                 )
             sizes[largest] -= 1
             sizes[index] = 1

@@ -121,7 +121,7 @@ def evaluate_run(
     own, saved, file = checkpoint.load_run(path)
     base = replace(own.base, shard=False)  # one process asks
     asked = replace(own, data=data or own.data, eval=settings, grading=grading, base=base)
-    with open_session(asked) as session:
+    with open_session(asked, trains=False) as session:
         with checkpoint.fitting(file):
             session.trainer.restore(saved)
         result = evaluate(session, saved.step, console)
