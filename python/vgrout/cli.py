@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 
 from vgrout.errors import ConfigError, DataError, SandboxUnavailable, StorageError, VgroutError
 from vgrout.flags import BAD_INPUT, DONE, FAILED, HELP, INTERRUPTED, complain, usage, with_output
@@ -92,6 +93,14 @@ def _answer(arguments: list[str]) -> int:
         return DONE
     if arguments[0] not in COMMANDS:
         return complain(f"`{arguments[0]}` is no command", f"choose one of {', '.join(COMMANDS)}")
+    for before, argument in pairwise(arguments):
+        flag, given, value = argument.partition("=")
+        if not argument.strip() or (given and flag.startswith("--") and not value.strip()):
+            name = flag if given else before if before.startswith("--") else "an argument"
+            return complain(
+                f"{name}: is empty",
+                "give a value, or leave it out; a shell variable that is not set is empty",
+            )
     return guarded(COMMANDS[arguments[0]], arguments[1:])
 
 

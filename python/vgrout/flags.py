@@ -11,6 +11,7 @@ from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
+from vgrout.errors import ConfigError
 from vgrout.settings import bounds_in_words
 
 if TYPE_CHECKING:
@@ -91,16 +92,19 @@ def _with_bounds() -> "ConstructorRegistry":
     return registry
 
 
-def path_and_flags(arguments: Sequence[str]) -> tuple[Path | None, Sequence[str]]:
-    """The path that a command's arguments begin with, None where it is missing, and the flags behind it."""
-    if not arguments or arguments[0].startswith("-"):
-        return None, arguments
-    return Path(arguments[0]), arguments[1:]
+def path_and_flags(name: str, arguments: Sequence[str], remedy: str) -> tuple[Path, Sequence[str]]:
+    """The path `name` that a command's arguments begin with, and the flags behind it.
 
+    Where help is asked for the path may be missing, and is then an empty one.
 
-def without_path(name: str, flags: Sequence[str], remedy: str) -> int:
-    """Give the status of a command whose path `name` is missing: that is no mistake where help was asked for."""
-    return DONE if any(flag in HELP for flag in flags) else complain(f"{name}: missing", remedy)
+    Raises:
+        ConfigError: it is missing, or not in the first place.
+    """
+    if arguments and not arguments[0].startswith("-"):
+        return Path(arguments[0]), arguments[1:]
+    if any(flag in HELP for flag in arguments):
+        return Path(), arguments
+    raise ConfigError(f"{name}: missing in the first place, before the flags\nhint: {remedy}")
 
 
 def usage(line: str, choices: dict[str, str]) -> str:

@@ -146,6 +146,7 @@ _WORDS = {
     "less_than_equal": "is above {le}",
     "less_than": "is not below {lt}",
     "finite_number": "is not a finite number",
+    "string_too_short": "has fewer characters than {min_length}",
     "literal_error": "is unknown, expected one of {expected}",
 }
 

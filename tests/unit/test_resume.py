@@ -426,6 +426,17 @@ def test_a_finished_run_says_so(whole, copied, capsys):
     assert bytes_of(copied) == bytes_of(whole.run_dir)
 
 
+def test_what_is_refused_is_not_said_to_be_evaluated(copied, capsys):
+    (copied / "inputs.json").unlink()
+    status, err = call(capsys, "smoke", "--resume", copied)
+    assert status == 2
+    said = (
+        f"error: {copied}/inputs.json: is missing, so what the run began with is not known\nhint: put it back"
+    )
+    assert said in err
+    assert "only its evaluation" not in err
+
+
 def no_config(path):
     (path / "config.json").unlink()
 
