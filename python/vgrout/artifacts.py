@@ -292,7 +292,10 @@ def _scan(path: Path, schema: Schema) -> Iterator[tuple[int, dict[str, Any]]]:
             except (json.JSONDecodeError, UnicodeDecodeError) as error:
                 if not line.endswith(b"\n"):
                     return
-                raise DataError(f"{where}: not a JSON object: {error}") from error
+                raise DataError(
+                    f"{where}: not a JSON object: {error}"
+                    "\nhint: put the file back as the run left it, or leave the run out"
+                ) from error
             if not line.endswith(b"\n") and not isinstance(row, dict):
                 return
             yield end, schema.decode(row, where)

@@ -249,7 +249,7 @@ def test_resume_names_a_malformed_row_by_line(tmp_path: Path) -> None:
     file = tmp_path / "a" / "metrics.jsonl"
     lines = file.read_text().splitlines()
     file.write_text("\n".join([lines[0], "{oops", lines[1]]) + "\n")
-    with pytest.raises(DataError, match=r"metrics\.jsonl:2: not a JSON object"):
+    with pytest.raises(DataError, match=r"metrics\.jsonl:2: not a JSON object: .*\nhint: put"):
         resumed(tmp_path / "a", 2)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from vgrout.builtin import resolve_problems
-from vgrout.env.jsonl import Message, bad_field, get_field, get_messages, get_text, read_rows
+from vgrout.env.jsonl import Message, bad_field, check_text, get_field, get_messages, get_text, read_rows
 from vgrout.env.stable import stable_order
 from vgrout.errors import ConfigError, DataError
 
@@ -201,8 +201,7 @@ def _problem(where: str, row: dict[str, Any]) -> Problem:
         raise bad_field(
             where, "prompt_metadata", metadata, "an object with starter_code", "give {starter_code: …}"
         )
-    if "starter_code" not in metadata:
-        raise bad_field(where, "prompt_metadata.starter_code", None, "a string", "add the starter code")
+    check_text(where, "prompt_metadata.starter_code", metadata.get("starter_code"))
     func_name = get_text(where, row, "func_name")
     if not _FUNC_NAME.fullmatch(func_name):
         raise bad_field(
@@ -212,7 +211,7 @@ def _problem(where: str, row: dict[str, Any]) -> Problem:
         id=_identifier(where, get_field(where, row, "id")),
         difficulty=_difficulty(where, get_text(where, row, "difficulty")),
         messages=_prompt(where, row),
-        starter_code=get_text(f"{where}: prompt_metadata", metadata, "starter_code"),
+        starter_code=metadata["starter_code"],
         func_name=func_name,
         tests=_tests(where, get_field(where, row, "gt_answer")),
         setup_code=get_text(where, row, "setup_code", empty=True),
