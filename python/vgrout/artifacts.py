@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -178,17 +179,18 @@ class RunDir:
             )
         return cls(path, lock_folder(path, "--resume", "process"))
 
-    def go_on_after(self, step: int) -> None:
+    def go_on_after(self, step: int, *, validated_every: int = 0) -> None:
         """Continue the run from the checkpoint taken after optimiser step `step`.
 
         Rows of later steps and a last line cut short by a kill are dropped, so that the continued files equal
-        those of a run that was never interrupted. What a killed save left is removed.
+        those of a run that was never interrupted. What a killed save left is removed. `validated_every` steps were
+        validated; 0 where none was.
 
         Raises:
             DataError: a row is malformed, or rows up to `step` are missing.
             StorageError: the disk refuses it.
         """
-        self._last_step = _drop_rows_after(self.path, step)
+        self._last_step = _drop_rows_after(self.path, step, validated_every)
         clear_leftovers(self.path)
         self._open_files()
 
@@ -290,20 +292,24 @@ def _scan(path: Path, schema: Schema) -> Iterator[tuple[int, dict[str, Any]]]:
             except (json.JSONDecodeError, UnicodeDecodeError) as error:
                 if not line.endswith(b"\n"):
                     return
-                raise DataError(f"{where}: not a JSON object: {error}") from error
+                raise DataError(
+                    f"{where}: not a JSON object: {error}"
+                    "\nhint: put the file back as the run left it, or leave the run out"
+                ) from error
             if not line.endswith(b"\n") and not isinstance(row, dict):
                 return
             yield end, schema.decode(row, where)
 
 
-def _last_row(path: Path, schema: Schema, step: int) -> tuple[int, int]:
-    """Where the file's last row of a step up to `step` ends, and that row's step; zeros where there is none."""
-    keep, last = 0, 0
+def _rows_until(path: Path, schema: Schema, step: int) -> tuple[int, Counter[int]]:
+    """Where the file's last row of a step up to `step` ends, and how many rows are of each step."""
+    keep, rows = 0, Counter[int]()
     for end, record in _scan(path, schema) if path.exists() else ():
         if record["step"] > step:
             break
-        keep, last = end, record["step"]
-    return keep, last
+        keep = end
+        rows[record["step"]] += 1
+    return keep, rows
 
 
 def _cut(path: Path, keep: int) -> None:
@@ -317,17 +323,40 @@ def _cut(path: Path, keep: int) -> None:
         os.fsync(file.fileno())
 
 
-def _drop_rows_after(path: Path, step: int) -> dict[str, int]:
+def _drop_rows_after(path: Path, step: int, validated_every: int) -> dict[str, int]:
     """Cut every file behind `step`, none before all were read; their last rows' steps."""
-    found = {schema.file: _last_row(path / schema.file, schema, step) for schema in SCHEMAS}
-    for schema in (METRICS, ROLLOUTS):
-        last = found[schema.file][1]
-        if last != step:
+    found = {schema: _rows_until(path / schema.file, schema, step) for schema in SCHEMAS}
+    _refuse_gaps(path, step, validated_every, {schema: rows for schema, (_, rows) in found.items()})
+    for schema, (keep, _) in found.items():
+        if (path / schema.file).exists():
+            _cut(path / schema.file, keep)
+    return {schema.file: max(rows, default=0) for schema, (_, rows) in found.items()}
+
+
+def _refuse_gaps(path: Path, last: int, validated_every: int, found: Mapping[Schema, Counter[int]]) -> None:
+    """Every step up to `last` has its row of metrics, as many rollouts as that counts, and its validation if any."""
+    metrics = path / METRICS.file
+    rollouts = (
+        {row["step"]: row["rollouts"] for row in read_records(metrics, METRICS)} if found[METRICS] else {}
+    )
+    steps = range(1, last + 1)
+    expected: dict[Schema, dict[int, int | None]] = {
+        METRICS: dict.fromkeys(steps, 1),
+        ROLLOUTS: {step: rollouts.get(step) for step in steps},
+        VALIDATION: dict.fromkeys(steps[validated_every - 1 :: validated_every], 1)
+        if validated_every
+        else {},
+    }
+    for schema, counts in expected.items():
+        rows = found[schema]
+        end = max(rows, default=0)
+        for step, count in counts.items():
+            if rows[step] and count in (None, rows[step]):
+                continue
+            what = f"{rows[step]} rows are of step {step} in the place of {count or 'some'}"
+            if end < step:
+                what = f"the last complete row is of step {end}"
             raise DataError(
-                f"{path / schema.file}: the last complete row is of step {last}, but the checkpoint is of step "
-                f"{step}\nhint: start the run again under a new `--run-dir`"
+                f"{path / schema.file}: {what}, but the checkpoint is of step {last}"
+                "\nhint: put the file back as the run left it, or start the run again under a new `--run-dir`"
             )
-    for name, (keep, _) in found.items():
-        if (path / name).exists():
-            _cut(path / name, keep)
-    return {name: last for name, (_, last) in found.items()}

@@ -5,14 +5,19 @@ Nothing here imports torch before a run starts, so that `--help` answers at once
 Exit status: 0 done, 2 bad input, 130 interrupted, 1 anything else.
 """
 
+import atexit
+import gc
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 
 from vgrout.errors import ConfigError, DataError, SandboxUnavailable, StorageError, VgroutError
-from vgrout.flags import BAD_INPUT, DONE, FAILED, HELP, INTERRUPTED, complain, usage
+from vgrout.flags import BAD_INPUT, DONE, FAILED, HELP, INTERRUPTED, complain, usage, with_output
+from vgrout.stops import TerminatedAsInterrupted
 from vgrout.versions import version_of
 
 
@@ -66,6 +71,18 @@ _REMEDIES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `vgrout`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # The interpreter would look through all of torch once more before it ends, for a second or two.
+    atexit.register(gc.freeze)
+    return with_output(lambda: _answer(arguments))
+
+
+def train_main(argv: Sequence[str] | None = None) -> int:
+    """Run `vgrout-train`."""
+    return main(["train", *(sys.argv[1:] if argv is None else argv)])
+
+
+def _answer(arguments: list[str]) -> int:
+    """Do what the arguments ask for."""
     if not arguments or arguments[0] in HELP:
         sys.stdout.write(
             usage("vgrout COMMAND", {name: command.summary for name, command in COMMANDS.items()})
@@ -76,18 +93,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return DONE
     if arguments[0] not in COMMANDS:
         return complain(f"`{arguments[0]}` is no command", f"choose one of {', '.join(COMMANDS)}")
+    for before, argument in pairwise(arguments):
+        flag, given, value = argument.partition("=")
+        if not argument.strip() or (given and flag.startswith("--") and not value.strip()):
+            name = flag if given else before if before.startswith("--") else "an argument"
+            return complain(
+                f"{name}: is empty",
+                "give a value, or leave it out; a shell variable that is not set is empty",
+            )
     return guarded(COMMANDS[arguments[0]], arguments[1:])
-
-
-def train_main(argv: Sequence[str] | None = None) -> int:
-    """Run `vgrout-train`."""
-    return main(["train", *(sys.argv[1:] if argv is None else argv)])
 
 
 def guarded(command: Command, arguments: Sequence[str]) -> int:
     """Run a command and turn its errors into messages on stderr and an exit status."""
     try:
-        return command.run(arguments)
+        # A rank that waits for others learns of a signal too late, and is to end with them.
+        with nullcontext() if "WORLD_SIZE" in os.environ else TerminatedAsInterrupted():
+            return command.run(arguments)
     except ConfigError as error:
         return complain(str(error), f"`{command.help.format(*arguments[:1])}` lists every setting")
     except DataError as error:
@@ -98,10 +120,6 @@ def guarded(command: Command, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`| head`) has gone; nothing is left to tell it, the interpreter's own flush included.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
 
 
 if __name__ == "__main__":

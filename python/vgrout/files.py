@@ -68,10 +68,14 @@ def new_folder(path: Path) -> Iterator[Path]:
     `path` does not exist, or is an empty folder. Where the block raises, nothing is left.
 
     Raises:
+        ConfigError: its parent cannot be made.
         StorageError: the disk refuses it.
     """
-    with writing(path):
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_create("", path, error) from error
+    with writing(path):
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_PARTIAL, dir=path.parent))
     try:
         yield folder
@@ -117,11 +121,13 @@ def make_folder(path: Path, flag: str) -> None:
     except OSError as error:
         if isinstance(error, FileExistsError) and os.path.lexists(path):
             raise
-        # A parent that is a file "exists", which is not what is wrong with it.
-        reason = f"{error.filename} is not a folder" if isinstance(error, FileExistsError) else error.strerror
-        raise ConfigError(
-            f"{flag}: cannot create {path}: {reason}\nhint: name a place that can be written to"
-        ) from error
+        raise _cannot_create(f"{flag}: ", path, error) from error
+
+
+def _cannot_create(flag: str, path: Path, error: OSError) -> ConfigError:
+    # A parent that is a file "exists", which is not what is wrong with it.
+    reason = f"{error.filename} is not a folder" if isinstance(error, FileExistsError) else error.strerror
+    return ConfigError(f"{flag}cannot create {path}: {reason}\nhint: name a place that can be written to")
 
 
 def make_free_folder(path: Path, flag: str) -> Path:

@@ -1,14 +1,17 @@
 """What the commands share: exit statuses, flags from dataclasses, usage texts and error messages."""
 
+import errno
 import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
+from vgrout.errors import ConfigError
 from vgrout.settings import bounds_in_words
 
 if TYPE_CHECKING:
@@ -89,16 +92,19 @@ def _with_bounds() -> "ConstructorRegistry":
     return registry
 
 
-def path_and_flags(arguments: Sequence[str]) -> tuple[Path | None, Sequence[str]]:
-    """The path that a command's arguments begin with, None where it is missing, and the flags behind it."""
-    if not arguments or arguments[0].startswith("-"):
-        return None, arguments
-    return Path(arguments[0]), arguments[1:]
+def path_and_flags(name: str, arguments: Sequence[str], remedy: str) -> tuple[Path, Sequence[str]]:
+    """The path `name` that a command's arguments begin with, and the flags behind it.
 
+    Where help is asked for the path may be missing, and is then an empty one.
 
-def without_path(name: str, flags: Sequence[str], remedy: str) -> int:
-    """Give the status of a command whose path `name` is missing: that is no mistake where help was asked for."""
-    return DONE if any(flag in HELP for flag in flags) else complain(f"{name}: missing", remedy)
+    Raises:
+        ConfigError: it is missing, or not in the first place.
+    """
+    if arguments and not arguments[0].startswith("-"):
+        return Path(arguments[0]), arguments[1:]
+    if any(flag in HELP for flag in arguments):
+        return Path(), arguments
+    raise ConfigError(f"{name}: missing in the first place, before the flags\nhint: {remedy}")
 
 
 def usage(line: str, choices: dict[str, str]) -> str:
@@ -137,3 +143,68 @@ def complain(message: str, hint: str | None = None) -> int:
     if hint and "\nhint:" not in message:
         sys.stderr.write(f"hint: {hint}\n")
     return BAD_INPUT
+
+
+class _OutputLost(Exception):
+    """Standard output takes no more; `cause` says why."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class _Output:
+    """Standard output whose refusals are told apart from those of any other file, and pass by whoever drops an `OSError`."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or say that it cannot be."""
+        with self._taken() as stream:
+            return stream.write(text)
+
+    def flush(self) -> None:
+        """Flush, or say that it cannot be."""
+        with self._taken() as stream:
+            stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @contextmanager
+    def _taken(self) -> Iterator[TextIO]:
+        if self._stream is None:  # closed before the interpreter began
+            raise _OutputLost(OSError(errno.EBADF, os.strerror(errno.EBADF)))
+        try:
+            yield self._stream
+        except OSError as error:
+            raise _OutputLost(error) from error
+
+
+def with_output(command: Callable[[], int]) -> int:
+    """Give the status of `command`, once all that it said is out; what standard output refuses is its failure.
+
+    A reader that has gone (`| head`) is told nothing.
+    """
+    output = _Output(sys.stdout)
+    try:
+        with redirect_stdout(cast("TextIO", output)):
+            try:
+                status = command()
+            except SystemExit:
+                output.flush()
+                raise
+            # Here, not at the interpreter's end, where nobody can say what is wrong.
+            output.flush()
+            return status
+    except _OutputLost as lost:
+        if sys.stdout is not None:
+            # The interpreter flushes once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(lost.cause, BrokenPipeError):
+            complain(
+                f"standard output: cannot be written: {lost.cause.strerror or lost.cause}",
+                "make room there, or send it to another place",
+            )
+        return FAILED

@@ -25,7 +25,7 @@ from vgrout._native import (
     Verdict,
 )
 from vgrout.config import FenceLevel, GraderConfig
-from vgrout.errors import ConfigError, DataError
+from vgrout.errors import ConfigError, DataError, SandboxUnavailable
 
 __all__ = [
     "FENCE_LEVELS",
@@ -74,15 +74,21 @@ def open_grader(config: GraderConfig) -> Grader:
     """Start the grader of these settings; close it, or use it as a context.
 
     Raises:
-        ConfigError: a setting is out of range.
+        ConfigError: a setting is out of range, or a module of `config.preload` cannot be loaded.
         SandboxUnavailable: the kernel enforces less than `config.min_level`.
     """
-    return Grader(
-        workers=config.workers,
-        limits=limits_of(config),
-        min_level=config.min_level,
-        preload=config.preload,
-    )
+    limits = limits_of(config)
+    try:
+        return Grader(
+            workers=config.workers, limits=limits, min_level=config.min_level, preload=config.preload
+        )
+    except SandboxUnavailable as error:
+        _, is_module, what = str(error).partition(": preload: ")
+        if not is_module:
+            raise
+        raise ConfigError(
+            f"preload: {what}\nhint: install it in the environment that grades, or leave it out"
+        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)

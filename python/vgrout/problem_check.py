@@ -3,6 +3,7 @@
 `vgrout check` says all of it; a run refuses the first of it.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,12 @@ def check_solutions(
     findings: list[Finding] = []
     jobs: list[tuple[Problem, bool, GradeJob]] = []
     for problem in problems:
-        stub = STUB.format(problem.func_name.removeprefix("Solution()."))
+        name = problem.func_name.removeprefix("Solution().")
+        called = re.compile(rf"\b{re.escape(name)}\b")
+        if not any(called.search(text) for text in (*problem.tests, problem.setup_code)):
+            findings.append(finding(problem, f"field `func_name`: no test calls {problem.func_name!r}"))
+            continue
+        stub = STUB.format(name)
         try:
             jobs += [
                 (problem, is_stub, job_of(problem, answer))

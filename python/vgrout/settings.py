@@ -84,13 +84,15 @@ def to_json(settings: object) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for entry in fields(settings):  # type: ignore[arg-type]
         value = getattr(settings, entry.name)
-        if is_dataclass(value):
-            plain[entry.name] = to_json(value)
-        elif isinstance(value, Path):
-            plain[entry.name] = str(value)
-        else:
-            plain[entry.name] = list(value) if isinstance(value, tuple) else value
+        plain[entry.name] = to_json(value) if is_dataclass(value) else plain_value(value)
     return plain
+
+
+def plain_value(value: object) -> object:
+    """A setting as JSON holds it."""
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def leaves(settings: object, prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -144,6 +146,7 @@ _WORDS = {
     "less_than_equal": "is above {le}",
     "less_than": "is not below {lt}",
     "finite_number": "is not a finite number",
+    "string_too_short": "has fewer characters than {min_length}",
     "literal_error": "is unknown, expected one of {expected}",
 }
 

@@ -4,11 +4,14 @@ import signal
 import threading
 from abc import ABC, abstractmethod
 from types import FrameType, TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 
 class TakenSignals(ABC):
-    """While entered, SIGINT and SIGTERM come to `_handle`; outside the main thread nothing changes."""
+    """While entered, the signals `taken` come to `_handle`; outside the main thread nothing changes."""
+
+    taken: ClassVar[tuple[signal.Signals, ...]] = (signal.SIGINT, signal.SIGTERM)
+    """A batch system that takes its machine back sends SIGTERM and waits a while."""
 
     def __init__(self) -> None:
         """Nothing is installed until the object is entered."""
@@ -16,8 +19,7 @@ class TakenSignals(ABC):
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            # A batch system that takes its machine back sends SIGTERM and waits a while.
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in self.taken:
                 self._previous[number] = signal.signal(number, self._handle)
         return self
 
@@ -30,4 +32,13 @@ class TakenSignals(ABC):
 
     @abstractmethod
     def _handle(self, _signal: int, _frame: FrameType | None) -> None:
-        """One of the two came."""
+        """One of them came."""
+
+
+class TerminatedAsInterrupted(TakenSignals):
+    """While entered, SIGTERM is what Ctrl-C is: what was begun is undone or kept, and said."""
+
+    taken = (signal.SIGTERM,)
+
+    def _handle(self, _signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt

@@ -181,7 +181,7 @@ def test_default_targets_are_attention_and_mlp_and_never_the_head(model):
 @pytest.mark.parametrize(
     ("targets", "match"),
     [
-        (["q_prj"], "available: .*q_proj"),
+        (["q_prj"], r"^adapter\.targets: .*available: .*q_proj"),
         (["lm_head"], "never adapted"),
         (["embed_tokens"], "available"),
         ([], "non-empty"),

@@ -16,6 +16,7 @@ from vgrout.artifacts import (
     METRICS,
     ROLLOUTS,
     TIMING,
+    VALIDATION,
     RunDir,
     default_run_dir,
     read_records,
@@ -214,12 +215,41 @@ def test_resume_refuses_metrics_that_stop_before_the_checkpoint(tmp_path: Path) 
     assert steps_of(tmp_path / "a") == [1, 2]
 
 
+def validated(path: Path, steps: list[int]) -> None:
+    with resumed(path, 5) as run:
+        for step in steps:
+            run.write_validation({field.name: step for field in VALIDATION.fields})
+
+
+@pytest.mark.parametrize(("file", "what"), [("metrics", "0 rows are of step 3 in the place of 1"), ("rollouts", "0 rows are of step 3 in the place of some"), ("validation", "0 rows are of step 2 in the place of 1")])  # fmt: skip
+def test_resume_names_the_first_step_that_has_lost_its_rows(tmp_path: Path, file: str, what: str) -> None:
+    interrupted_run(tmp_path / "a", steps=5)
+    validated(tmp_path / "a", [2, 4])
+    path = tmp_path / "a" / f"{file}.jsonl"
+    lost = 2 if file == "validation" else 3
+    kept = [row for row in path.read_text().splitlines(keepends=True) if f'"step":{lost},' not in row]
+    path.write_text("".join(kept))
+    said = rf"{file}\.jsonl: {what}, but the checkpoint is of step 5\nhint: put"
+    with RunDir.open_for_resume(tmp_path / "a") as run, pytest.raises(DataError, match=said):
+        run.go_on_after(5, validated_every=2)
+    assert path.read_text() == "".join(kept)
+
+
+def test_a_step_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+    interrupted_run(tmp_path / "a", steps=5)
+    path = tmp_path / "a" / "metrics.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:3], lines[2], *lines[3:]]))
+    with pytest.raises(DataError, match="2 rows are of step 3 in the place of 1"):
+        resumed(tmp_path / "a", 5)
+
+
 def test_resume_names_a_malformed_row_by_line(tmp_path: Path) -> None:
     interrupted_run(tmp_path / "a", steps=2)
     file = tmp_path / "a" / "metrics.jsonl"
     lines = file.read_text().splitlines()
     file.write_text("\n".join([lines[0], "{oops", lines[1]]) + "\n")
-    with pytest.raises(DataError, match=r"metrics\.jsonl:2: not a JSON object"):
+    with pytest.raises(DataError, match=r"metrics\.jsonl:2: not a JSON object: .*\nhint: put"):
         resumed(tmp_path / "a", 2)
 
 

@@ -5,6 +5,8 @@ import json
 import os
 import pty
 import re
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -166,6 +168,74 @@ def test_an_interrupt_exits_130_and_says_how_to_go_on(capsys, monkeypatch, tmp_p
     monkeypatch.setattr("vgrout.train.run.run", stop)
     status, _, err = call(capsys, "smoke")
     assert (status, err) == (130, message.format(run=tmp_path))
+
+
+@pytest.mark.parametrize("command", ["check", "evaluate", "export", "direction-bench"])
+def test_a_path_behind_the_flags_is_told_where_it_stands(capsys, command):
+    assert cli.main([command, "--device", "cpu", "runs/x"]) == 2
+    err = capsys.readouterr().err
+    assert re.match(r"error: (RUN|DATA): missing in the first place, before the flags\nhint: give ", err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["train", "smoke", "--run-dir", ""], "--run-dir"),
+        (["train", "smoke", "--data="], "--data"),
+        (["evaluate", ""], "an argument"),
+        (["report", " ", "--out", "x.html"], "an argument"),
+        (["organism", "build", "--out", ""], "--out"),
+        (["sweep", "first-effect", "--out", ""], "--out"),
+    ],
+)
+def test_an_empty_value_is_said_so(capsys, arguments, name):
+    assert cli.main(arguments) == 2
+    assert capsys.readouterr().err.startswith(
+        f"error: {name}: is empty\nhint: give a value, or leave it out;"
+    )
+
+
+def test_a_new_folder_below_a_file_is_bad_input(capsys, tmp_path):
+    (tmp_path / "file").touch()
+    assert cli.main(["organism", "build", "--out", str(tmp_path / "file" / "x")]) == 2
+    said = f"error: cannot create {tmp_path}/file/x: {tmp_path}/file is not a folder\nhint: name a place that"
+    assert said in capsys.readouterr().err
+
+
+def test_a_module_that_cannot_be_preloaded_is_bad_input(capsys):
+    assert cli.main(["check", "organism", "--preload", "no_such_module"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: preload: 'no_such_module' cannot be loaded: ModuleNotFoundError")
+    assert "\nhint: install it in the environment that grades, or leave it out\n" in err
+    assert "doctor" not in err
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("place", ["vgrout.train.run.open_session", "vgrout.train.torchrun.joined_ranks"])
+def test_a_sigterm_while_a_run_sets_up_says_what_is_kept(
+    capsys, monkeypatch, tmp_path, finished, place, resume
+):
+    def stop(*_arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("went on")
+
+    monkeypatch.setattr(place, stop)
+    run = shutil.copytree(finished, tmp_path / "run") if resume else tmp_path / "run"
+    status, _, err = call(capsys, "smoke", "--resume" if resume else "--run-dir", str(run))
+    kept, again = (f"{run} is as it was", "goes on with") if resume else ("nothing was written", "begins")
+    assert status == 130
+    assert err.endswith(f"interrupted while setting up; {kept}\nhint: the same command {again} it\n")
+    assert run.exists() == resume
+
+
+def test_a_sigterm_while_a_run_is_evaluated_says_how_to_go_on(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("vgrout.commands.train.parse_config", lambda preset, flags: config)
+    monkeypatch.setattr("vgrout.train.run.evaluate", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    config = tiny_config(tmp_path / "run", steps=1)
+    status, _, err = call(capsys, "smoke")
+    assert status == 130
+    said = f"interrupted; saved after step 1 in {config.run_dir}\nhint: every step is made; `vgrout evaluate "
+    assert said in err
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,24 @@ def test_tests_that_a_stub_passes_are_found(tmp_path, capsys):
     assert "a method that does nothing passes every test" in capsys.readouterr().out
 
 
+def test_a_func_name_that_no_test_calls_is_found(tmp_path, capsys):
+    path = write_rows(tmp_path / "f.jsonl", rows(func_name="Solution().treble"))
+    assert main(["check", str(path)]) == 2
+    assert "field `func_name`: no test calls 'Solution().treble'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"gt_answer": ["def check(candidate):\n    assert candidate(2) == 4\ncheck(Solution().double)"]},
+        {"gt_answer": ["assert ask(2) == 4"], "setup_code": "def ask(n):\n    return Solution().double(n)\n"},
+        {"gt_answer": ["assert getattr(Solution(), 'double')(2) == 4"]},
+    ],
+)
+def test_a_func_name_that_is_called_otherwise_is_no_fault(tmp_path, changes):
+    assert main(["check", str(write_rows(tmp_path / "f.jsonl", rows(**changes)))]) == 0
+
+
 def test_rows_too_few_for_three_splits_are_found(tmp_path, capsys):
     assert main(["check", str(write_rows(tmp_path / "f.jsonl", rows()[:2]))]) == 2
     assert "splits: 2 problems cannot fill" in capsys.readouterr().out

@@ -117,7 +117,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path, capsys):
 
 def test_a_missing_run_is_asked_for(capsys):
     assert main(["direction-bench"]) == 2
-    assert "RUN: missing" in capsys.readouterr().err
+    assert "RUN: missing in the first place" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["prompts.jsonl", "rollouts.jsonl"])

@@ -74,6 +74,7 @@ def test_blank_lines_do_not_shift_the_line_number(tmp_path: Path) -> None:
         ({"canonical_solution": ""}, "field `canonical_solution`: found ''"),
         ({"canonical_solution": "\ud800"}, "text without lone surrogates"),
         ({"prompt_metadata": {}}, "field `prompt_metadata.starter_code`"),
+        ({"prompt_metadata": {"starter_code": 3}}, "field `prompt_metadata.starter_code`: found 3"),
         ({"prompt_metadata": "x"}, "field `prompt_metadata`: found 'x'"),
     ],
 )

@@ -2,11 +2,13 @@
 
 import gzip
 import json
+import re
 import shutil
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
+import env_samples
 import pytest
 import torch
 from rich.console import Console
@@ -14,6 +16,7 @@ from rich.console import Console
 from tiny import tiny_config, tiny_run
 from vgrout.artifacts import CHECKPOINT, METRICS, PROMPTS, ROLLOUTS, read_records
 from vgrout.cli import main
+from vgrout.env.pairs import OWN_PAIRS
 from vgrout.errors import ConfigError, DataError
 from vgrout.train import checkpoint
 from vgrout.train.evaluation import evaluate_run
@@ -181,3 +184,37 @@ def test_shuffled_labels_route_as_many_rows_as_the_oracle(tmp_path):
         ]
         exploited = [r["exploited"] for r in rollouts if r["zone"] is not None]
         assert row["zone_rout"] == sum(exploited)
+
+
+def test_what_only_training_was_made_of_is_not_asked_for(tmp_path):
+    pairs = tmp_path / "pairs"
+    start = tiny_run(tiny_config(tmp_path / "start", intervention="none", steps=1))
+    shutil.copytree(OWN_PAIRS, pairs)
+    config = tiny_config(tmp_path / "run", steps=1, gate__pairs=pairs, start_from=start.run_dir)
+    run = tiny_run(config)
+    before = (run.run_dir / "eval.json").read_bytes()
+    shutil.rmtree(pairs)
+    shutil.rmtree(start.run_dir)
+    again(run)
+    assert (run.run_dir / "eval.json").read_bytes() == before
+    # One problem, which is to be asked.
+    data = env_samples.write_rows(tmp_path / "one.jsonl", [env_samples.row(split="test")])
+    result, _ = again(run, data=data)
+    assert result.problems == ("7",)
+    # A training problem whose solution is wrong.
+    bad = env_samples.row(
+        id="bad",
+        split="train",
+        canonical_solution="class Solution:\n    def double(self, n):\n        return n\n",
+    )
+    bad["prompt"][-1]["content"] = bad["prompt"][-1]["content"].replace("twice", "two times")
+    result, _ = again(
+        run, data=env_samples.write_rows(tmp_path / "two.jsonl", [bad, env_samples.row(split="test")])
+    )
+    assert result.problems == ("7",)
+
+
+def test_more_problems_than_the_split_holds_is_said(trained, capsys):
+    assert main(["evaluate", str(trained.run_dir), "--eval.problems", "10000"]) == 0
+    said = r"^eval\.problems: 10000 are asked for, and the test split holds \d+: all are asked$"
+    assert re.search(said, capsys.readouterr().err, re.MULTILINE)

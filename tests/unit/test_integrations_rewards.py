@@ -352,3 +352,8 @@ def test_the_last_complete_answer_counts_unless_the_config_says_otherwise() -> N
 def test_settings_out_of_range_are_refused_by_name(settings: dict[str, Any], field: str) -> None:
     with pytest.raises(ConfigError, match=f"^{field}: "):
         RewardConfig(**settings)
+
+
+def test_a_reward_without_a_name_is_refused():
+    with pytest.raises(ConfigError, match="name: '' has fewer characters than 1"):
+        RewardConfig(name="")

@@ -275,9 +275,8 @@ class DyingEngine(LoraEngine):
 
 @pytest.mark.slow
 def test_a_run_whose_engine_dies_keeps_the_last_whole_step_and_goes_on_from_it(tmp_path, monkeypatch):
-    monkeypatch.setitem(registry.ENGINES, "dying", "test_lora_engine:DyingEngine")
-    monkeypatch.setitem(registry.ENGINES, "honest", "test_lora_engine:HonestEngine")
-    config = tiny_config(tmp_path / "run", rollouts__engine="dying", steps=3, checkpoint_every=20)
+    monkeypatch.setitem(registry.ENGINES, "served", "test_lora_engine:DyingEngine")
+    config = tiny_config(tmp_path / "run", rollouts__engine="served", steps=3, checkpoint_every=20)
     with pytest.raises(
         EngineError, match=r"has ended\nhint: saved after step 2; go on with `vgrout-train smoke --resume"
     ):
@@ -285,12 +284,9 @@ def test_a_run_whose_engine_dies_keeps_the_last_whole_step_and_goes_on_from_it(t
     assert not DyingEngine.folder.exists()
     rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(row)["step"] for row in rows] == [1, 2]
-    resumed = replace(
-        config, run_dir=None, resume=tmp_path / "run", rollouts=replace(config.rollouts, engine="honest")
-    )
-    tiny_run(resumed)
-    whole = replace(config, run_dir=tmp_path / "whole", rollouts=replace(config.rollouts, engine="honest"))
-    tiny_run(whole)
+    monkeypatch.setitem(registry.ENGINES, "served", "test_lora_engine:HonestEngine")
+    tiny_run(replace(config, run_dir=None, resume=tmp_path / "run"))
+    tiny_run(replace(config, run_dir=tmp_path / "whole"))
     for name in ("metrics.jsonl", "rollouts.jsonl", "eval.json"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 

@@ -17,6 +17,7 @@ import vgrout.train.run as run_module
 from tiny import tiny_config, tiny_policy, tiny_run
 from vgrout import cli
 from vgrout.artifacts import CHECKPOINT, METRICS, PREVIOUS_CHECKPOINT, TIMING, RunDir, read_records
+from vgrout.config_file import load_config
 from vgrout.env.problems import OWN_PROBLEMS
 from vgrout.errors import ConfigError, DataError, StorageError
 from vgrout.train import checkpoint
@@ -184,6 +185,88 @@ def test_a_run_that_is_being_written_is_refused_before_anything_is_built(copied,
 # --- what the run began with
 
 
+def test_settings_changed_by_hand_are_refused_by_name(copied):
+    config = copied / "config.json"
+    stored = json.loads(config.read_text())
+    stored["gate"]["warmup"] = 7
+    stored["seed"] = 3
+    config.write_text(json.dumps(stored))
+    before = {path.name: path.read_bytes() for path in copied.iterdir()}
+    said = (
+        r"config\.json: seed = 3, not 0; gate\.warmup = 7, not 8, with which checkpoint\.pt was made\nhint: "
+    )
+    with pytest.raises(DataError, match=said):
+        tiny_run(replace(load_config(config), resume=copied))
+    for command in (["evaluate", str(copied)], ["export", str(copied), "--out", str(copied / "out")]):
+        assert cli.main(command) == 2
+    assert {path.name: path.read_bytes() for path in copied.iterdir()} == before
+
+
+def test_settings_that_a_run_may_have_others_of_may_be_changed_by_hand(copied):
+    stored = json.loads((copied / "config.json").read_text())
+    (copied / "config.json").write_text(json.dumps(stored | {"steps": 5, "checkpoint_minutes": 3.0}))
+    config = replace(load_config(copied / "config.json"), resume=copied)
+    assert tiny_run(config).config.steps == 5
+
+
+def test_other_settings_are_refused_from_python_too(copied):
+    with pytest.raises(ConfigError, match=r"seed: 3 contradicts the 0 of the run that is resumed"):
+        resumed(copied, seed=3)
+
+
+def test_a_checkpoint_of_another_run_is_refused_by_name(copied, tmp_path):
+    other = tiny_run(small(tmp_path / "other", seed=3)).run_dir
+    for name in (CHECKPOINT, PREVIOUS_CHECKPOINT):
+        shutil.copy(other / name, copied / name)
+    with pytest.raises(DataError, match=r"copied/config\.json: seed = 0, not 3, with which checkpoint\.pt"):
+        resumed(copied)
+    with pytest.raises(DataError, match=r"copied/config\.json: seed = 0, not 3, with which checkpoint\.pt"):
+        tiny_run(small(tmp_path / "on", start_from=copied))
+    # As an earlier version wrote them: the adapter tells.
+    for name in (CHECKPOINT, PREVIOUS_CHECKPOINT):
+        checkpoint.save(copied / name, replace(checkpoint.load(copied / name), settings={}))
+    said = (
+        r"copied/checkpoint\.pt: adapter state: seed is 3, this adapter's is 0\nhint: put back the run's own"
+    )
+    with pytest.raises(DataError, match=said):
+        resumed(copied)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"seed": 3},
+            r"start_from: .*checkpoint\.pt: adapter state: seed is 0, .*\nhint: give the model, `--seed`",
+        ),
+        (
+            {"start_from": "nowhere"},
+            r"nowhere/config\.json: cannot be read: .*\nhint: give the folder of a run",
+        ),
+    ],
+)
+def test_a_start_that_does_not_fit_says_what_to_give(copied, tmp_path, change, said):
+    change = {name: tmp_path / value if name == "start_from" else value for name, value in change.items()}
+    with pytest.raises((ConfigError, DataError), match=said):
+        tiny_run(small(tmp_path / "on", **({"start_from": copied} | change)))
+    (copied / CHECKPOINT).unlink()
+    with pytest.raises(ConfigError, match=r"start_from: .*has no checkpoint\.pt: .*\nhint: name another run"):
+        tiny_run(small(tmp_path / "on", start_from=copied))
+
+
+@pytest.mark.parametrize("file", ["metrics.jsonl", "rollouts.jsonl"])
+def test_a_row_missing_in_the_middle_is_refused(copied, file):
+    lines = (copied / file).read_text().splitlines(keepends=True)
+    del lines[len(lines) // 4]
+    (copied / file).write_text("".join(lines))
+    before = bytes_of(copied, NUMBERS)
+    with pytest.raises(
+        DataError, match=rf"{file}: \d+ rows are of step 2 in the place of \d+, .*\nhint: put"
+    ):
+        resumed(copied)
+    assert bytes_of(copied, NUMBERS) == before
+
+
 def spoil_prompts(rows):
     for row in rows:
         for message in row["prompt"]:
@@ -341,6 +424,17 @@ def test_a_finished_run_says_so(whole, copied, capsys):
         in err
     )
     assert bytes_of(copied) == bytes_of(whole.run_dir)
+
+
+def test_what_is_refused_is_not_said_to_be_evaluated(copied, capsys):
+    (copied / "inputs.json").unlink()
+    status, err = call(capsys, "smoke", "--resume", copied)
+    assert status == 2
+    said = (
+        f"error: {copied}/inputs.json: is missing, so what the run began with is not known\nhint: put it back"
+    )
+    assert said in err
+    assert "only its evaluation" not in err
 
 
 def no_config(path):

@@ -144,15 +144,19 @@ def test_validation_changes_nothing_of_the_training(tmp_path):
 
 
 def test_a_resumed_runs_validations_are_those_of_an_uninterrupted_one(tmp_path):
-    whole = tiny_run(tiny_config(tmp_path / "whole", **VALIDATED))
-    cut = tiny_config(tmp_path / "cut", **(VALIDATED | {"eval__every": 1}), steps=3, checkpoint_every=2)
-    tiny_run(cut)
+    every = VALIDATED | {"eval__every": 1}
+    whole = tiny_run(tiny_config(tmp_path / "whole", **every))
+    tiny_run(tiny_config(tmp_path / "cut", **every, steps=3, checkpoint_every=2))
     (tmp_path / "cut" / "checkpoint.pt").unlink()  # back to step 2, whose rows stay and no later ones
-    tiny_run(tiny_config(tmp_path / "cut", **VALIDATED, resume=tmp_path / "cut"))
-    steps = [row["step"] for row in read_records(tmp_path / "cut" / "validation.jsonl", VALIDATION)]
-    assert steps == [1, 2, 4]
-    last = (whole.run_dir / "validation.jsonl").read_text().splitlines()[-1]
-    assert (tmp_path / "cut" / "validation.jsonl").read_text().splitlines()[-1] == last
+    tiny_run(tiny_config(tmp_path / "cut", **every, resume=tmp_path / "cut"))
+    asked, expected = ((path / "validation.jsonl").read_text() for path in (tmp_path / "cut", whole.run_dir))
+    assert asked == expected
+    assert [row["step"] for row in read_records(whole.run_dir / "validation.jsonl", VALIDATION)] == [
+        1,
+        2,
+        3,
+        4,
+    ]
 
 
 def test_no_validation_problems_are_said_before_anything_is_written(tmp_path):

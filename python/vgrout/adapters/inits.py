@@ -68,20 +68,24 @@ def select_targets(model: nn.Module, targets: Sequence[str] | None) -> dict[str,
         if not chosen:
             name = type(model).__name__
             if not available:
-                raise ConfigError(f"targets: {name} has no Linear that an adapter could stand on")
+                raise ConfigError(f"adapter.targets: {name} has no Linear that an adapter could stand on")
             raise ConfigError(
-                f"targets: no default target in {name}; its Linears are {', '.join(available)}"
+                f"adapter.targets: no default target in {name}; its Linears are {', '.join(available)}"
                 "\nhint: name some with `--adapter.targets`"
             )
         return chosen
     if isinstance(targets, str) or not targets:
-        raise ConfigError(f"targets: {targets!r}, expected a non-empty sequence of names out of {available}")
+        raise ConfigError(
+            f"adapter.targets: {targets!r}, expected a non-empty sequence of names out of {available}"
+        )
     for target in targets:
         if any(_matches(name, target) for name in heads):
-            raise ConfigError(f"targets: {target!r} is the language-model head, which is never adapted")
+            raise ConfigError(
+                f"adapter.targets: {target!r} is the language-model head, which is never adapted"
+            )
         if not any(_matches(name, target) for name in bodies):
             raise ConfigError(
-                f"targets: {target!r} names no Linear of {type(model).__name__}; available: {available}"
+                f"adapter.targets: {target!r} names no Linear of {type(model).__name__}; available: {available}"
             )
     return {name: module for name, module in bodies.items() if any(_matches(name, t) for t in targets)}
 

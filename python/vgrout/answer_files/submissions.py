@@ -21,6 +21,7 @@ from vgrout.answer_files.lines import read_lines
 from vgrout.config import Extract
 from vgrout.env.jsonl import bad_field, get_field, get_text
 from vgrout.env.modes import get_mode
+from vgrout.env.toothless import refuse_toothless
 from vgrout.errors import DataError
 from vgrout.grading import GradeJob
 
@@ -141,6 +142,8 @@ def _begun_program(where: str, row: dict[str, Any]) -> tuple[str, GradingProblem
 def _check_job(where: str, fields: Mapping[str, Any], tests: str) -> None:
     try:
         GradeJob("", **fields)
+        names = {name: fields.get(name, "") for name in ("func_name", "entry_point")}
+        refuse_toothless(fields["tests"], **names)
     except ValueError as error:
         # The job calls them tests.
         raise DataError(f"{where}: {re.sub('^tests', tests, str(error))}") from error

@@ -70,11 +70,7 @@ class VerdictStream:
         return False
 
     def append(self, graded: list[tuple[Submission, Verdict]], *, level: str, keep_stdout: bool) -> None:
-        """Write a batch.
-
-        Raises:
-            BrokenPipeError: the reader has gone.
-        """
+        """Write a batch."""
         for answer, verdict in graded:
             row = verdict_row(answer, verdict, level=level, keep_stdout=keep_stdout)
             sys.stdout.write(json.dumps(row) + "\n")

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from vgrout.bars import Bar
 from vgrout.config import GraderConfig
-from vgrout.flags import DONE, complain, parse_flags, path_and_flags, without_path
+from vgrout.flags import DONE, complain, parse_flags, path_and_flags
 from vgrout.grading import open_grader
 from vgrout.problem_check import Finding, check_file
 from vgrout.settings import check
@@ -27,7 +27,7 @@ class CheckFlags:
 
 def run(arguments: Sequence[str]) -> int:
     """`vgrout check DATA [flags]`."""
-    path, given = path_and_flags(arguments)
+    path, given = path_and_flags("DATA", arguments, "give a file of problems, or `organism`")
     flags = parse_flags(
         CheckFlags,
         given,
@@ -36,8 +36,6 @@ def run(arguments: Sequence[str]) -> int:
         "that does nothing, which must not, and say what is wrong, row by row. docs/guides/problems.md describes a row.",
         hint="`vgrout check DATA --help` lists every flag",
     )
-    if path is None:
-        return without_path("DATA", given, "give a file of problems, or `organism`")
     check(flags.grader)
     console = Console(stderr=True)
     with (

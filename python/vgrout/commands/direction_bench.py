@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from vgrout.flags import DONE, parse_flags, path_and_flags, without_path
+from vgrout.flags import DONE, parse_flags, path_and_flags
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,7 +36,7 @@ class DirectionBenchFlags:
 
 def run(arguments: Sequence[str]) -> int:
     """`vgrout direction-bench RUN [flags]`."""
-    path, given = path_and_flags(arguments)
+    path, given = path_and_flags("RUN", arguments, "give the folder of a run first")
     flags = parse_flags(
         DirectionBenchFlags,
         given,
@@ -46,8 +46,6 @@ def run(arguments: Sequence[str]) -> int:
         "base model; nothing is sampled or trained.",
         hint="`vgrout direction-bench RUN --help` lists every flag",
     )
-    if path is None:
-        return without_path("RUN", given, "give the folder of a run first")
     from rich.console import Console
 
     from vgrout.train.direction_bench import bench_run

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vgrout.config import EvalConfig, GraderConfig, TrainConfig, validate
 from vgrout.config_file import load_config
-from vgrout.flags import DONE, parse_flags, path_and_flags, without_path
+from vgrout.flags import DONE, parse_flags, path_and_flags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +25,8 @@ class EvaluateFlags:
 
 def run(arguments: Sequence[str]) -> int:
     """`vgrout evaluate RUN [flags]`."""
-    path, given = path_and_flags(arguments)
-    own = TrainConfig() if path is None else load_config(path / "config.json")
+    path, given = path_and_flags("RUN", arguments, "give the folder of a run first")
+    own = load_config(path / "config.json") if path.name else TrainConfig()
     flags = parse_flags(
         EvaluateFlags,
         given,
@@ -36,8 +36,6 @@ def run(arguments: Sequence[str]) -> int:
         default=EvaluateFlags(eval=own.eval, grading=own.grading),
         hint="`vgrout evaluate RUN --help` lists every flag",
     )
-    if path is None:
-        return without_path("RUN", given, "give the folder of a run first")
     validate(TrainConfig(eval=flags.eval, grading=flags.grading))
     from rich.console import Console
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from vgrout.config import Dtype
-from vgrout.flags import DONE, parse_flags, path_and_flags, without_path
+from vgrout.flags import DONE, parse_flags, path_and_flags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class ExportFlags:
 
 def run(arguments: Sequence[str]) -> int:
     """`vgrout export RUN --out DIR [flags]`."""
-    path, given = path_and_flags(arguments)
+    path, given = path_and_flags("RUN", arguments, "give the folder of a run first")
     flags = parse_flags(
         ExportFlags,
         given,
@@ -43,8 +43,6 @@ def run(arguments: Sequence[str]) -> int:
         hint="`vgrout export RUN --help` lists every flag",
         bare_switches=True,
     )
-    if path is None:
-        return without_path("RUN", given, "give the folder of a run first")
     from rich.console import Console
 
     from vgrout.train.export import export_run, push

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vgrout.config import TrainConfig, validate
-from vgrout.config_file import changed_settings, load_config
+from vgrout.config_file import load_config, refuse_changes
 from vgrout.errors import ConfigError, DataError
 from vgrout.flags import BAD_INPUT, DONE, FAILED, HELP, INTERRUPTED, complain, parse_flags, usage
 from vgrout.presets import PRESETS
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from vgrout.train.ranks import Ranks
-
-RESUME_MAY_CHANGE = frozenset(
-    {
-        "steps", "device", "run_dir", "resume", "checkpoint_every", "checkpoint_minutes", "base.threads", "base.shard", "trackers",
-        "rollouts.url", "rollouts.adapter_dir", "rollouts.timeout_s", "rollouts.memory_share", "ranks.timeout_s",
-    }
-)  # fmt: skip
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -40,7 +33,16 @@ def run(arguments: Sequence[str]) -> int:
                 read = _read(arguments)
             except (ConfigError, DataError):
                 return BAD_INPUT
-    return read if isinstance(read, int) else _train(read)
+    if isinstance(read, int):
+        return read
+    try:
+        return _train(read)
+    except KeyboardInterrupt:
+        what, again = "nothing was written", "the same command begins it"
+        if read.resume is not None:
+            what, again = f"{read.resume} is as it was", "the same command goes on with it"
+        sys.stderr.write(f"interrupted while setting up; {what}\nhint: {again}\n")
+        return INTERRUPTED
 
 
 def _read(arguments: Sequence[str]) -> TrainConfig | int:
@@ -70,19 +72,15 @@ def parse_config(preset: str, flags: Sequence[str]) -> TrainConfig:
     config = _parse(preset, flags, start)
     if config.resume is None:
         return config
-    stored = load_config(config.resume / "config.json")
+    stored_in = config.resume
+    stored = load_config(stored_in / "config.json")
     if stored.preset != preset:
         raise ConfigError(
-            f"resume: {config.resume} is a run of preset {stored.preset}, not {preset}"
-            f"\nhint: `vgrout-train {stored.preset} --resume {config.resume}`"
+            f"resume: {stored_in} is a run of preset {stored.preset}, not {preset}"
+            f"\nhint: `vgrout-train {stored.preset} --resume {stored_in}`"
         )
     config = _parse(preset, flags, stored)
-    for name, old, new in changed_settings(stored, config):
-        if name not in RESUME_MAY_CHANGE:
-            raise ConfigError(
-                f"{name}: {new} contradicts the {old} of the run that is resumed, {config.resume}"
-                "\nhint: leave the flag out, or start a new run"
-            )
+    refuse_changes(stored, config, stored_in)
     if config.run_dir is not None:
         raise ConfigError("run_dir: a resumed run goes on in its own folder\nhint: leave `--run-dir` out")
     return config

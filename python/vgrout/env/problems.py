@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from vgrout.builtin import resolve_problems
-from vgrout.env.jsonl import Message, bad_field, get_field, get_messages, get_text, read_rows
+from vgrout.env.jsonl import Message, bad_field, check_text, get_field, get_messages, get_text, read_rows
 from vgrout.env.stable import stable_order
 from vgrout.errors import ConfigError, DataError
 
@@ -125,16 +125,23 @@ def scan_problems(path: Path | None = None) -> Iterator[Problem | DataError]:
         raise DataError(f"{path}: holds no problem\nhint: one JSON object stands on each line")
 
 
-def split_problems(problems: Sequence[Problem], seed: int, fractions: tuple[float, float, float]) -> Splits:
+def split_problems(
+    problems: Sequence[Problem],
+    seed: int,
+    fractions: tuple[float, float, float],
+    *,
+    needed: Sequence[SplitName] = ("train", "test"),
+) -> Splits:
     """Share the problems out over train, validation and test by a seeded order of their ids.
 
     A split with a positive fraction gets at least one problem; otherwise sizes are the nearest whole numbers. Where
-    every problem names its split, those are taken instead, in file order, and seed and fractions have no say.
+    every problem names its split, those are taken instead, in file order, and seed and fractions have no say; of
+    these splits those that are `needed` hold a problem.
 
     Raises:
         ConfigError: the fractions are negative or do not sum to 1.
         DataError: an id or statement would stand twice, there are fewer problems than splits, only some problems
-            name their split, or none is named for training or test.
+            name their split, or none is named for one that is needed.
     """
     if min(fractions) < 0 or not math.isclose(sum(fractions), 1.0, abs_tol=1e-9):
         raise ConfigError(f"env.fractions: {fractions} must be at least 0 each and sum to 1")
@@ -142,7 +149,7 @@ def split_problems(problems: Sequence[Problem], seed: int, fractions: tuple[floa
     if len(by_id) != len(problems):
         raise DataError(f"splits: {len(problems)} problems share {len(by_id)} ids")
     if any(problem.split for problem in problems):
-        return _named_splits(problems)
+        return _named_splits(problems, needed)
     order = stable_order(by_id, "split", seed)
     sizes = _sizes(len(order), fractions)
     bounds = (0, sizes[0], sizes[0] + sizes[1], len(order))
@@ -153,7 +160,7 @@ def split_problems(problems: Sequence[Problem], seed: int, fractions: tuple[floa
     return splits
 
 
-def _named_splits(problems: Sequence[Problem]) -> Splits:
+def _named_splits(problems: Sequence[Problem], needed: Sequence[SplitName]) -> Splits:
     """The splits that the problems name."""
     unnamed = [problem.id for problem in problems if problem.split is None]
     if unnamed:
@@ -162,7 +169,7 @@ def _named_splits(problems: Sequence[Problem]) -> Splits:
             f"{unnamed[0]!r} among these\nhint: give every row the field `split`, or none"
         )
     parts = {name: tuple(p for p in problems if p.split == name) for name in get_args(SplitName)}
-    for name in ("train", "test"):
+    for name in needed:
         if not parts[name]:
             raise DataError(f'splits: no problem names {name}\nhint: give some rows "split": "{name}"')
     splits = Splits(**parts)
@@ -180,7 +187,8 @@ def _sizes(total: int, fractions: tuple[float, float, float]) -> list[int]:
             largest = sizes.index(max(sizes))
             if sizes[largest] < 2:
                 raise DataError(
-                    f"splits: {total} problems cannot fill env.fractions {fractions}\nhint: give more problems"
+                    f"splits: {total} problems cannot fill env.fractions {fractions}"
+                    "\nhint: give more problems, or every row the field `split`"
                 )
             sizes[largest] -= 1
             sizes[index] = 1
@@ -193,8 +201,7 @@ def _problem(where: str, row: dict[str, Any]) -> Problem:
         raise bad_field(
             where, "prompt_metadata", metadata, "an object with starter_code", "give {starter_code: …}"
         )
-    if "starter_code" not in metadata:
-        raise bad_field(where, "prompt_metadata.starter_code", None, "a string", "add the starter code")
+    check_text(where, "prompt_metadata.starter_code", metadata.get("starter_code"))
     func_name = get_text(where, row, "func_name")
     if not _FUNC_NAME.fullmatch(func_name):
         raise bad_field(
@@ -204,7 +211,7 @@ def _problem(where: str, row: dict[str, Any]) -> Problem:
         id=_identifier(where, get_field(where, row, "id")),
         difficulty=_difficulty(where, get_text(where, row, "difficulty")),
         messages=_prompt(where, row),
-        starter_code=get_text(f"{where}: prompt_metadata", metadata, "starter_code"),
+        starter_code=metadata["starter_code"],
         func_name=func_name,
         tests=_tests(where, get_field(where, row, "gt_answer")),
         setup_code=get_text(where, row, "setup_code", empty=True),

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
+from annotated_types import MinLen
+
 from vgrout.config import Extract, GraderConfig
 from vgrout.env.modes import MODES
 from vgrout.errors import GraderError
@@ -39,7 +41,7 @@ class RewardConfig(GraderConfig):
     score: Score = "reward"
     """`reward` is 0.5 for code that compiles plus 3.0 if it passed; `passed` and `gt_correct` are 1.0 or 0.0;
     `score` is the share of tests that hold."""
-    name: str = "vgrout_reward"
+    name: Annotated[str, MinLen(1)] = "vgrout_reward"
     """`__name__` of the function: what a trainer's logs call it."""
 
     def __post_init__(self) -> None:

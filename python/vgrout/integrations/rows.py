@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from vgrout.env.toothless import refuse_toothless
 from vgrout.errors import DataError
 from vgrout.grading import GradeJob, Verdict
 from vgrout.integrations.config import RewardConfig
@@ -25,14 +26,18 @@ def build_job(config: RewardConfig, response: str, fields: Mapping[str, Any], wh
         raise DataError(f"{where}: field `tests`: missing\nhint: give each row a list of `assert` lines")
     mode = _text(fields, "mode", where) or config.mode
     try:
+        tests = tests_of(tests, where)
+        func_name = _text(fields, "func_name", where) or ""
+        entry_point = _text(fields, "entry_point", where) or ""
+        refuse_toothless(tests, func_name=func_name, entry_point=entry_point)
         return GradeJob(
             response,
-            tests_of(tests, where),
+            tests,
             mode=mode,
             setup_code=_text(fields, "setup_code", where) or config.setup_code,
             canonical_solution=_text(fields, "canonical_solution", where) or "",
-            func_name=_text(fields, "func_name", where) or "",
-            entry_point=_text(fields, "entry_point", where) or "",
+            func_name=func_name,
+            entry_point=entry_point,
             # The config's marker belongs to the config's mode.
             marker=_text(fields, "marker", where) or (config.marker if mode == config.mode else None),
             extract=config.extract,

@@ -9,8 +9,9 @@ import io
 import logging
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import numpy as np
 import torch
 
 from vgrout.artifacts import CHECKPOINT, PREVIOUS_CHECKPOINT
+from vgrout.config import TrainConfig
+from vgrout.config_file import lasting_settings, load_config
 from vgrout.errors import ConfigError, DataError
 from vgrout.files import replacing
 from vgrout.routing import Direction
@@ -42,6 +45,8 @@ class Checkpoint:
     direction: Direction | None
     direction_step: int
     """The step at whose start the direction was extracted."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What `lasting_settings` gives of the run; empty in files that an earlier version wrote."""
 
 
 def save(path: Path, checkpoint: Checkpoint, *, previous: Path | None = None) -> None:
@@ -62,6 +67,7 @@ def save(path: Path, checkpoint: Checkpoint, *, previous: Path | None = None) ->
         "guard": checkpoint.guard,
         "direction": None if direction is None else asdict(direction),
         "direction_step": checkpoint.direction_step,
+        "settings": dict(checkpoint.settings),
     }
     buffer = io.BytesIO()
     torch.save(_plain(plain), buffer)
@@ -100,6 +106,7 @@ def load(path: Path) -> Checkpoint:
         guard=plain["guard"],
         direction=None if direction is None else Direction(**direction),
         direction_step=plain["direction_step"],
+        settings=plain.get("settings", {}),
     )
 
 
@@ -121,6 +128,53 @@ def load_last(folder: Path) -> tuple[Checkpoint, Path]:
         first_line = str(error).partition("\n")[0]
         log.warning("%s; going on from %s, of step %d", first_line, previous.name, saved.step)
         return saved, previous
+
+
+def load_run(folder: Path) -> tuple[TrainConfig, Checkpoint, Path]:
+    """A run's settings and its last checkpoint that is whole, which was made with them; and that one's file.
+
+    Raises:
+        ConfigError: there is no run, or no checkpoint.
+        DataError: one of the two cannot be read, or they are not of one run.
+    """
+    config = load_config(folder / "config.json")
+    saved, file = load_last(folder)
+    check_settings(saved, file, config)
+    return config, saved, file
+
+
+def check_settings(saved: Checkpoint, file: Path, config: TrainConfig) -> None:
+    """The checkpoint read from `file` was made with the settings in the `config.json` beside it.
+
+    Raises:
+        DataError: it was made with others, of this run before they were changed or of another; it says which.
+    """
+    now = lasting_settings(config)
+    others = [
+        f"{name} = {now[name]!r}, not {value!r}"
+        for name, value in saved.settings.items()
+        if name in now and now[name] != value
+    ]
+    if others:
+        raise DataError(
+            f"{file.with_name('config.json')}: {'; '.join(others)}, with which {file.name} was made"
+            "\nhint: put back whichever of the two was changed, or start a new run"
+        )
+
+
+@contextmanager
+def fitting(
+    file: Path | str, remedy: str = "put back the run's own checkpoint, or start a new run"
+) -> Iterator[None]:
+    """What of the checkpoint in `file` does not fit the run inside is said of the file.
+
+    Raises:
+        DataError: with `remedy`, in the place of one without the two.
+    """
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{file}: {error}\nhint: {remedy}") from error
 
 
 def _seal(content: memoryview) -> bytes:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from vgrout.artifacts import write_json_atomic
 from vgrout.config import EvalConfig, GraderConfig, TrainConfig
-from vgrout.config_file import changed_settings, load_config
+from vgrout.config_file import changed_settings
 from vgrout.evals.evaluate import EvalResult
 from vgrout.train import checkpoint
 from vgrout.train.progress import evaluation_bar, log_to
@@ -118,12 +118,12 @@ def evaluate_run(
         DataError: `data` or a file of the run is malformed.
     """
     log_to(console)
-    own = load_config(path / "config.json")
-    saved, _ = checkpoint.load_last(path)
+    own, saved, file = checkpoint.load_run(path)
     base = replace(own.base, shard=False)  # one process asks
     asked = replace(own, data=data or own.data, eval=settings, grading=grading, base=base)
-    with open_session(asked) as session:
-        session.trainer.restore(saved)
+    with open_session(asked, trains=False) as session:
+        with checkpoint.fitting(file):
+            session.trainer.restore(saved)
         result = evaluate(session, saved.step, console)
     target = path / f"{_file_name(own, asked, saved.step)}.json"
     write_json_atomic(target, result.to_json())

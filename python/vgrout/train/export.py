@@ -13,7 +13,6 @@ from transformers import AutoModelForCausalLM
 from vgrout import registry
 from vgrout.adapters import RouteMask, merged, write_adapter
 from vgrout.config import Dtype, TrainConfig
-from vgrout.config_file import load_config
 from vgrout.env.pairs import load_pairs
 from vgrout.errors import ConfigError, VgroutError
 from vgrout.files import new_folder, writing
@@ -71,13 +70,13 @@ def export_run(
     log_to(console)
     if out.exists():
         raise ConfigError(f"out: {out} exists\nhint: give a new folder")
-    config = load_config(path / "config.json")
-    saved, _ = checkpoint.load_last(path)
+    config, saved, file = checkpoint.load_run(path)
     configure_torch(config)
     # Merging needs weights that small differences are not lost in; those of a bfloat16 base are exact in float32.
     base = replace(config.base, dtype="float32") if merge else config.base
     loaded = policy_of(config, device, partial(chosen_pairs, config.gate), base=base)
-    loaded.adapter.load_state_dict(dict(saved.adapter))
+    with checkpoint.fitting(file):
+        loaded.adapter.load_state_dict(dict(saved.adapter))
     ablates = bool(registry.load(registry.ARMS, config.intervention, "intervention").ablates_at_deployment)
     quarantine = 0.0 if policy == "deployed" and ablates else 1.0
     drift, rank = None, None

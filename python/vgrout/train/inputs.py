@@ -54,6 +54,11 @@ def check_inputs(folder: Path, digests: Mapping[str, str]) -> None:
         DataError: it did not, naming what has changed; or its digests cannot be read.
     """
     path = folder / FILE
+    if not path.is_file():
+        raise DataError(
+            f"{path}: is missing, so what the run began with is not known"
+            "\nhint: put it back, or start the run again under a new `--run-dir`"
+        )
     try:
         stored = json.loads(read_content(path))
         begun = {name: str(stored[name]) for name in digests}

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from vgrout.artifacts import CHECKPOINT, PREVIOUS_CHECKPOINT, RunDir, default_run_dir, total_seconds
 from vgrout.config import TrainConfig
-from vgrout.config_file import load_config
+from vgrout.config_file import lasting_settings, refuse_changes
 from vgrout.env.partition import save_partition
 from vgrout.errors import ConfigError, Diverged, EngineError, RankLost, StorageError
 from vgrout.evals.evaluate import EvalResult
@@ -92,20 +92,21 @@ def run(config: TrainConfig, console: Console, ranks: Ranks = SOLO) -> RunResult
             return _go(session, _Keeper(session, path or Path(), new), console, start)
     with ExitStack() as stack:
         run_dir: RunDir | None = None
-        loaded: tuple[checkpoint.Checkpoint, Path] | None = None
+        loaded: tuple[TrainConfig, checkpoint.Checkpoint, Path] | None = None
         if ranks.is_first:
             # Held before anything is read: what another process still adds must not be cut off again.
             run_dir = stack.enter_context(RunDir.open_for_resume(config.resume))
-            loaded = _load_checkpoint(config, run_dir.path)
-        saved, file = cast("tuple[checkpoint.Checkpoint, Path]", ranks.from_first(loaded))
+            loaded = _load_run(config, run_dir.path)
+        begun, saved, file = cast("tuple[TrainConfig, checkpoint.Checkpoint, Path]", ranks.from_first(loaded))
         session = stack.enter_context(open_session(config, ranks))
         if run_dir is not None:
             check_inputs(run_dir.path, session.inputs)
-        session.trainer.restore(saved)
+        with checkpoint.fitting(file):
+            session.trainer.restore(saved)
         if run_dir is not None:
-            run_dir.go_on_after(saved.step)
+            run_dir.go_on_after(saved.step, validated_every=config.eval.every)
             run_dir.write_config(_stored(config))
-        log.info("resumed after step %d", saved.step)
+        _tell_resumed(config, begun, saved.step)
         keeper = _Keeper(session, config.resume, run_dir, saved.step, is_last_whole=file.name == CHECKPOINT)
         return _go(session, keeper, console, start)
 
@@ -126,6 +127,8 @@ def _go(session: Session, keeper: "_Keeper", console: Console, start: float) -> 
         keeper.write_timing(keeper.saved, {"setup": time.perf_counter() - start})
         _train(session, keeper, console)
         deployed, as_trained = _evaluate(session, keeper, console)
+    except KeyboardInterrupt as error:
+        raise Interrupted(path, keeper.saved or None) from error
     except StorageError as error:
         again = "start it again under a new `--run-dir`"
         if keeper.saved:
@@ -180,7 +183,9 @@ class _Keeper:
             self.run_dir.sync()
             checkpoint.save(
                 self.path / CHECKPOINT,
-                self.session.trainer.checkpoint(step),
+                replace(
+                    self.session.trainer.checkpoint(step), settings=lasting_settings(self.session.config)
+                ),
                 previous=self.path / PREVIOUS_CHECKPOINT if self.is_last_whole else None,
             )
         self.saved, self.is_last_whole, self._saved_at = step, True, time.monotonic()
@@ -245,8 +250,6 @@ def _train(session: Session, keeper: _Keeper, console: Console) -> None:
         # A rank that ends takes the others with it: not before the evidence is kept.
         ranks.gather(None)
         raise Diverged(f"{error}\nhint: the evidence is in {path / 'diverged.json'}") from error
-    except KeyboardInterrupt as error:
-        raise Interrupted(path, keeper.saved or None) from error
 
 
 def _steps(session: Session, keeper: _Keeper, interrupts: Interrupts) -> Iterator[Mapping[str, Any]]:
@@ -305,10 +308,7 @@ def _evaluate(session: Session, keeper: _Keeper, console: Console) -> tuple[Eval
     """Ask the held-out problems of the deployed and of the as-trained policy, and write `eval.json`."""
     start = time.perf_counter()
     steps = session.config.steps
-    try:
-        results = evaluate(session, steps, console)
-    except KeyboardInterrupt as error:
-        raise Interrupted(keeper.path, steps) from error
+    results = evaluate(session, steps, console)
     if keeper.run_dir is not None:
         keeper.run_dir.write_json("eval", results.to_json())
     keeper.write_timing(steps, {"evaluation": time.perf_counter() - start})
@@ -341,27 +341,32 @@ def _stored(config: TrainConfig) -> dict[str, Any]:
     return to_json(replace(config, run_dir=None, resume=None))
 
 
-def _load_checkpoint(config: TrainConfig, path: Path) -> tuple[checkpoint.Checkpoint, Path]:
-    """Read the checkpoint of the run that is resumed; more steps than it was begun with are fine, fewer are not."""
-    begun = load_config(path / "config.json").steps
-    saved, file = checkpoint.load_last(path)
+def _load_run(config: TrainConfig, path: Path) -> tuple[TrainConfig, checkpoint.Checkpoint, Path]:
+    """Read the run that is resumed; more steps than it was begun with are fine, fewer than it has made are not."""
+    begun, saved, file = checkpoint.load_run(path)
+    refuse_changes(begun, config, path)
     if config.steps < saved.step:
         raise ConfigError(
             f"steps: {config.steps} is below the {saved.step} that {path} has made"
             "\nhint: leave `--steps` out, or ask for more"
         )
-    if config.steps != begun:
+    return begun, saved, file
+
+
+def _tell_resumed(config: TrainConfig, begun: TrainConfig, step: int) -> None:
+    """Say where the run goes on, and what of it is another than it was begun with."""
+    log.info("resumed after step %d", step)
+    if config.steps != begun.steps:
         log.warning(
             "%d steps where the run was begun with %d: its learning rate now follows the other length",
             config.steps,
-            begun,
+            begun.steps,
         )
-    if config.steps == saved.step:
+    if config.steps == step:
         log.warning(
             "%s has made all its %d steps: only its evaluation is made"
             "\nhint: train on with `--steps N`, or ask other questions with `vgrout evaluate %s`",
-            path,
-            saved.step,
-            path,
+            config.resume,
+            step,
+            config.resume,
         )
-    return saved, file

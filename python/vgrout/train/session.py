@@ -21,7 +21,7 @@ from vgrout.config import AdapterConfig, EnvConfig, GateConfig, GraderConfig, Tr
 from vgrout.config_file import load_config
 from vgrout.env.pairs import ContrastPair, load_pairs
 from vgrout.env.partition import partition_modes
-from vgrout.env.problems import DIFFICULTIES, Problem, load_problems, split_problems
+from vgrout.env.problems import DIFFICULTIES, Problem, SplitName, load_problems, split_problems
 from vgrout.env.stable import stable_number
 from vgrout.env.wordings import chosen_wording
 from vgrout.errors import ConfigError, DataError
@@ -86,17 +86,20 @@ class _Material:
 
 
 @contextmanager
-def open_session(config: TrainConfig, ranks: Ranks = SOLO) -> Iterator[Session]:
+def open_session(config: TrainConfig, ranks: Ranks = SOLO, *, trains: bool = True) -> Iterator[Session]:
     """Build the run of `config`, this rank's part of it; leaving the context closes the grader.
+
+    One that only evaluates (not `trains`) reads nothing that training alone is made of.
 
     Raises:
         ConfigError, DataError: a setting, a file or a row is wrong; nothing was written.
         SandboxUnavailable: the kernel cannot enforce the fence.
     """
     validate(config)
+    config = config if trains else _without_training(config)
     trackers = load_trackers(config.trackers)
     configure_torch(config)
-    material = _load(config)
+    material = _load(config, trains=trains)
     with open_grader(_share_of_machine(config.grading, ranks)) as grader:
         fence = grader.grade([material.train_tasks[0].plain.job("")]).fence
         if ranks.is_first:
@@ -154,12 +157,26 @@ def _check_solutions(config: TrainConfig, material: _Material, grader: Grader) -
         raise found.error()
 
 
-def _load(config: TrainConfig) -> _Material:
+def _without_training(config: TrainConfig) -> TrainConfig:
+    """The settings without what only training asks for."""
+    return replace(
+        config,
+        start_from=None,
+        trackers=(),
+        rollouts=replace(config.rollouts, prompts_per_step=1),
+        teacher=replace(config.teacher, steps=0),
+        guard=replace(config.guard, rows=0),
+        eval=replace(config.eval, every=0),
+    )
+
+
+def _load(config: TrainConfig, *, trains: bool) -> _Material:
     """Read problems, pairs, model and pools, and put every prompt into tokens."""
     problems = easiest(load_problems(config.data), config.env.easiest)
-    splits = split_problems(problems, config.env.split_seed, config.env.fractions)
-    pairs = chosen_pairs(config.gate)
-    policy = policy_of(config, config.device, lambda: pairs)
+    needed: tuple[SplitName, ...] = ("train", "test") if trains else ("test",)
+    splits = split_problems(problems, config.env.split_seed, config.env.fractions, needed=needed)
+    pairs = chosen_pairs(config.gate) if trains else []
+    policy = policy_of(config, config.device, partial(chosen_pairs, config.gate))
     _tell_targets(policy, config.adapter)
     _start_from(config.start_from, policy.adapter)
     rollouts = config.rollouts
@@ -176,15 +193,23 @@ def _load(config: TrainConfig) -> _Material:
         spread(problems, [modes[split][problem.id] for problem in problems], config.eval.problems)
         for split, problems in (("test", splits.test), ("validation", splits.validation))
     )
+    if (config.eval.problems or 0) > len(asked):
+        log.warning(
+            "eval.problems: %d are asked for, and the test split holds %d: all are asked",
+            config.eval.problems,
+            len(asked),
+        )
     if config.eval.every and not validated:
         raise ConfigError(
             f"eval.every: {config.eval.every}, but env.fractions leaves no validation problem"
             "\nhint: give the second share more, `--env.fractions 0.7 0.15 0.15`"
         )
+    test_tasks = prepare(asked, modes["test"], evaluation_seed=config.env.split_seed)
     return _Material(
         policy=policy,
-        train_tasks=prepare(splits.train, modes["train"]),
-        test_tasks=prepare(asked, modes["test"], evaluation_seed=config.env.split_seed),
+        # A trainer that never trains, but holds the weights, has no others.
+        train_tasks=prepare(splits.train, modes["train"]) if trains else test_tasks,
+        test_tasks=test_tasks,
         validation_tasks=prepare(validated, modes["validation"], evaluation_seed=config.env.split_seed)
         if config.eval.every
         else (),
@@ -283,15 +308,29 @@ def _start_from(path: Path | None, adapter: Lora2r) -> None:
     if (path / "adapter_config.json").is_file():
         adapter.load_state_dict({**adapter.state_dict(), "deltas": exported_deltas(adapter, path)})
         return
-    if load_config(path / "config.json").intervention == "none-full":
+    own = load_config(path / "config.json")
+    if own.intervention == "none-full":
         raise ConfigError(
             f"start_from: {path} deploys both blocks, so there is no ablated policy to start from"
         )
-    state = dict(checkpoint.load(path / CHECKPOINT).adapter)
+    file = path / CHECKPOINT
+    try:
+        saved = checkpoint.load(file)
+    except (ConfigError, DataError) as error:
+        what = str(error).partition("\n")[0]
+        raise type(error)(
+            f"start_from: {what}\nhint: name another run, or go on with that one first"
+        ) from error
+    checkpoint.check_settings(saved, file, own)
+    state = dict(saved.adapter)
     state["deltas"] = {
         name: value * 0 if "_quarantine" in name else value for name, value in state["deltas"].items()
     }
-    adapter.load_state_dict(state)
+    with checkpoint.fitting(
+        f"start_from: {file}",
+        "give the model, `--seed`, `--adapter.rank` and `--adapter.targets` of the run to start from",
+    ):
+        adapter.load_state_dict(state)
 
 
 def _partition(problems: Sequence[Problem], env: EnvConfig) -> dict[str, str]:
