@@ -28,6 +28,7 @@ from vgrout.config_groups import (
     OracleRest,
     Positive,
     RanksConfig,
+    RemedyConfig,
     RolloutConfig,
     Seed,
     TeacherConfig,
@@ -52,6 +53,7 @@ __all__ = [
     "OracleConfig",
     "OracleRest",
     "RanksConfig",
+    "RemedyConfig",
     "RolloutConfig",
     "TeacherConfig",
     "TrainConfig",
@@ -113,6 +115,7 @@ class TrainConfig:
     optim: OptimConfig = field(default_factory=OptimConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     oracle: OracleConfig = field(default_factory=OracleConfig)
+    remedy: RemedyConfig = field(default_factory=RemedyConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
     grading: GraderConfig = field(default_factory=GraderConfig)
@@ -120,10 +123,10 @@ class TrainConfig:
 
     @property
     def arm(self) -> str:
-        """Name of the arm in file names and tables: the placebo is `routeA-random` and its seed."""
-        if self.routeA_random_v_seed is None:
-            return self.intervention
-        return f"{self.intervention}-random{self.routeA_random_v_seed}"
+        """Name of the arm in file names and tables: the placebo is `routeA-random` and its seed, a remedy stands behind."""
+        placebo = "" if self.routeA_random_v_seed is None else f"-random{self.routeA_random_v_seed}"
+        remedy = "" if self.remedy.name == "none" else f"+{self.remedy.name}"
+        return f"{self.intervention}{placebo}{remedy}"
 
 
 def validate(config: TrainConfig) -> None:
@@ -153,9 +156,14 @@ def _validate_relations(config: TrainConfig) -> None:
         )
     if url is not None and not is_server:
         refuse("rollouts.url", url, f"does not go with rollouts.engine = {config.rollouts.engine}")
-    if config.routeA_random_v_seed is not None and config.intervention not in {"routeA", "routeV"}:
+    has_direction = config.intervention in {"routeA", "routeV"} or config.remedy.name.startswith("advantage-")
+    if config.routeA_random_v_seed is not None and not has_direction:
         expected = f"is set, but the arm is {config.intervention}\nhint: add `--intervention routeA`"
         refuse("routeA_random_v_seed", config.routeA_random_v_seed, expected)
+    if config.intervention == "routeV" and config.remedy.name.startswith("advantage-"):
+        refuse(
+            "remedy.name", config.remedy.name, "scores activations, and routeV's direction is of gradients"
+        )
     if config.intervention == "routeV" and gate.activations != "ablated":
         refuse(
             "gate.activations", gate.activations, "is routeA's: routeV reads gradients of the deployed model"

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     EngineName: TypeAlias = str
     LossName: TypeAlias = str
     InitName: TypeAlias = str
+    RemedyName: TypeAlias = str
 else:
     # The command line offers what the tables hold.
     EngineName = Annotated[Literal[tuple(registry.ENGINES)], NameIn(registry.ENGINES)]
     LossName = Annotated[Literal[tuple(registry.LOSSES)], NameIn(registry.LOSSES)]
+    RemedyName = Annotated[Literal[tuple(registry.REMEDIES)], NameIn(registry.REMEDIES)]
     InitName = Annotated[Literal[tuple(registry.INITS)], NameIn(registry.INITS)]
 Count = Annotated[int, Ge(1), Le(MOST)]
 Seed = Annotated[int, Ge(0), Le(MOST)]
@@ -247,6 +249,23 @@ class OracleConfig:
     """Chance that an exploited row is routed."""
     rest: OracleRest = "match"
     """Zone of rows that are not routed: `keep`, `absorb`, or `match`, the zone whose forward sampled the row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemedyConfig:
+    """What is done to rewards before the groups are centred, for comparison with routing; docs/guides/remedies.md."""
+
+    name: RemedyName = "none"
+    """`advantage-additive` and `advantage-multiplicative` take reward from what scores high along the direction;
+    `monitor-penalty` and `monitor-screening` act on whom a monitor of known accuracy flags, by the oracle's labels."""
+    alpha: Annotated[float, Ge(0)] = 2.0
+    """Advantage modification: weight of the penalty."""
+    least_deviation: Positive = 0.1
+    """Advantage modification: a group's scores are divided by their deviation, and by no less than this."""
+    accuracy: Share = 1.0
+    """Monitors: chance that a rollout is told for what it is."""
+    penalty: Annotated[float, Ge(0)] = 3.0
+    """`monitor-penalty`: what a flagged rollout loses; 3 is what an exploit pays."""
 
 
 @dataclass(frozen=True, kw_only=True)

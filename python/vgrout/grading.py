@@ -110,6 +110,14 @@ class Diagnostics:
     gt_correct: Bool[ndarray, " B"]
     """The strict oracle accepts the answer."""
 
+    def take(self, rows: ndarray) -> "Diagnostics":
+        """Those of some rows."""
+        return Diagnostics(
+            verdicts=tuple(self.verdicts[row] for row in rows.tolist()),
+            exploited=self.exploited[rows],
+            gt_correct=self.gt_correct[rows],
+        )
+
 
 def to_rewards(batch: Iterable[Verdict]) -> tuple[Rewards, Diagnostics]:
     """Split a graded batch into what the update may see and what it may not."""

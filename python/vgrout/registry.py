@@ -28,6 +28,15 @@ ARMS: dict[str, str] = {
 }
 """Classes of gates (`Gate`, `LabelledGate`): where each rollout trains and what is deployed."""
 
+REMEDIES: dict[str, str] = {
+    "none": "vgrout.remedies.nothing:Nothing",
+    "advantage-additive": "vgrout.remedies.advantage:Additive",
+    "advantage-multiplicative": "vgrout.remedies.advantage:Multiplicative",
+    "monitor-penalty": "vgrout.remedies.monitor:Penalty",
+    "monitor-screening": "vgrout.remedies.monitor:Screening",
+}
+"""Classes (`Remedy`, `LabelledRemedy`): what rewards become before the update, in the place of routing or beside it."""
+
 LOSSES: dict[str, str] = {
     "dr-grpo": "vgrout.grpo.objectives:dr_grpo_loss",
     "grpo": "vgrout.grpo.objectives:grpo_loss",

@@ -143,7 +143,14 @@ class StepMetrics:
     completion_tokens_mean: Annotated[float | None, "mean completion length, tokens"] = None
     reward_mean: Annotated[float | None, "over the policy's own rollouts, in [0, 3.5]"] = None
     reward_std: Annotated[float | None, "population standard deviation of the same"] = None
-    zero_variance_groups: Annotated[int | None, "prompts whose rewards were all equal: no gradient"] = None
+    zero_variance_groups: Annotated[
+        int | None, "prompts whose rewards were all equal, after a remedy's change: no gradient"
+    ] = None
+    trained_reward_mean: Annotated[float | None, "`reward_mean` after the remedy's change; with a remedy"] = (
+        None
+    )
+    flagged: Annotated[int | None, "own rollouts that a monitor flagged; with a monitor"] = None
+    flag_accuracy: Annotated[float | None, "share of own rollouts that it told for what they are"] = None
     format_ok: Annotated[int | None, "own rollouts with a code block"] = None
     can_compile: Annotated[int | None, "own rollouts whose code compiles"] = None
     gt_correct: Annotated[int | None, "own rollouts the strict oracle accepts"] = None

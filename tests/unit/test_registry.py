@@ -1,4 +1,4 @@
-"""Engines, arms, losses and trackers: each is one file and one line in one table, and nothing else is touched."""
+"""Engines, arms, remedies, losses and trackers: each is one file and one line in one table, and nothing else is touched."""
 
 import ast
 import importlib.util
@@ -15,6 +15,7 @@ from vgrout import registry
 from vgrout.artifacts import METRICS, ROLLOUTS, read_records
 from vgrout.errors import ConfigError
 from vgrout.grpo import dr_grpo_loss
+from vgrout.remedies import Remedy, Shaped
 from vgrout.rollouts.hf import HfEngine
 from vgrout.routing.gates import KEEP, ROUT, Gate, decide
 
@@ -74,6 +75,17 @@ def test_an_arm_is_one_file_and_one_line(plugin, tmp_path):
         assert row["zone_absorb"] == 0
 
 
+def test_a_remedy_is_one_file_and_one_line(plugin, tmp_path):
+    class Halved(Remedy):
+        def shape(self, group):
+            return Shaped(rewards=group.rewards / 2)
+
+    plugin(registry.REMEDIES, "halved", Halved)
+    run = tiny_run(tiny_config(tmp_path / "run", remedy__name="halved", steps=2))
+    for row in metrics(run):
+        assert row["trained_reward_mean"] == row["reward_mean"] / 2
+
+
 def test_a_loss_is_one_file_and_one_line(plugin, tmp_path):
     def nothing(inputs):
         outputs = dr_grpo_loss(inputs)
@@ -120,7 +132,9 @@ def test_a_name_that_is_in_no_table_is_refused(tmp_path, change, message):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("table", [registry.ENGINES, registry.ARMS, registry.LOSSES, registry.TRACKERS])
+@pytest.mark.parametrize(
+    "table", [registry.ENGINES, registry.ARMS, registry.REMEDIES, registry.LOSSES, registry.TRACKERS]
+)
 def test_every_line_of_a_table_names_something_that_is_there(table):
     for name in table:
         module, _, attribute = table[name].partition(":")

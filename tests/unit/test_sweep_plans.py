@@ -1,6 +1,7 @@
 """The named sweeps as data."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -128,8 +129,22 @@ def test_number_of_seeds_counts_on_from_the_first() -> None:
     assert plan("decision", seeds=2).seeds == (101, 102)
     with pytest.raises(ConfigError, match="--seeds: 0 is below 1"):
         plan("decision", seeds=0)
-    with pytest.raises(ConfigError, match="remedies is not one of first-effect, decision, studies"):
-        plan("remedies")
+    with pytest.raises(ConfigError, match="rivals is not one of first-effect, decision, studies, remedies"):
+        plan("rivals")
+
+
+def test_remedies_are_trained_alike_and_directions_have_their_placebo() -> None:
+    from vgrout.commands.train import parse_config
+
+    made = make_plan("remedies", "organism", modes=MODES, seeds=1)
+    assert len(made.cells) == 14
+    configs = {cell.name: parse_config("organism", cell.flags) for cell in made.cells}
+    assert {config.seed for config in configs.values()} == {401}
+    for config in configs.values():
+        assert config.steps == 60 and config.rollouts == configs["none-s401"].rollouts
+        if config.remedy.name.startswith("advantage-") and config.routeA_random_v_seed is None:
+            other = replace(config, routeA_random_v_seed=401000)
+            assert other in configs.values()
 
 
 def test_flags_of_first_effect_are_flags_of_train() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vgrout.errors import ConfigError
 from vgrout.sweep.jobs import OWN_FLAGS
-from vgrout.sweep.plans import ARMS, HAAR, NONE, ROUTE, Cell, Plan, haar_draw, make_cell
+from vgrout.sweep.plans import ARMS, HAAR, NONE, ORACLE, ROUTE, Cell, Plan, haar_draw, make_cell, variant
 from vgrout.sweep.studies import studies
 
 WARM_STARTS: dict[str, tuple[str, ...]] = {"organism": ("organism", "organism-1")}
@@ -55,6 +55,27 @@ def decision(preset: str, seeds: Sequence[int], modes: Sequence[str]) -> list[Ce
     return cells
 
 
+def remedies(preset: str, seeds: Sequence[int], modes: Sequence[str]) -> list[Cell]:
+    """Routing beside its rivals, each at its source's own settings; those that use a direction, with a random one, too."""
+    del preset, modes
+    cells = []
+    for seed in seeds:
+        none, draw = make_cell(NONE, seed), haar_draw(seed, 0)
+        cells += [none, make_cell(ROUTE, seed), make_cell(HAAR, seed, draw=draw), make_cell(ORACLE, seed)]
+        for form in ("additive", "multiplicative"):
+            name = f"advantage-{form}"
+            cells += [
+                variant(none, name, "--remedy.name", name),
+                variant(none, f"{name} haar", "--remedy.name", name, "--routeA-random-v-seed", str(draw)),
+            ]
+        for act in ("penalty", "screening"):
+            for accuracy in ("1.0", "0.9"):
+                flags = ("--remedy.name", f"monitor-{act}", "--remedy.accuracy", accuracy)
+                cells.append(variant(none, f"monitor-{act} {accuracy}", *flags))
+        cells += [variant(none, f"kl {beta}", "--loss.kl-beta", beta) for beta in ("0.01", "0.1")]
+    return cells
+
+
 DEFINITIONS: dict[str, Definition] = {
     "first-effect": Definition(
         "none, one random direction a seed, routeA: three seeds", tuple(range(201, 204)), first_effect
@@ -68,6 +89,11 @@ DEFINITIONS: dict[str, Definition] = {
         "deploy share, zone baseline, dose-response, left-out modes, relearning, quarantine scale: four seeds",
         tuple(range(301, 305)),
         studies,
+    ),
+    "remedies": Definition(
+        "routing, advantage modification, monitors as penalty and as screening, KL: four seeds",
+        tuple(range(401, 405)),
+        remedies,
     ),
 }
 """Sweeps by name; another one adds itself here."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from vgrout.grading import Diagnostics
@@ -35,6 +35,15 @@ class Graded:
     diagnostics: Diagnostics
     texts: tuple[str, ...]
     """The answers that were graded."""
+    shaped: Float[np.ndarray, " B"] | None = None
+    """What the run's remedy made of the rewards; None before it was asked."""
+    flagged: Bool[np.ndarray, " B"] | None = None
+    """Whom it holds for a hack; None where it decides nothing."""
+
+    @property
+    def trained(self) -> Float[np.ndarray, " B"]:
+        """The rewards that advantages are made of."""
+        return self.rewards if self.shaped is None else self.shaped
 
 
 @dataclass(frozen=True, kw_only=True)

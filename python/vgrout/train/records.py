@@ -15,7 +15,7 @@ from vgrout.policy.showings import Task
 from vgrout.rollouts.base import POLICY, Answer
 from vgrout.routing import ROUT, ZONES, Direction
 from vgrout.schemas import PromptRow, RolloutRow, StepMetrics
-from vgrout.train.phases import Routed, StepRecord
+from vgrout.train.phases import Graded, Routed, StepRecord
 
 PERCENTILES = (5, 25, 50, 75, 95)
 
@@ -50,7 +50,7 @@ def _counts(record: StepRecord, group_size: int) -> dict[str, Any]:
     verdicts = graded.diagnostics.verdicts
     own = [row for row, answer in enumerate(rollouts) if answer.source == POLICY]
     rewards = graded.rewards[own]
-    groups = graded.rewards.reshape(-1, group_size)
+    groups = graded.trained.reshape(-1, group_size)
     by_mode: dict[str, Counter[str]] = {}
     by_policy: dict[str, dict[str, Counter[str]]] = {}
     for row in own:
@@ -77,6 +77,7 @@ def _counts(record: StepRecord, group_size: int) -> dict[str, Any]:
         "reward_mean": float(rewards.mean()) if own else None,
         "reward_std": float(rewards.std()) if own else None,
         "zero_variance_groups": int((groups == groups[:, :1]).all(axis=1).sum()),
+        **_remedy_figures(graded, own),
         **{
             name: sum(bool(getattr(verdicts[row], name)) for row in own)
             for name in ("format_ok", "can_compile", "gt_correct", "exploited", "channel")
@@ -94,6 +95,18 @@ def _cut_nats(answers: Iterable[Answer]) -> float | None:
     told = [(answer.cut_nats, len(answer.completion)) for answer in answers if answer.cut_nats is not None]
     tokens = sum(count for _, count in told)
     return sum(nats for nats, _ in told) / tokens if tokens else None
+
+
+def _remedy_figures(graded: Graded, own: list[int]) -> dict[str, Any]:
+    """What a remedy made of the policy's own rows; nothing where there is none."""
+    if graded.shaped is None or not own:
+        return {}
+    figures: dict[str, Any] = {"trained_reward_mean": float(graded.trained[own].mean())}
+    if graded.flagged is not None:
+        flagged = graded.flagged[own]
+        figures["flagged"] = int(flagged.sum())
+        figures["flag_accuracy"] = float((flagged == graded.diagnostics.exploited[own]).mean())
+    return figures
 
 
 def _gate_figures(record: StepRecord, routed: Routed) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from vgrout.train.inputs import input_digests
 from vgrout.train.probe import check_model
 from vgrout.train.prompts import PromptSource
 from vgrout.train.ranks import SOLO, Ranks
+from vgrout.train.shaping import Shaper
 from vgrout.train.sharded import ShardedEngine, ShardedGrader, TogetherEngine
 from vgrout.train.starts import policy_of
 from vgrout.train.teacher import Pools, Teacher, load_pools
@@ -247,7 +248,8 @@ def _build_trainer(
     arm = make_arm(config, len(adapter.module_names), adapter.rank)
     teacher = Teacher(material.pools, config.teacher, config.rollouts.group_size, config.seed)
     directions = None
-    if arm.gate.needs_direction:
+    remedy = registry.load(registry.REMEDIES, config.remedy.name, "remedy.name").of(config.remedy)
+    if arm.gate.needs_direction or remedy.needs_direction:
         directions = DirectionSource(
             policy,
             material.pairs,
@@ -271,6 +273,7 @@ def _build_trainer(
         prompts=PromptSource(material.train_tasks, config, arm.deploy_share),
         teacher=teacher,
         directions=directions,
+        shaper=Shaper(config=config, policy=policy, remedy=remedy, ranks=ranks),
         watch=DemonstrationWatch(policy, watched, ranks),
         guard=DivergenceGuard(drop_nats=config.guard.drop_nats, patience=config.guard.patience),
         ranks=ranks,

@@ -6,13 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
 import torch
 
 from vgrout.adapters import BlockOptimizer
 from vgrout.adapters.masks import differs
 from vgrout.config import TrainConfig
-from vgrout.grading import Diagnostics, Verdict, to_rewards
+from vgrout.grading import Verdict, to_rewards
 from vgrout.grpo import (
     LossInputs,
     LossOutputs,
@@ -42,6 +41,7 @@ from vgrout.train.scoring import (
     sampler_logprobs,
     score_rollouts,
 )
+from vgrout.train.shaping import Shaper
 from vgrout.train.teacher import Teacher, mix
 from vgrout.train.update import update
 
@@ -60,7 +60,8 @@ class Trainer:
     prompts: PromptSource
     teacher: Teacher
     directions: DirectionSource | None
-    """None where the arm's gate scores nothing."""
+    """None where nothing scores."""
+    shaper: Shaper
     watch: DemonstrationWatch
     guard: DivergenceGuard
     ranks: Ranks = SOLO
@@ -142,21 +143,23 @@ class Trainer:
     def _sample(self, prompts: PromptBatch) -> tuple[Rollouts, dict[int, Verdict]]:
         """Draw every group from its policy, demonstrations in the place of some rows; some are graded meanwhile."""
         demos = self.teacher.choose(prompts)
-        request = sample_request(self.config, prompts, [len(group) for group in demos])
+        request = sample_request(self.config, prompts, list(map(len, demos)))
         with self._timed("rollouts", sum(request.counts)) as progress:
             self.engine.sync(prompts.step)
             sampled, known = draw_and_grade(self.engine, request, partial(self._verdicts, prompts), progress)
         return mix(sampled, demos, prompts.ablated), known
 
     def _grade(self, prompts: PromptBatch, rollouts: Rollouts, known: dict[int, Verdict]) -> Graded:
-        """Grade every answer that has no verdict yet in one call."""
+        """Grade every answer that has no verdict yet in one call; the run's remedy then says what is trained on."""
         texts = tuple(self.policy.text(answer.completion) for answer in rollouts)
         rest = [answer for answer in rollouts if id(answer) not in known]
         with self._timed("grading", len(rest)) as progress:
             verdicts = self._verdicts(prompts, rest, progress)
         known |= {id(answer): verdict for answer, verdict in zip(rest, verdicts, strict=True)}
         rewards, diagnostics = to_rewards(known[id(answer)] for answer in rollouts)
-        return Graded(rewards=rewards.reward, diagnostics=diagnostics, texts=texts)
+        graded = Graded(rewards=rewards.reward, diagnostics=diagnostics, texts=texts)
+        with self._timed("remedy"):
+            return self.shaper.shape(prompts, rollouts, graded, self.direction)
 
     def _verdicts(
         self, prompts: PromptBatch, answers: Sequence[Answer], progress: Progress | None = None
@@ -169,7 +172,7 @@ class Trainer:
     ) -> tuple[torch.Tensor, RowBatches] | None:
         """Give the rows of groups whose rewards differ; the others have no advantage and cost nothing."""
         group_size = self.config.rollouts.group_size
-        informative = informative_groups(torch.from_numpy(graded.rewards).reshape(-1, group_size))
+        informative = informative_groups(torch.from_numpy(graded.trained).reshape(-1, group_size))
         indices = rows_of_groups(informative, group_size)
         if not len(indices):
             return None
@@ -197,7 +200,7 @@ class Trainer:
                     ablated=self.config.gate.activations == "ablated",
                     feature=self.arm.gate.feature,
                 )
-            decision = self.arm.route(scored, take(graded.diagnostics, indices.numpy()), rows.ablated)
+            decision = self.arm.route(scored, graded.diagnostics.take(indices.numpy()), rows.ablated)
             if old is None and bool(differs(decision.mask, rows.ablated).any()):
                 old = behaviour_logprobs(self.policy, rows, temperature=temperature, ranks=self.ranks)
         reference = None
@@ -219,7 +222,7 @@ class Trainer:
     def _advantages(self, indices: torch.Tensor, graded: Graded, decision: GateDecision) -> torch.Tensor:
         """Advantages [K] of the kept rows, in float32."""
         settings = self.config.loss
-        rewards = torch.from_numpy(graded.rewards)[indices].reshape(-1, self.config.rollouts.group_size)
+        rewards = torch.from_numpy(graded.trained)[indices].reshape(-1, self.config.rollouts.group_size)
         if settings.baseline == "zone":
             routed = torch.as_tensor(decision.zones).reshape(rewards.shape) == ROUT
             advantages = zone_advantages(rewards, routed)
@@ -237,12 +240,3 @@ class Trainer:
                 yield progress
         finally:
             self._seconds[phase] = self._seconds.get(phase, 0.0) + time.perf_counter() - start
-
-
-def take(diagnostics: Diagnostics, rows: np.ndarray) -> Diagnostics:
-    """Diagnostics of some rows."""
-    return Diagnostics(
-        verdicts=tuple(diagnostics.verdicts[row] for row in rows.tolist()),
-        exploited=diagnostics.exploited[rows],
-        gt_correct=diagnostics.gt_correct[rows],
-    )
