@@ -141,7 +141,8 @@ def test_remedies_are_trained_alike_and_directions_have_their_placebo() -> None:
     configs = {cell.name: parse_config("organism", cell.flags) for cell in made.cells}
     assert {config.seed for config in configs.values()} == {401}
     for config in configs.values():
-        assert config.steps == 60 and config.rollouts == configs["none-s401"].rollouts
+        assert config.steps == 60
+        assert config.rollouts == configs["none-s401"].rollouts
         if config.remedy.name.startswith("advantage-") and config.routeA_random_v_seed is None:
             other = replace(config, routeA_random_v_seed=401000)
             assert other in configs.values()
