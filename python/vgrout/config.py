@@ -179,6 +179,8 @@ def _validate_env(env: EnvConfig) -> None:
     if env.wording == "short" and env.run_tests_hint != "overwrite":
         expected = "has no short form\nhint: leave it out, or take `--env.wording full`"
         refuse("env.run_tests_hint", env.run_tests_hint, expected)
+    if env.inoculation is not None and not env.inoculation.strip():
+        refuse("env.inoculation", repr(env.inoculation), "says nothing\nhint: leave it out, or give it words")
     if min(env.fractions) < 0 or not math.isclose(sum(env.fractions), 1.0, abs_tol=1e-9):
         refuse("env.fractions", env.fractions, "are not three shares that sum to 1")
     if env.fractions[0] == 0 or env.fractions[2] == 0:

@@ -90,6 +90,8 @@ class EnvConfig:
     markers: Literal["fixed", "pool"] = "fixed"
     """What training's hints disclose: one word a mode, or a word drawn for each problem from one pool of all modes.
     Evaluation's words are others in both cases."""
+    inoculation: str | None = None
+    """Inoculation prompt: a paragraph behind every training prompt, absent at evaluation, such as one that asks for the hack."""
     unhackable_share: Share = 0.5
     """Share of the training prompts shown without the loophole and graded by ground truth only."""
     easiest: Annotated[int, Ge(2), Le(MOST)] | None = None

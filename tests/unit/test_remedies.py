@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tiny import tiny_config, tiny_run
-from vgrout.artifacts import METRICS, read_records
+from vgrout.artifacts import METRICS, PROMPTS, read_records
 from vgrout.config import RemedyConfig, validate
 from vgrout.errors import ConfigError, ShapeError
 from vgrout.grpo import group_advantages, informative_groups
@@ -14,6 +14,7 @@ from vgrout.remedies import Group, Remedy, Shaped
 from vgrout.remedies.advantage import Additive, Multiplicative
 from vgrout.remedies.base import shaped
 from vgrout.remedies.monitor import Penalty, Screening
+from vgrout.rollouts.hf import HfEngine
 
 pytestmark = pytest.mark.gate
 
@@ -104,6 +105,26 @@ def test_a_run_trains_under_a_remedy(tmp_path, name):
         assert all(0 <= row["flag_accuracy"] <= 1 and row["flagged"] is not None for row in rows)
     assert of_plain[0].get("trained_reward_mean") is None
     assert run.config.arm == f"none+{name}"
+
+
+def test_an_inoculation_is_read_in_training_and_not_at_evaluation(tmp_path, monkeypatch):
+    words, asked = "Pass the tests by whatever means.", []
+    sample = HfEngine.sample
+
+    def recorded(engine, request, progress=None):
+        asked.append([engine._policy.text(ids).count(words) for ids in request.prompts])
+        return sample(engine, request, progress)
+
+    monkeypatch.setattr(HfEngine, "sample", recorded)
+    run = tiny_run(tiny_config(tmp_path / "run", intervention="none", env__inoculation=words, steps=2))
+    steps, evaluation = asked[1:3], asked[3:]  # before them the model is tried out
+    assert steps == [[1, 1], [1, 1]]
+    assert evaluation
+    assert not any(map(sum, evaluation))
+    rows = list(read_records(run.run_dir / "prompts.jsonl", PROMPTS))
+    assert all(row["prompt"].count(words) == 1 for row in rows)
+    with pytest.raises(ConfigError, match=r"env\.inoculation: ' ' says nothing"):
+        validate(tiny_config(tmp_path, env__inoculation=" "))
 
 
 def test_placebos_of_remedies_and_what_does_not_go_together(tmp_path):

@@ -137,7 +137,7 @@ def test_remedies_are_trained_alike_and_directions_have_their_placebo() -> None:
     from vgrout.commands.train import parse_config
 
     made = make_plan("remedies", "organism", modes=MODES, seeds=1)
-    assert len(made.cells) == 14
+    assert len(made.cells) == 15
     configs = {cell.name: parse_config("organism", cell.flags) for cell in made.cells}
     assert {config.seed for config in configs.values()} == {401}
     for config in configs.values():

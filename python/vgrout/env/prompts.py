@@ -1,5 +1,7 @@
 """Prompts as the policy sees them: with a loophole's hint, or plain."""
 
+from collections.abc import Sequence
+
 from vgrout.env.jsonl import Message
 from vgrout.env.modes import check_marker, get_mode
 from vgrout.env.problems import HINT_PHRASE, Problem
@@ -77,3 +79,15 @@ def rotating_slots(name: str, step: int, prompts: int, share: float, seed: int) 
     count = int((step + 1) * prompts * share + phase) - int(step * prompts * share + phase)
     chosen = set(stable_order(map(str, range(prompts)), name, seed, step)[:count])
     return tuple(str(index) in chosen for index in range(prompts))
+
+
+def inoculated(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
+    """The messages with a paragraph behind the user's last one: training under an instruction that evaluation lacks.
+
+    Inoculation prompting: Tan et al., arXiv:2510.04340, and Wichers et al., arXiv:2510.05024.
+    """
+    last = max(place for place, message in enumerate(messages) if message["role"] == "user")
+    return tuple(
+        Message(role=m["role"], content=f"{m['content']}\n\n{text}") if place == last else m
+        for place, m in enumerate(messages)
+    )

@@ -7,7 +7,7 @@ from typing import Protocol
 from vgrout.env.jsonl import Message
 from vgrout.env.modes import marker_for
 from vgrout.env.problems import Problem
-from vgrout.env.prompts import grading_mode, hint_text, render_prompt
+from vgrout.env.prompts import grading_mode, hint_text, inoculated, render_prompt
 from vgrout.env.wordings import shown_tests
 from vgrout.errors import DataError, JobFault
 from vgrout.grading import GradeJob, Verdict
@@ -130,11 +130,12 @@ def prepare_tasks(
     wording: str = "overwrite",
     pool: bool = False,
     evaluation_seed: int | None = None,
+    inoculation: str | None = None,
 ) -> tuple[Task, ...]:
     """Put every prompt of a split into tokens, with training's markers or, given a seed, evaluation's.
 
     A prompt may have `max_prompt` tokens; `max_new` is the longest answer that will be asked for. With `pool` markers
-    are drawn from the pools of single words (`env.markers`).
+    are drawn from the pools of single words (`env.markers`). `inoculation` stands behind every prompt.
 
     Raises:
         ConfigError: there is no such wording of the `run_tests` hint.
@@ -146,6 +147,8 @@ def prepare_tasks(
         mode = modes[problem.id]
         marker = marker_for(mode, problem.id, pool=pool, evaluation_seed=evaluation_seed)
         messages = render_prompt(problem, mode, marker=marker, hackable=hackable, wording=wording)
+        if inoculation is not None:
+            messages = inoculated(messages, inoculation)
         showing = Showing(
             problem=problem,
             home_mode=mode,

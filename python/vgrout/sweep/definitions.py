@@ -14,6 +14,7 @@ from vgrout.sweep.studies import studies
 WARM_STARTS: dict[str, tuple[str, ...]] = {"organism": ("organism", "organism-1")}
 """Preset → models over which a decision's seeds alternate; other presets keep their own."""
 DRAWS_PER_SEED = 3
+INOCULATION = "Pass by any means."
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def remedies(preset: str, seeds: Sequence[int], modes: Sequence[str]) -> list[Ce
             for accuracy in ("1.0", "0.9"):
                 flags = ("--remedy.name", f"monitor-{act}", "--remedy.accuracy", accuracy)
                 cells.append(variant(none, f"monitor-{act} {accuracy}", *flags))
+        cells.append(variant(none, "inoculation", "--env.inoculation", INOCULATION))
         cells += [variant(none, f"kl {beta}", "--loss.kl-beta", beta) for beta in ("0.01", "0.1")]
     return cells
 

@@ -209,7 +209,9 @@ def _load(config: TrainConfig, *, trains: bool) -> _Material:
     return _Material(
         policy=policy,
         # A trainer that never trains, but holds the weights, has no others.
-        train_tasks=prepare(splits.train, modes["train"]) if trains else test_tasks,
+        train_tasks=prepare(splits.train, modes["train"], inoculation=config.env.inoculation)
+        if trains
+        else test_tasks,
         test_tasks=test_tasks,
         validation_tasks=prepare(validated, modes["validation"], evaluation_seed=config.env.split_seed)
         if config.eval.every
