@@ -1,6 +1,7 @@
 """Attempts by identity: what a test keeps, changes or asks to be another object is judged as plain Python judges it."""
 
 import textwrap
+import time
 
 import pytest
 from test_judge import LIMITS
@@ -99,6 +100,40 @@ OF_OBJECTS = [
     "b = Box(1)\nassert type(b) is not type(Other(1)) and type(same(b)) is Box",
     "b = Box(1)\nassert None is not same(b) and same(b) is not None",
 ]
+OF_KINDS = {
+    "a callback": (
+        "K = []\ndef f(x):\n    K.append(x)\n    return K\ndef g(fn):\n    K.append(9)\n    fn(K)\n    return len(K)",
+        "a = f(1)\nassert g(lambda k: k.append(5)) == 3 and a == [1, 9, 5]",
+        "a, out = f(1), []\ng(out.append)\nassert out[0] is a",
+        "a = f(1)\ng(len)\nassert a == [1]",
+    ),
+    "a set": (
+        "S = set()\ndef f(x):\n    S.add(x)\n    return S",
+        "a, b = f(1), f(2)\nassert a is b and a == {1, 2}\na.discard(1)\nassert f(3) == {2, 3}",
+        "a = f(1)\nf(7)\nassert 7 not in a",
+    ),
+    "a defaultdict": (
+        "from collections import defaultdict\nD = defaultdict(list)\ndef f(k, v):\n    D[k].append(v)\n    return D",
+        "a = f('x', 1)\nf('x', 2)\nassert a['x'] == [1, 2]\na['y'].append(7)\nassert f('y', 8)['y'] == [7, 8]",
+        "a = f('z', 1)\nf('z', 2)\nassert a['z'] == [1]",
+    ),
+    "a deque and bytes": (
+        "from collections import deque\nQ, B = deque(maxlen=3), bytearray()\ndef f(v):\n    Q.append(v)\n    B.append(v)\n"
+        "    return Q, B",
+        "a, b = f(1)\nf(2)\nf(3)\nf(4)\nassert list(a) == [2, 3, 4] and b.endswith(bytes([2, 3, 4]))",
+        "a, b = f(1)\nf(2)\nassert a[-1] == 1 or b[-1] == 1",
+    ),
+    "one in itself": (
+        "L = []\ndef f(x):\n    L[:] = [x, L]\n    return L",
+        "a = f(0)\nassert a[1] is a and a[1][1][0] == 0",
+        "a = f(0)\nf(1)\nassert a[0] == 0",
+    ),
+    "a closure": (
+        "def f(xs):\n    def g():\n        xs.append(len(xs))\n        return xs\n    return g",
+        "x = []\ng = f(x)\ng()\ng()\nassert x == [0, 1]\nx.clear()\nassert g() == [0]",
+        "x = []\nf(x)()\nassert x == []",
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +176,23 @@ def test_what_is_handed_over_is_what_the_answer_keeps(grader, kind):
 def test_an_object_is_itself_by_whatever_way_it_comes(grader, kind):
     code = textwrap.dedent(BOX).format(given=BOXES[kind], given_by=BOXES[kind].replace("self", "box"))
     assert_judged_as_in_python(grader, code, OF_OBJECTS, "same")
+
+
+@pytest.mark.parametrize("kind", OF_KINDS)
+def test_every_kind_of_changeable_value_is_held_by_both(grader, kind):
+    code, *tests = OF_KINDS[kind]
+    assert_judged_as_in_python(grader, code, tests, "f")
+
+
+HOLDER = "class A:\n    def __init__(self, items):\n        self.items = items\n    def at(self, place):\n        return self.items[place]"
+
+
+def test_what_is_held_costs_little_at_each_call(grader):
+    def seconds(size):
+        test = f"a = A(list(range({size})))\nassert [a.at(place % {size}) for place in range(200)]"
+        start = time.perf_counter()
+        assert grader.grade([GradeJob(f"```python\n{HOLDER}\n```", [test], entry_point="A")])[0].gt_correct
+        return time.perf_counter() - start
+
+    # A look at each element in Python would make it more than a hundred times as long.
+    assert min(seconds(15_000) for _ in range(3)) < 30 * min(seconds(10) for _ in range(3))

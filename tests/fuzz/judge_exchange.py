@@ -4,6 +4,7 @@
 `tests/unit/test_fuzz_targets.py` feeds it random bytes, so that it cannot rot.
 """
 
+import operator
 import sys
 import types
 from pathlib import Path
@@ -160,6 +161,9 @@ class Answer:
         if len(message) > 1 and message[0] not in ("value", "raise"):
             self.ticket = message[1]
         return True
+
+    def are_same(self, one: tuple, other: tuple) -> bool:
+        return len(one) == len(other) and all(map(operator.is_, one, other))
 
     def receive(self, _most: int = 0) -> object:
         self.watch.armed = True

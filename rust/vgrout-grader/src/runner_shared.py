@@ -47,7 +47,7 @@ class Shared:
         """Put into a message what is no longer what it was at the last."""
         for number, value in self.values.items():
             content, before = content_of(value), self.contents[number]
-            if len(content) != len(before) or not all(map(_operator.is_, content, before)):
+            if not self.side.zygote.are_same(content, before):
                 self.contents[number] = content
                 packer.table[number] = packer.describe(value)
 
