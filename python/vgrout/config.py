@@ -164,10 +164,6 @@ def _validate_relations(config: TrainConfig) -> None:
         refuse(
             "remedy.name", config.remedy.name, "scores activations, and routeV's direction is of gradients"
         )
-    if config.intervention == "routeV" and gate.activations != "ablated":
-        refuse(
-            "gate.activations", gate.activations, "is routeA's: routeV reads gradients of the deployed model"
-        )
     context = config.base.context_tokens
     if context is not None and config.rollouts.max_new_tokens >= context:
         expected = f"leaves no room for a prompt in base.context_tokens = {context}"

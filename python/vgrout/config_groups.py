@@ -228,9 +228,9 @@ class GateConfig:
     """Rollouts the score buffer remembers."""
     half_life: Positive | None = 96.0
     """Age in rollouts at which a score weighs half; None weighs all alike."""
-    activations: Literal["ablated", "sampling"] = "ablated"
-    """Forward that gives the activations of rows which a full policy sampled: one of its own with the quarantine ablated, as
-    the direction was extracted, or the one that gives their old log-probs, which is cheaper."""
+    activations: Literal["sampling", "ablated"] = "sampling"
+    """Forward that gives the activations of rows which a full policy sampled: the one that gives their old log-probs, quarantine
+    on, or one of its own with the quarantine `ablated`, as the direction is extracted (ADR 14). routeV has its own."""
     refresh_every: Count = 5
     """The direction is extracted again every N steps; the random placebo keeps its one draw."""
     pairs: Path | None = None

@@ -14,7 +14,6 @@ from tiny import tiny_config, tiny_run
 from vgrout.adapters import RouteMask
 from vgrout.artifacts import METRICS, read_records
 from vgrout.config import validate
-from vgrout.errors import ConfigError
 from vgrout.grpo import completion_logprobs
 from vgrout.policy.recompute import enable_recomputing
 from vgrout.train.forward import row_gradients
@@ -88,9 +87,7 @@ def test_a_run_routes_by_gradients(tmp_path):
     assert rows[0]["score_percentiles"] != of_other[0]["score_percentiles"]
 
 
-def test_what_is_routeAs_alone_is_refused(tmp_path):  # noqa: N802
-    with pytest.raises(ConfigError, match=r"gate\.activations: sampling is routeA's"):
-        validate(tiny_config(tmp_path, intervention="routeV", gate__activations="sampling"))
+def test_gradients_have_their_placebo(tmp_path):
     validate(tiny_config(tmp_path, intervention="routeV", routeA_random_v_seed=3))
 
 

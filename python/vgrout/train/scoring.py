@@ -3,12 +3,10 @@
 Where every row trains under the forward that sampled it, its old log-probs are those of the training forward itself,
 bit for bit, and none of this runs but the gate's part.
 
-Two things are wanted of a row that a full-policy group sampled, and one forward cannot give both. Its old log-probs
-must come from the policy that sampled it, quarantine on, or the importance ratio is wrong. The gate's activations
-must come from the policy without quarantine: the direction was extracted from that one, and what the quarantine has
-learned would otherwise shift the inputs of every later layer. So rows of full-policy groups are read a second time,
-quarantine ablated and without the output head; deploy-mode rows get both from one forward. Only gates that need a
-direction pay for it, and `gate.activations = "sampling"` takes what the first forward has instead.
+Old log-probs of a row must come from the policy that sampled it, quarantine on or off, or the importance ratio is wrong. The
+gate's activations come from the same forward. With `gate.activations = "ablated"` rows that a full policy sampled are read a
+second time, quarantine ablated and without the output head, as the direction is extracted; on the organism that was no better
+(ADR 14). Gates that read gradients have a forward and a backward of their own, of the deployed model.
 """
 
 from collections.abc import Sequence
