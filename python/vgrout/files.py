@@ -36,11 +36,15 @@ def replacing(path: Path, *, keep: Path | None = None) -> Iterator[IO[bytes]]:
     """A file that takes the place of `path`, synced, at the end: a reader sees the old one or the new one whole.
 
     Where the block raises, `path` stays as it was and nothing is left beside it. With `keep` the old file moves
-    there, once the new one is on the disk.
+    there, once the new one is on the disk. A link stays, and what it points to is replaced.
 
     Raises:
-        StorageError: the disk refuses it.
+        StorageError: the disk refuses it, or `path` is a device, a pipe or a folder.
     """
+    if path.is_symlink():
+        path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise StorageError(f"{path}: cannot be written: it is no regular file, and nothing else is replaced")
     with writing(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_PARTIAL, dir=path.parent)
         temporary = Path(name)

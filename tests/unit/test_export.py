@@ -1,6 +1,7 @@
 """A run's policy as files: loaded by others it is the same model, and a run goes on from it."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -148,3 +149,12 @@ def test_a_run_goes_on_from_an_export(trained, tmp_path):
         torch.testing.assert_close(value, old[name], rtol=0, atol=1e-8)
     with pytest.raises(DataError, match="rank, seed or form"):
         tiny_run(tiny_config(tmp_path / "other", seed=5, start_from=out))
+
+
+@pytest.mark.parametrize("init", ["gaussian", "corda"])
+def test_a_run_on_a_bfloat16_base_is_merged(tmp_path, capsys, init):
+    config = tiny_config(tmp_path / "run", base__dtype="bfloat16", adapter__init=init, steps=2)
+    run = tiny_run(config).run_dir
+    assert main(["export", str(run), "--out", str(tmp_path / "out"), "--merge", "--dtype", "float32"]) == 0
+    said = capsys.readouterr().out
+    assert float(re.search(r"mean \S+, max (\S+) nats", said)[1]) < 1e-3

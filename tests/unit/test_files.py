@@ -129,3 +129,18 @@ def test_a_folder_has_one_writer(tmp_path):
     os.close(lock_folder(tmp_path, "--out", "sweep"))
     with pytest.raises(ConfigError, match=r"--out: .*nowhere cannot be opened: No such file"):
         lock_folder(tmp_path / "nowhere", "--out", "sweep")
+
+
+def test_only_regular_files_are_replaced_and_links_stay(tmp_path):
+    pipe, link, target = tmp_path / "pipe", tmp_path / "link", tmp_path / "target"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        with pytest.raises(StorageError, match="it is no regular file"), replacing(path) as file:
+            file.write(b"new")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    target.write_bytes(b"old")
+    link.symlink_to("target")
+    with replacing(link) as file:
+        file.write(b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"

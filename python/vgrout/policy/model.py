@@ -44,10 +44,12 @@ def load_policy(
     device: str,
     seed: int,
     place: Callable[[torch.nn.Module, torch.device], None] | None = None,
+    widen: bool = False,
 ) -> Policy:
     """Load the model at `source` with a fresh adapter on it; `seed` is the adapter's.
 
-    `place` may put parts of the model on the device its own way, before the rest goes there.
+    `place` may put parts of the model on the device its own way, before the rest goes there. With `widen` weights of
+    `base.dtype` are then kept in float32.
 
     `source` is a folder, a packaged model's name, or a name in the local hub cache; None builds the tiny random one.
 
@@ -71,7 +73,7 @@ def load_policy(
         model, tokenizer = _load_pretrained(source, base)
     if place is not None:
         place(model, target)
-    model = model.to(target)
+    model = model.to(target, torch.float32) if widen else model.to(target)
     if tokenizer.chat_template is None:
         raise ConfigError(f"model: {name} has no chat template\nhint: take the instruction-tuned variant")
     if base.head_dtype == "float32":

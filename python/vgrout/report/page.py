@@ -114,6 +114,10 @@ def check_output(out: Path, runs: Sequence[Run]) -> None:
         )
     if not out.parent.is_dir():
         raise ConfigError(f"--out: there is no folder {out.parent}\nhint: make it first")
+    if out.exists() and not out.is_file() and not out.is_dir():
+        raise ConfigError(
+            f"--out: {out} is no regular file\nhint: name a file of its own, such as report.html"
+        )
     inside = {run.path.resolve() for run in runs} & {*out.resolve().parents}
     if inside:
         raise ConfigError(

@@ -1,7 +1,7 @@
 """A run's policy as files that other programs load: a LoRA for PEFT and vLLM, or a whole model."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -72,9 +72,8 @@ def export_run(
         raise ConfigError(f"out: {out} exists\nhint: give a new folder")
     config, saved, file = checkpoint.load_run(path)
     configure_torch(config)
-    # Merging needs weights that small differences are not lost in; those of a bfloat16 base are exact in float32.
-    base = replace(config.base, dtype="float32") if merge else config.base
-    loaded = policy_of(config, device, partial(chosen_pairs, config.gate), base=base)
+    # Merging needs weights that small differences are not lost in: the run's own, which are exact in float32.
+    loaded = policy_of(config, device, partial(chosen_pairs, config.gate), widen=merge)
     with checkpoint.fitting(file):
         loaded.adapter.load_state_dict(dict(saved.adapter))
     ablates = bool(registry.load(registry.ARMS, config.intervention, "intervention").ablates_at_deployment)

@@ -56,7 +56,7 @@ def card(
             if drift is not None
             else []
         ),
-        *_how(config.model, rank, packaged=packaged),
+        *_how(config.model, rank, packaged=packaged, dtype=config.base.dtype),
         *_results(run, policy, step),
         "## Settings",
         "",
@@ -66,7 +66,7 @@ def card(
     return "\n".join(lines)
 
 
-def _how(model: str | None, rank: int | None, *, packaged: bool) -> list[str]:
+def _how(model: str | None, rank: int | None, *, packaged: bool, dtype: str) -> list[str]:
     if rank is None:
         code = ["model = AutoModelForCausalLM.from_pretrained(FOLDER)"]
         head = ["from transformers import AutoModelForCausalLM"]
@@ -77,7 +77,7 @@ def _how(model: str | None, rank: int | None, *, packaged: bool) -> list[str]:
             name = f"builtin_model({name})"
             head.append("from vgrout.builtin import builtin_model")
         code = [
-            f"base = AutoModelForCausalLM.from_pretrained({name})",
+            f'base = AutoModelForCausalLM.from_pretrained({name}, dtype="{dtype}")',
             "model = PeftModel.from_pretrained(base, FOLDER)",
         ]
     return ["```python", *head, "", *code, "```", ""]

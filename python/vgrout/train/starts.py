@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vgrout import registry
 from vgrout.adapters.spectral import Inits, corda_inits, pissa_inits
-from vgrout.config import BaseConfig, TrainConfig
+from vgrout.config import TrainConfig
 from vgrout.env.pairs import ContrastPair
 from vgrout.errors import ConfigError
 from vgrout.policy.model import load_policy
@@ -21,23 +21,28 @@ Pairs: TypeAlias = Callable[[], Sequence[ContrastPair]]
 InitsOf: TypeAlias = Callable[[str, nn.Linear], Inits]
 
 
-def policy_of(config: TrainConfig, device: str, pairs: Pairs, *, base: BaseConfig | None = None) -> Policy:
+def policy_of(config: TrainConfig, device: str, pairs: Pairs, *, widen: bool = False) -> Policy:
     """The model of a run, and its adapter as it was before the first step.
 
-    `base` are other settings to load the model with; the blocks begin as with the run's own.
+    With `widen` its weights are in float32, of the values that they have in the run.
 
     Raises:
         ConfigError: as `load_policy`, or this model cannot have `adapter.init`.
         DataError: a pair that it needs does not fit the context.
     """
 
-    def load(settings: BaseConfig) -> Policy:
-        place = shard_blocks if settings.shard else None
+    def load(*, widen: bool) -> Policy:
         return load_policy(
-            config.model, settings, config.adapter, device=device, seed=config.seed, place=place
+            config.model,
+            config.base,
+            config.adapter,
+            device=device,
+            seed=config.seed,
+            place=shard_blocks if config.base.shard else None,
+            widen=widen,
         )
 
-    policy = load(base or config.base)
+    policy = load(widen=widen)
     if config.adapter.init == "gaussian":
         return policy
     if config.base.shard:
@@ -45,7 +50,7 @@ def policy_of(config: TrainConfig, device: str, pairs: Pairs, *, base: BaseConfi
             f"adapter.init: {config.adapter.init} reads whole weights, which base.shard = True leaves on no rank"
             "\nhint: take `--adapter.init gaussian`, or leave `--base.shard` out"
         )
-    seen = policy if base in {None, config.base} else load(config.base)
+    seen = load(widen=False) if widen else policy  # what the blocks began with was read in the run's own type
     inits = registry.load(registry.INITS, config.adapter.init, "adapter.init")(seen, pairs)
     for layer, linear in zip(policy.adapter.layers, policy.adapter.linears, strict=True):
         layer.start(*inits(layer.name, linear))
