@@ -2,6 +2,10 @@
 
 import json
 import re
+import resource
+import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -158,3 +162,19 @@ def test_a_run_on_a_bfloat16_base_is_merged(tmp_path, capsys, init):
     assert main(["export", str(run), "--out", str(tmp_path / "out"), "--merge", "--dtype", "float32"]) == 0
     said = capsys.readouterr().out
     assert float(re.search(r"mean \S+, max (\S+) nats", said)[1]) < 1e-3
+
+
+@pytest.mark.parametrize("merge", [[], ["--merge"]])
+def test_a_full_disk_is_said_in_two_lines_and_leaves_nothing(trained, tmp_path, merge):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "vgrout", "export", str(trained.run_dir), "--out", str(out), *merge]
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8 << 10, 8 << 10))
+
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit, check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert re.search(r"error: .*out: cannot be written: .*too large", done.stderr, re.IGNORECASE)
+    assert not list(tmp_path.iterdir())

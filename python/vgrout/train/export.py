@@ -1,6 +1,8 @@
 """A run's policy as files that other programs load: a LoRA for PEFT and vLLM, or a whole model."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,13 +10,14 @@ from typing import Any, Literal
 
 import torch
 from rich.console import Console
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 
 from vgrout import registry
 from vgrout.adapters import RouteMask, merged, write_adapter
 from vgrout.config import Dtype, TrainConfig
 from vgrout.env.pairs import load_pairs
-from vgrout.errors import ConfigError, VgroutError
+from vgrout.errors import ConfigError, StorageError, VgroutError
 from vgrout.files import new_folder, writing
 from vgrout.grpo import completion_logprobs
 from vgrout.policy.policy import Policy
@@ -79,7 +82,7 @@ def export_run(
     ablates = bool(registry.load(registry.ARMS, config.intervention, "intervention").ablates_at_deployment)
     quarantine = 0.0 if policy == "deployed" and ablates else 1.0
     drift, rank = None, None
-    with new_folder(out) as folder, writing(out):
+    with new_folder(out) as folder, _saying(out), writing(out):
         if merge:
             _write_merged(loaded, folder, quarantine, dtype)
             drift = _drift(loaded, folder, quarantine, dtype, config)
@@ -92,6 +95,15 @@ def export_run(
             file.chmod(0o644)  # safetensors keeps its files to their owner
     size = sum(file.stat().st_size for file in out.iterdir() if file.is_file())
     return Exported(folder=out, step=saved.step, policy=policy, rank=rank, megabytes=size / 1e6, drift=drift)
+
+
+@contextmanager
+def _saying(out: Path) -> Iterator[None]:
+    """Safetensors has an error of its own for what the disk refuses."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise StorageError(f"{out}: cannot be written: {error}") from error
 
 
 def _write_merged(policy: Policy, folder: Path, quarantine: float, dtype: Dtype) -> None:
