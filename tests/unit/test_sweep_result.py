@@ -265,7 +265,7 @@ def test_bad_flags_are_refused_before_anything_is_written(tmp_path: Path) -> Non
     ):
         with pytest.raises(ConfigError, match=message):
             command.run(["decision", *flags, "--out", str(out)])
-    for arguments in (["remedies"], ["decision", "--engine", "slurm"]):
+    for arguments in (["rivals"], ["decision", "--engine", "slurm"]):
         with pytest.raises(SystemExit) as stop:
             command.run(arguments)
         assert stop.value.code == 2
